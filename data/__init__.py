@@ -1,0 +1,1 @@
+"""Where studies come from: the phantom, and data sets of others."""

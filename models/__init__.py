@@ -1,0 +1,1 @@
+"""`WorkingVolume` to findings: networks, weights, the detector and the classifier."""

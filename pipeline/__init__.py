@@ -1,0 +1,1 @@
+"""Chains the stages over whole studies: study, runner, ledger, report, command line."""

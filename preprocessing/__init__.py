@@ -1,0 +1,1 @@
+"""Files to `Volume`: discovery, DICOM, MetaImage and NIfTI, geometry, HU, working grid, lungs."""

@@ -1,0 +1,44 @@
+"""The one family of exceptions: each carries a code and a sentence for the user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from preprocessing.codes import Reason
+
+
+class HounsfieldError(Exception):
+    """The root of the family: its text is one clear sentence; no traceback is shown for it.
+
+    Attributes:
+        exit_code: What the command line ends with when nothing handles the error.
+    """
+
+    exit_code = 1
+
+
+class UsageError(HounsfieldError):
+    """A wrong argument or configuration: the user can mend it."""
+
+    exit_code = 2
+
+
+class SeriesError(HounsfieldError):
+    """A series (or file) cannot be used; other series are not touched by it.
+
+    Args:
+        reason: The design's code for it.
+        message: What was wanted, what was got (tag, value, file, slice), and what to do.
+    """
+
+    exit_code = 4
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+    def __reduce__(self) -> tuple[type[SeriesError], tuple[Reason, str]]:
+        """Lets the error cross from a worker process."""
+        return (type(self), (self.reason, self.message))
