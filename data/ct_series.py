@@ -101,7 +101,8 @@ def _slice_dataset(
 ) -> Dataset:
     """One instance: the shared attributes, its place and its pixels."""
     spacing_x, spacing_y, spacing_z = volume.spacing_mm
-    dataset = Dataset(series)
+    dataset = Dataset()
+    dataset.update(series)  # Dataset(series) would share its elements with every other slice
     dataset.SOPInstanceUID = generate_uid(
         entropy_srcs=[volume.series.series_uid, f"instance {index}"]
     )

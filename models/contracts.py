@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from preprocessing.codes import Notice
+    from preprocessing.volume import SourcePixel
     from preprocessing.working_volume import WorkingVolume
 
 WorldPoint = tuple[float, float, float]
@@ -60,6 +62,56 @@ class Candidate:
     centre_world_mm: WorldPoint
     diameter_mm: float
     score: float
+
+
+class Lung(StrEnum):
+    """The patient's own side."""
+
+    RIGHT = "right"
+    LEFT = "left"
+
+
+class Zone(StrEnum):
+    """Thirds of a lung's height."""
+
+    UPPER = "upper"
+    MIDDLE = "middle"
+    LOWER = "lower"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the lungs a finding lies."""
+
+    lung: Lung
+    zone: Zone
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A candidate that is kept and reported: everything a report shows stands in it.
+
+    Attributes:
+        centre_world_mm: (x, y, z) in LPS mm.
+        diameter_mm: The diameter of a sphere of its size.
+        score: Calibrated, 0 to 1.
+        class_probabilities: In the order of `NoduleClass`.
+        confidence_band: How far the class may be trusted.
+        place: Lung side and zone.
+        source: The original image and the pixel of the centre; None for MetaImage and NIfTI.
+        measurements: By name, units in the names; empty where nothing was measured.
+        notices: What a reader must know of this finding.
+    """
+
+    centre_world_mm: WorldPoint
+    diameter_mm: float
+    score: float
+    class_probabilities: tuple[float, float, float, float]
+    confidence_band: ConfidenceBand
+    place: Place
+    source: SourcePixel | None = None
+    measurements: Mapping[str, float | str] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
 
 
 class Detector(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class Notice:
 
     code: NoticeCode
     message: str
-    numbers: Mapping[str, float | str] = field(default_factory=lambda: MappingProxyType({}))
+    numbers: Mapping[str, float | str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, float | str]:
         """Returns ``{code, message, ...numbers}``, the form of every JSON output."""

@@ -3,38 +3,70 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
+
+from preprocessing.archives import ZipEntry, read_entry, read_entry_head
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class ByteSource:
     """One file, or one member of a zip archive.
 
     Attributes:
         path: The file, or the archive.
-        member: Name inside the archive; empty for a plain file.
+        entry: The member of the archive; None for a plain file.
     """
 
     path: Path
-    member: str = ""
+    entry: ZipEntry | None = None
 
     def __str__(self) -> str:
         """The name for messages: ``study.zip!folder/slice.dcm`` for a member."""
-        return f"{self.path}!{self.member}" if self.member else str(self.path)
+        return f"{self.path}!{self.entry.name}" if self.entry else str(self.path)
+
+    def __lt__(self, other: ByteSource) -> bool:
+        """Orders by name, so that lists of sources are the same on every machine."""
+        return str(self) < str(other)
 
     @property
     def name(self) -> str:
         """The file's own name, without folders."""
-        return self.member.rsplit("/", 1)[-1] if self.member else self.path.name
+        return self.entry.name.rsplit("/", 1)[-1] if self.entry else self.path.name
+
+    @property
+    def folder(self) -> str:
+        """Where it lies: its folder, or the archive and the folder inside it."""
+        if self.entry is None:
+            return str(self.path.parent)
+        return f"{self.path}!{self.entry.name.rpartition('/')[0]}"
+
+    def size_bytes(self) -> int:
+        """How many bytes `open` gives, known without reading them."""
+        return self.entry.size if self.entry else self.path.stat().st_size
 
     def open(self) -> BinaryIO:
-        """Opens for reading; seekable. A member is decompressed into memory first."""
-        if not self.member:
+        """Opens for reading; seekable. A member is decompressed into memory first.
+
+        Raises:
+            OSError: The file cannot be opened.
+            SeriesError: The member is damaged, or larger than its archive says.
+        """
+        if self.entry is None:
             return self.path.open("rb")
-        with zipfile.ZipFile(self.path) as archive:
-            return io.BytesIO(archive.read(self.member))
+        return io.BytesIO(read_entry(self.path, self.entry))
+
+    def head(self, count: int) -> bytes:
+        """Reads the first `count` bytes, or all where there are fewer.
+
+        Raises:
+            OSError: The file cannot be opened.
+            SeriesError: The member is damaged.
+        """
+        if self.entry is not None:
+            return read_entry_head(self.path, self.entry, count)
+        with self.path.open("rb", buffering=0) as file:
+            return file.read(count)

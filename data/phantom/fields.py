@@ -1,0 +1,120 @@
+"""Signed distance fields (mm, negative inside) and smooth noise on the coarse grid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data.phantom.grid import COARSE_MM
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from data.phantom.grid import Grid
+
+FAR_MM = 1000.0
+
+
+def coverage(distance_mm: NDArray[np.float32], blur_mm: float) -> NDArray[np.float32]:
+    """Share of a voxel that is inside: 1 within, 0 without, linear over `blur_mm`."""
+    share: NDArray[np.float32] = np.float32(0.5) - distance_mm * np.float32(1 / blur_mm)
+    return np.clip(share, 0, 1, out=share)
+
+
+def smooth_union(
+    a: NDArray[np.float32], b: NDArray[np.float32], radius_mm: float
+) -> NDArray[np.float32]:
+    """Minimum of two distances whose seam is rounded (the polynomial smooth minimum)."""
+    mix = np.maximum(radius_mm - np.abs(a - b), 0) / np.float32(radius_mm)
+    union: NDArray[np.float32] = np.minimum(a, b) - mix * mix * np.float32(radius_mm / 4)
+    return union
+
+
+def smooth_intersection(
+    a: NDArray[np.float32], b: NDArray[np.float32], radius_mm: float
+) -> NDArray[np.float32]:
+    """Maximum of two distances whose seam is rounded."""
+    return -smooth_union(-a, -b, radius_mm)
+
+
+def normalised(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Divides a field that is 0 on its surface by its gradient: a distance near the surface."""
+    dz, dy, dx = np.gradient(field, COARSE_MM)
+    length = np.sqrt(dx * dx + dy * dy + dz * dz)
+    distance: NDArray[np.float32] = field / np.maximum(length, 1e-3)
+    return distance.astype(np.float32)
+
+
+def ellipsoid(
+    grid: Grid,
+    centre_xyz: ArrayLike,
+    radii_mm: ArrayLike,
+    turn: tuple[float, float] = (0.0, 0.0),
+) -> NDArray[np.float32]:
+    """Distance to an ellipsoid, turned about z and then about the front-to-back axis (rad)."""
+    x, y, z = grid.coarse_chest
+    cx, cy, cz = np.asarray(centre_xyz, dtype=np.float32)
+    rx, ry, rz = np.asarray(radii_mm, dtype=np.float32)
+    x, y, z = x - cx, y - cy, z - cz
+    c, s = (np.float32(f(turn[0])) for f in (np.cos, np.sin))
+    x, y = x * c + y * s, y * c - x * s
+    c, s = (np.float32(f(turn[1])) for f in (np.cos, np.sin))
+    u, w = x * c + z * s, z * c - x * s
+    k = np.sqrt((u / rx) ** 2 + (y / ry) ** 2 + (w / rz) ** 2)
+    k2 = np.sqrt((u / rx**2) ** 2 + (y / ry**2) ** 2 + (w / rz**2) ** 2)
+    distance: NDArray[np.float32] = k * (k - 1) / np.maximum(k2, 1e-6)
+    return distance
+
+
+def tube(
+    grid: Grid, points_xyz: NDArray[np.floating], radii_mm: Sequence[float], reach_mm: float = 24.0
+) -> NDArray[np.float32]:
+    """Distance to a bent tube; `FAR_MM` where it is farther than `reach_mm` from its surface.
+
+    Args:
+        points_xyz: Chest frame, shape (n, 3).
+        radii_mm: One at each point.
+    """
+    x, y, z = grid.coarse_chest
+    distance = np.full(grid.coarse_shape_zyx, FAR_MM, np.float32)
+    for a, b, ra, rb in zip(points_xyz[:-1], points_xyz[1:], radii_mm[:-1], radii_mm[1:], strict=True):
+        reach = max(ra, rb) + reach_mm
+        low, high = np.minimum(a, b) - reach, np.maximum(a, b) + reach
+        inside = (x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1])
+        rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+        planes = np.flatnonzero((z[:, 0, 0] > low[2]) & (z[:, 0, 0] < high[2]))
+        if not (len(rows) and len(columns) and len(planes)):
+            continue
+        box = tuple(slice(i[0], i[-1] + 1) for i in (planes, rows, columns))
+        px, py, pz = (x[box[1:]] - a[0], y[box[1:]] - a[1], z[box[0]] - a[2])
+        d = (b - a).astype(np.float32)
+        along = np.clip((px * d[0] + py * d[1] + pz * d[2]) / max(float(d @ d), 1e-6), 0, 1)
+        away = np.sqrt(
+            (px - along * d[0]) ** 2 + (py - along * d[1]) ** 2 + (pz - along * d[2]) ** 2
+        )
+        np.minimum(distance[box], away - (ra + along * (rb - ra)), out=distance[box])
+    return distance
+
+
+def smooth_noise(
+    rng: np.random.Generator, shape_zyx: Sequence[int], sigma: float
+) -> NDArray[np.float32]:
+    """A random field of standard deviation 1, smooth over `sigma` samples."""
+    from scipy.ndimage import gaussian_filter
+
+    field = gaussian_filter(rng.standard_normal(tuple(shape_zyx), dtype=np.float32), sigma, mode="wrap")
+    scaled: NDArray[np.float32] = field / max(float(field.std()), 1e-6)
+    return scaled
+
+
+def spline(points: ArrayLike, count: int) -> NDArray[np.float64]:
+    """A smooth curve of `count` points through (or one value at) the given knots."""
+    from scipy.interpolate import PchipInterpolator
+
+    knots = np.asarray(points, dtype=np.float64)
+    step = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(knots[:, :3], axis=0), axis=1))]
+    curve: NDArray[np.float64] = PchipInterpolator(step, knots)(np.linspace(0, step[-1], count))
+    return curve

@@ -1,0 +1,106 @@
+"""The shape of a simulated nodule: seen from its middle, one radius in every direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_QUADRATURE = 20_000
+
+
+@dataclass(frozen=True)
+class NoduleShape:
+    """A star-shaped body: a turned ellipsoid with bumps.
+
+    Attributes:
+        scale_mm: Radius of the ellipsoid whose axes are `axes`.
+        axes: Relative half axes, shape (3,).
+        turn: Rotation, rows are the axes' directions in (x, y, z), shape (3, 3).
+        bumps: Directions of the bumps, unit vectors (n, 3).
+        heights: Their heights relative to the radius, negative for dents, shape (n,).
+        widths: Their concentration (larger is narrower), shape (n,).
+        shift_mm: Place of the ellipsoid's middle in the nodule's own frame, whose origin is the
+            centre of mass, (x, y, z).
+    """
+
+    scale_mm: float
+    axes: NDArray[np.float64]
+    turn: NDArray[np.float64]
+    bumps: NDArray[np.float64]
+    heights: NDArray[np.float64]
+    widths: NDArray[np.float64]
+    shift_mm: NDArray[np.float64]
+
+    def radius_mm(self, directions: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Distance from the ellipsoid's middle to the surface along unit vectors (..., 3)."""
+        directions = np.asarray(directions, dtype=np.float32)
+        along = directions @ (self.turn.T / self.axes).astype(np.float32)
+        radius: NDArray[np.float32] = np.float32(self.scale_mm) / np.linalg.norm(along, axis=-1)
+        rise = np.ones(directions.shape[:-1], np.float32)
+        for bump, height, width in zip(self.bumps, self.heights, self.widths, strict=True):
+            cosine = directions @ bump.astype(np.float32)
+            rise += np.float32(height) * np.exp(np.float32(width) * (cosine - 1))
+        return radius * rise
+
+    def distance_mm(self, offset_xyz_mm: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Distance from the surface, negative inside, at places (..., 3) from the centre of mass."""
+        place = np.asarray(offset_xyz_mm - self.shift_mm, dtype=np.float32)
+        away = np.linalg.norm(place, axis=-1)
+        direction = place / np.maximum(away, 1e-4)[..., None]
+        distance: NDArray[np.float32] = away - self.radius_mm(direction)
+        return distance
+
+    @property
+    def reach_mm(self) -> float:
+        """Farthest that the surface lies from the centre of mass."""
+        farthest = float(self.radius_mm(_sphere(2000)).max())
+        return 1.02 * farthest + float(np.linalg.norm(self.shift_mm))
+
+    def shrunk(self, share: float, move_mm: NDArray[np.float64]) -> NoduleShape:
+        """The same shape at a share of the size, its middle moved: a core or a cavity."""
+        return replace(self, scale_mm=self.scale_mm * share, shift_mm=self.shift_mm + move_mm)
+
+
+def draw_shape(
+    diameter_mm: float, margin: str, elongation: float, rng: np.random.Generator
+) -> NoduleShape:
+    """Draws a shape whose volume is exactly that of a sphere of the given diameter.
+
+    Args:
+        diameter_mm: Of the sphere of equal volume.
+        margin: ``smooth``, ``lobulated`` or ``spiculated`` (its spicules are not part of this).
+        elongation: Longest over shortest axis, before the bumps.
+    """
+    axes = np.array([elongation ** (1 / 2), elongation ** rng.uniform(-0.4, 0.3), elongation**-0.5])
+    axes = axes * rng.uniform(0.93, 1.07, 3)
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    count, low, high = {"smooth": (4, 2.0, 4.0), "lobulated": (11, 4.0, 11.0)}.get(
+        margin, (14, 6.0, 18.0)
+    )
+    size = {"smooth": 0.05, "lobulated": 0.26}.get(margin, 0.20)
+    bumps = rng.normal(size=(count, 3))
+    bumps /= np.linalg.norm(bumps, axis=1, keepdims=True)
+    heights = rng.uniform(-0.6, 1.0, count) * size
+    widths = rng.uniform(low, high, count)
+    shape = NoduleShape(1.0, axes, turn, bumps, heights, widths, np.zeros(3))
+    directions = _sphere(_QUADRATURE)
+    radius = shape.radius_mm(directions).astype(np.float64)
+    # Volume and centre of mass of a star-shaped body, integrated over the directions.
+    mean_cube = float((radius**3).mean())
+    scale = diameter_mm / 2 / mean_cube ** (1 / 3)
+    centre = 0.75 * (radius[:, None] ** 4 * directions).mean(0) / mean_cube
+    return replace(shape, scale_mm=scale, shift_mm=-scale * centre)
+
+
+def _sphere(count: int) -> NDArray[np.float64]:
+    """Evenly spread unit vectors, shape (count, 3): a Fibonacci lattice."""
+    index = np.arange(count) + 0.5
+    z = 1 - 2 * index / count
+    angle = np.pi * (1 + 5**0.5) * index
+    across = np.sqrt(1 - z * z)
+    return np.stack([across * np.cos(angle), across * np.sin(angle), z], axis=-1)

@@ -1,0 +1,287 @@
+"""`NoduleSpec`, and `paint_nodule`: draws a nodule with known answers into any chest CT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data.phantom.fields import coverage, smooth_noise
+from data.phantom.nodule_shape import draw_shape
+from data.phantom.tubes import paint_tubes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from data.phantom.nodule_shape import NoduleShape
+
+    Box = tuple[slice, slice, slice]
+
+DENSITIES = ("solid", "part_solid", "ground_glass", "calcified")
+MARGINS = ("smooth", "lobulated", "spiculated")
+PLACES = ("isolated", "vessel", "pleura", "hilar")
+HISTOLOGIES = ("adenocarcinoma", "large_cell_carcinoma", "squamous_cell_carcinoma", "normal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoduleSpec:
+    """A nodule to be drawn.
+
+    Attributes:
+        diameter_mm: Of the sphere of equal volume, 2 to 120. Spicules are not counted; what the
+            pleura cuts off is not drawn, so a nodule there ends up smaller (its truth says so).
+        density: One of `DENSITIES`.
+        margin: One of `MARGINS`.
+        place: One of `PLACES`; only `make_phantom` looks at it.
+        cavity: Share of the diameter that is an air-filled hole, 0 for none.
+        necrosis: Share of the diameter that is dead, darker tissue, 0 for none.
+        solid_share: Share of the diameter that is solid in a part-solid nodule.
+        elongation: Longest over shortest axis.
+        histology: One of `HISTOLOGIES`; ``normal`` is benign.
+    """
+
+    diameter_mm: float
+    density: str = "solid"
+    margin: str = "smooth"
+    place: str = "isolated"
+    cavity: float = 0.0
+    necrosis: float = 0.0
+    solid_share: float = 0.5
+    elongation: float = 1.1
+    histology: str = "normal"
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.diameter_mm <= 120:
+            msg = f"diameter_mm must be from 2 to 120, got {self.diameter_mm}"
+            raise ValueError(msg)
+        for name, value, allowed in (
+            ("density", self.density, DENSITIES),
+            ("margin", self.margin, MARGINS),
+            ("place", self.place, PLACES),
+            ("histology", self.histology, HISTOLOGIES),
+        ):
+            if value not in allowed:
+                msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}"
+                raise ValueError(msg)
+        for name, share in (("cavity", self.cavity), ("necrosis", self.necrosis)):
+            if not 0 <= share < 1:
+                msg = f"{name} must be a share of the diameter, 0 to 1, got {share}"
+                raise ValueError(msg)
+
+    @property
+    def malignant(self) -> bool:
+        """Whether it stands for a cancer."""
+        return self.histology != "normal"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintedNodule:
+    """What was drawn.
+
+    Attributes:
+        centre_voxel_zyx: Centre of mass, fractional indices.
+        diameter_mm: Of the sphere of equal volume.
+        volume_mm3: Holes inside (a cavity) count, spicules do not.
+        box: Where in the array `share` lies.
+        share: Share of each voxel of the box that is nodule, 0 to 1.
+    """
+
+    centre_voxel_zyx: tuple[float, float, float]
+    diameter_mm: float
+    volume_mm3: float
+    box: Box
+    share: NDArray[np.float32]
+
+    def mask(self, shape_zyx: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Voxels that are at least half nodule, on the whole grid."""
+        mask = np.zeros(shape_zyx, bool)
+        mask[self.box] = self.share >= 0.5
+        return mask
+
+
+def paint_nodule(
+    hu: NDArray[np.float32] | NDArray[np.int16],
+    spacing_mm_xyz: tuple[float, float, float],
+    centre_voxel_zyx: tuple[float, float, float],
+    spec: NoduleSpec,
+    rng: np.random.Generator,
+    *,
+    lung_share: Callable[[Box], NDArray[np.float32]] | None = None,
+    psf_sigma_mm_zyx: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    enhancement_hu: float = 0.0,
+) -> PaintedNodule:
+    """Draws a nodule into an array of HU, in place, with partial volume.
+
+    Args:
+        hu: ``[z, y, x]``, float32 or int16.
+        spacing_mm_xyz: Voxel distances.
+        centre_voxel_zyx: Where its centre of mass goes, fractional indices.
+        spec: What to draw; its `place` is not looked at.
+        rng: Decides shape and texture.
+        lung_share: Gives, for a box of the array, the share of each voxel that is lung; the
+            nodule is cut off outside. None draws all of it.
+        psf_sigma_mm_zyx: Blur of the image it goes into, where that is already blurred.
+        enhancement_hu: Contrast agent in the blood.
+
+    Returns:
+        The exact place and size of what was drawn. Where the lung cuts it, they are of what is
+        left; otherwise of the shape itself, whatever the grid.
+    """
+    spacing = np.asarray(spacing_mm_xyz[::-1], dtype=np.float64)
+    centre = np.asarray(centre_voxel_zyx, dtype=np.float64)
+    shape = draw_shape(spec.diameter_mm, spec.margin, spec.elongation, rng)
+    spicule_mm = min(0.45 * spec.diameter_mm, 14.0) if spec.margin == "spiculated" else 0.0
+    reach = (shape.reach_mm + spicule_mm + 2 + 3 * np.asarray(psf_sigma_mm_zyx)) / spacing
+    low = np.maximum(np.floor(centre - reach), 0).astype(int)
+    high = np.minimum(np.ceil(centre + reach) + 1, hu.shape).astype(int)
+    if np.any(high <= low):
+        msg = f"centre_voxel_zyx must lie in the array of shape {hu.shape}, got {centre_voxel_zyx}"
+        raise ValueError(msg)
+    box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
+    place = _Placed(centre - low, spacing, tuple(high - low), np.asarray(psf_sigma_mm_zyx))
+    allowed = lung_share(box) if lung_share is not None else None
+    before = hu[box].astype(np.float32)
+    after = _draw(before.copy(), shape, place, spec, rng, allowed, enhancement_hu)
+    if spicule_mm:
+        _paint_spicules(after, shape, place, spicule_mm, spec, rng)
+    if allowed is not None:
+        free = np.clip(2 * allowed, 0, 1)
+        after = before + np.where(allowed > 0.98, 1, free) * (after - before)
+    hu[box] = np.rint(after) if hu.dtype.kind == "i" else after
+    return _truth(shape, place, spec, box, allowed)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A box of voxels, and the nodule's centre in it."""
+
+    centre_zyx: NDArray[np.float64]
+    spacing_zyx_mm: NDArray[np.float64]
+    size_zyx: tuple[int, ...]
+    psf_sigma_zyx_mm: NDArray[np.float64]
+
+    def share(self, shape: NoduleShape, edge_mm: float = 0.0) -> NDArray[np.float32]:
+        """Share of each voxel inside a shape: finer samples where voxels are coarse for it."""
+        from scipy.ndimage import gaussian_filter
+
+        fine = max(0.35, 0.16 * shape.scale_mm)
+        parts = np.clip(np.ceil(self.spacing_zyx_mm / fine), 1, 12).astype(int)
+        step = self.spacing_zyx_mm / parts
+        axes = [
+            ((np.arange(n * p) + 0.5) / p - 0.5 - c) * s
+            for n, p, c, s in zip(self.size_zyx, parts, self.centre_zyx, self.spacing_zyx_mm, strict=True)
+        ]
+        share = np.zeros([len(axis) for axis in axes], np.float32)
+        reach = shape.reach_mm + edge_mm + float(step.max())
+        near = [np.flatnonzero(np.abs(axis) <= reach) for axis in axes]
+        if all(len(n) for n in near):
+            z, y, x = (axis[n].astype(np.float32) for axis, n in zip(axes, near, strict=True))
+            offset = np.stack(np.broadcast_arrays(x, y[:, None], z[:, None, None]), axis=-1)
+            blur = max(float(np.prod(step) ** (1 / 3)), edge_mm)
+            part = coverage(shape.distance_mm(offset), blur)
+            share[tuple(slice(n[0], n[-1] + 1) for n in near)] = part
+        z, y, x = self.size_zyx
+        share = share.reshape(z, parts[0], y, parts[1], x, parts[2]).mean((1, 3, 5))
+        if self.psf_sigma_zyx_mm.any():
+            share = gaussian_filter(share, self.psf_sigma_zyx_mm / self.spacing_zyx_mm)
+        return share
+
+
+def _draw(
+    hu: NDArray[np.float32],
+    shape: NoduleShape,
+    place: _Placed,
+    spec: NoduleSpec,
+    rng: np.random.Generator,
+    allowed: NDArray[np.float32] | None,
+    enhancement_hu: float,
+) -> NDArray[np.float32]:
+    """Fills the shape with tissue of the asked density, core, hole and dead part."""
+    tissue = rng.normal(34, 9) + rng.uniform(0.1, 0.35) * enhancement_hu
+    texture = smooth_noise(rng, place.size_zyx, 1.6)
+    off_centre = rng.normal(size=3) * 0.08 * spec.diameter_mm
+    edge = rng.uniform(1.2, 3.0) if spec.density in {"ground_glass", "part_solid"} else 0.0
+    share = place.share(shape, edge)
+    if spec.density in {"ground_glass", "part_solid"}:
+        glass = rng.uniform(-690, -480) + 38 * texture
+        hu += share * np.maximum(glass - hu, 0)
+        if spec.density == "part_solid":
+            core = place.share(shape.shrunk(spec.solid_share, off_centre))
+            hu += core * np.maximum(tissue + 10 * texture - hu, 0)
+    else:
+        fill = tissue + 5 * texture
+        if spec.density == "calcified":
+            whole = rng.random() < 0.5
+            core = share if whole else place.share(shape.shrunk(rng.uniform(0.4, 0.8), 0.5 * off_centre))
+            fill = fill + core * (rng.uniform(250, 1100) - fill)
+        # In the lung the nodule takes the place of what was there; at the wall it joins it.
+        gain = fill - hu
+        if allowed is not None:
+            gain = np.where(allowed > 0.98, gain, np.maximum(gain, 0))
+        hu += share * gain
+    for size, value in ((spec.necrosis, rng.uniform(8, 22)), (spec.cavity, -960.0)):
+        if size > 0:
+            hole = place.share(shape.shrunk(size, off_centre * (1 - size)))
+            hu += hole * (value - hu)
+    return hu
+
+
+def _paint_spicules(
+    hu: NDArray[np.float32],
+    shape: NoduleShape,
+    place: _Placed,
+    length_mm: float,
+    spec: NoduleSpec,
+    rng: np.random.Generator,
+) -> None:
+    """Fine strands from the surface outward, thinner to their ends."""
+    count = int(rng.integers(14, 30))
+    direction = rng.normal(size=(count, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    bend = 0.25 * rng.normal(size=(count, 3))
+    root = shape.radius_mm(direction).astype(np.float64)
+    length = length_mm * rng.uniform(0.25, 1.0, count)
+    pieces = 8
+    t = np.linspace(0, 1, pieces + 1)
+    along = root[:, None] * 0.85 + t * (length + 0.15 * root)[:, None]
+    line = along[:, :, None] * direction[:, None] + (t**2 * length[:, None])[:, :, None] * bend[:, None]
+    voxel = (line + shape.shift_mm)[..., ::-1] / place.spacing_zyx_mm + place.centre_zyx
+    thick = rng.uniform(0.5, 1.1, count) * min(1.0, spec.diameter_mm / 14)
+    radius = thick[:, None] * (1 - 0.75 * (t[:-1] + t[1:]) / 2)
+    faint = {"ground_glass": -640.0, "part_solid": -380.0}.get(spec.density, -60.0)
+    paint_tubes(
+        hu,
+        place.spacing_zyx_mm,
+        voxel[:, :-1].reshape(-1, 3),
+        voxel[:, 1:].reshape(-1, 3),
+        radius.ravel(),
+        value_hu=faint,
+        background_hu=-860.0,
+    )
+
+
+def _truth(
+    shape: NoduleShape,
+    place: _Placed,
+    spec: NoduleSpec,
+    box: Box,
+    allowed: NDArray[np.float32] | None,
+) -> PaintedNodule:
+    """Place and size: the shape's own, or of what the lung and the array left of it."""
+    low = np.array([s.start for s in box])
+    sharp = _Placed(place.centre_zyx, place.spacing_zyx_mm, place.size_zyx, np.zeros(3))
+    whole = sharp.share(shape)
+    share = whole if allowed is None else whole * allowed
+    voxel_mm3 = float(np.prod(place.spacing_zyx_mm))
+    volume = np.pi / 6 * spec.diameter_mm**3
+    centre = place.centre_zyx
+    drawn = float(share.sum()) * voxel_mm3
+    if drawn < 0.985 * volume:
+        indices = np.indices(share.shape, dtype=np.float32).reshape(3, -1)
+        centre = (indices * share.ravel()).sum(1) / max(float(share.sum()), 1e-9)
+        volume = drawn
+    z, y, x = (float(v) for v in centre + low)
+    return PaintedNodule((z, y, x), float((6 * volume / np.pi) ** (1 / 3)), float(volume), box, share)

@@ -1,0 +1,124 @@
+"""Finds places in the lungs for nodules: free, at a vessel, at the pleura, at the hilum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from data.phantom.lung_vessels import LungVessels
+    from data.phantom.nodules import NoduleSpec
+    from data.phantom.tissue import Anatomy
+
+GAP_MM = 5.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """Places in the lungs among which to choose, one row each.
+
+    Attributes:
+        chest_xyz: Chest frame, mm, shape (n, 3).
+        depth_mm: Distance to the lung's surface.
+        wall_mm: Distance to the chest wall.
+        edge_mm: Distance to the end of the scan or of the field of view.
+    """
+
+    chest_xyz: NDArray[np.float32]
+    depth_mm: NDArray[np.float32]
+    wall_mm: NDArray[np.float32]
+    edge_mm: NDArray[np.float32]
+
+
+def place_nodules(
+    anatomy: Anatomy, vessels: LungVessels, specs: Sequence[NoduleSpec], rng: np.random.Generator
+) -> list[NDArray[np.float64]]:
+    """Chooses a centre for each nodule, the largest first, apart from one another.
+
+    Returns:
+        Chest frame (x, y, z), one a nodule in the order of `specs`. Where there is no room for
+        all of a nodule it goes where there is most, and is cut by the lung's surface.
+    """
+    site = _site(anatomy)
+    placed: dict[int, NDArray[np.float64]] = {}
+    if not len(site.depth_mm):
+        msg = "nodules need lungs to lie in, got a scan without lung; give a larger field of view"
+        raise ValueError(msg)
+    for index in sorted(range(len(specs)), key=lambda i: -specs[i].diameter_mm):
+        spec = specs[index]
+        room = np.full(len(site.depth_mm), np.inf)
+        for other, centre in placed.items():
+            gap = (spec.diameter_mm + specs[other].diameter_mm) / 2 + GAP_MM
+            room = np.minimum(room, np.linalg.norm(site.chest_xyz - centre, axis=1) - gap)
+        penalty = _penalty(anatomy, vessels, site, spec)
+        penalty += 10 * np.maximum(-room, 0) + 3 * np.maximum(spec.diameter_mm / 2 + 3 - site.edge_mm, 0)
+        good = np.flatnonzero(penalty <= max(0.0, float(penalty.min())) + 0.5)
+        centre = site.chest_xyz[rng.choice(good)] + rng.uniform(-1, 1, 3)
+        placed[index] = centre
+    return [placed[index] for index in range(len(specs))]
+
+
+def _site(anatomy: Anatomy) -> Site:
+    """All coarse places in the lungs."""
+    grid = anatomy.grid
+    inside = anatomy.lungs.distance_mm < -0.5
+    axes = grid.coarse_axes_mm
+    where = np.nonzero(inside)
+    ends = [(grid.axis_mm(a)[0], grid.axis_mm(a)[-1]) for a in range(3)]
+    from_end = np.minimum(
+        axes[0][where[0]] - ends[0][0], ends[0][1] - axes[0][where[0]]
+    )
+    across = np.hypot(axes[1][where[1]], axes[2][where[2]])
+    from_circle = min(ends[1][1], ends[2][1]) - across
+    return Site(
+        grid.coarse_points(inside),
+        -anatomy.lungs.distance_mm[inside],
+        -anatomy.thorax.wall_mm[inside],
+        np.minimum(from_end, from_circle),
+    )
+
+
+def _penalty(
+    anatomy: Anatomy, vessels: LungVessels, site: Site, spec: NoduleSpec
+) -> NDArray[np.float64]:
+    """How far (mm) each place is from being right for the nodule; 0 where it is."""
+    radius = spec.diameter_mm / 2
+    too_shallow = np.maximum(radius + 2.5 - site.depth_mm, 0).astype(np.float64)
+    if spec.place == "pleura":
+        near = (0.45 * radius, 0.8 * radius) if radius > 3 else (0.6 * radius, 1.2 * radius + 0.8)
+        off_pleura = np.maximum(near[0] - site.depth_mm, site.depth_mm - near[1])
+        other_surface = np.maximum(site.wall_mm - site.depth_mm - 2.5, 0)
+        return np.maximum(off_pleura, 0) + other_surface
+    if spec.place == "hilar":
+        hila = np.array([h for n, h in anatomy.mediastinum.hila.items() if n.endswith("artery")])
+        from_hilum = np.linalg.norm(site.chest_xyz[:, None] - hila[None], axis=2).min(1)
+        return np.maximum(from_hilum - (0.75 * radius + 22), 0) + np.maximum(0.35 * radius - site.depth_mm, 0)
+    return too_shallow + _vessel_penalty(vessels, site, spec)
+
+
+def _vessel_penalty(vessels: LungVessels, site: Site, spec: NoduleSpec) -> NDArray[np.float64]:
+    """Touching a vessel of 1 to 2.5 mm radius, or clear of all of them."""
+    from scipy.spatial import cKDTree
+
+    middle = np.concatenate([(t.start + t.end) / 2 for t in (vessels.arteries, vessels.veins)])
+    width = np.concatenate([vessels.arteries.radius_mm, vessels.veins.radius_mm])
+    if not len(middle):
+        return np.zeros(len(site.depth_mm))
+    radius = spec.diameter_mm / 2
+    if spec.place == "vessel":
+        fit = (width > 1.0) & (width < 2.6)
+        away = cKDTree(middle[fit]).query(site.chest_xyz, workers=1)[0] if fit.any() else 0.0
+        wrong: NDArray[np.float64] = np.maximum(np.abs(away - 0.9 * radius) - 1.0, 0)
+        return wrong
+    thick = width > max(1.1, 0.12 * radius)
+    if not thick.any():
+        return np.zeros(len(site.depth_mm))
+    away = cKDTree(middle[thick]).query(site.chest_xyz, workers=1)[0]
+    clear: NDArray[np.float64] = np.maximum(0.8 * radius + 2.0 - away, 0) * (radius < 12)
+    return clear

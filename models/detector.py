@@ -1,0 +1,123 @@
+"""`HeatmapDetector`: candidates read off the heat-map of a `CentreNet`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from safetensors.torch import load
+from scipy import ndimage, special
+from torch.nn import functional
+from torch.nn.utils import convert_conv3d_weight_memory_format
+
+from models.contracts import Candidate
+from models.networks.centre_net import (
+    HEAT,
+    LOG_DIAMETER,
+    OFFSET,
+    REFERENCE_DIAMETER_MM,
+    SIZE_DIVISOR,
+    STRIDE,
+    CentreNet,
+)
+from preprocessing.working_grid import normalise_hu
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.manifest import Manifest
+    from preprocessing.working_volume import WorkingVolume
+
+MOST_CANDIDATES = 100
+"""As many marks a scan as the LUNA16 protocol reads."""
+
+LOWEST_LOGIT = -4.0
+"""Peaks below this are never looked at: a score of 0.018 before calibration."""
+
+HU_OUTSIDE_SEARCH = -1000
+
+
+class HeatmapDetector:
+    """Runs the network once over the lung box and reads peaks where a finding may lie.
+
+    Args:
+        manifest: Tells the network's sizes, HU window and calibration.
+        weights: The safetensors file's bytes.
+        threads: Processor threads.
+    """
+
+    def __init__(self, manifest: Manifest, weights: bytes, *, threads: int) -> None:
+        self._manifest = manifest
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.set_num_threads(threads)
+        network = CentreNet(**manifest.network)
+        network.load_state_dict(load(weights))  # widens 16-bit kernels
+        self._network = convert_conv3d_weight_memory_format(
+            network.eval().to(self._device), torch.channels_last_3d
+        )
+
+    def detect(self, volume: WorkingVolume) -> list[Candidate]:
+        """Returns at most `MOST_CANDIDATES`, best score first."""
+        marks = self._marks(volume)
+        cells, logits = _peaks(marks, volume.search_mask)
+        centres_zyx, diameters = _decode(marks, cells)
+        kept = _suppress(centres_zyx * volume.spacing_mm, diameters, logits)[:MOST_CANDIDATES]
+        calibration = self._manifest.calibration
+        scores = special.expit(calibration.slope * logits + calibration.intercept)
+        world = volume.world_mm(centres_zyx[:, ::-1])
+        return [
+            Candidate(
+                (float(world[i, 0]), float(world[i, 1]), float(world[i, 2])),
+                float(diameters[i]),
+                float(scores[i]),
+            )
+            for i in kept
+        ]
+
+    def _marks(self, volume: WorkingVolume) -> NDArray[np.float32]:
+        """The network's output, float32 ``[5, z, y, x]``."""
+        image = torch.from_numpy(normalise_hu(volume.hu, self._manifest.hu_window))[None, None]
+        padding = [part for size in image.shape[:1:-1] for part in (0, -size % SIZE_DIVISOR)]
+        image = functional.pad(image, padding).to(self._device)
+        with torch.inference_mode():
+            marks = self._network(image.to(memory_format=torch.channels_last_3d))
+        output: NDArray[np.float32] = marks[0].float().cpu().numpy()
+        return output
+
+
+def _peaks(
+    marks: NDArray[np.float32], search_mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Cells (n, 3) that are local maxima inside the search mask, best first, and their logits."""
+    heat = marks[HEAT]
+    peak = (ndimage.maximum_filter(heat, size=3) == heat) & (heat > LOWEST_LOGIT)
+    cells = np.argwhere(peak)
+    voxel = np.minimum(cells * STRIDE + STRIDE // 2, np.subtract(search_mask.shape, 1))
+    cells = cells[search_mask[tuple(voxel.T)]]
+    logits = heat[tuple(cells.T)]
+    order = np.argsort(-logits, kind="stable")
+    return cells[order], logits[order]
+
+
+def _decode(
+    marks: NDArray[np.float32], cells: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centres (n, 3) in voxels of the working volume (z, y, x), and diameters in mm."""
+    at = tuple(cells.T)
+    offset = np.clip(marks[OFFSET][:, *at].T, -1.0, 1.0)
+    centres = (cells + offset + 0.5) * STRIDE - 0.5
+    diameters = REFERENCE_DIAMETER_MM * np.exp(np.clip(marks[LOG_DIAMETER][at], -2.0, 3.0))
+    return centres.astype(np.float64), diameters.astype(np.float64)
+
+
+def _suppress(
+    centres_mm: NDArray[np.float64], diameters: NDArray[np.float64], logits: NDArray[np.float32]
+) -> list[int]:
+    """Of marks that lie within one another's radius, the better is kept."""
+    kept: list[int] = []
+    for i in range(len(logits)):
+        off = np.linalg.norm(centres_mm[kept] - centres_mm[i], axis=1)
+        if not np.any(off < np.maximum(diameters[kept], diameters[i]) / 2):
+            kept.append(i)
+    return kept

@@ -1,0 +1,219 @@
+"""Training samples for the classifier: nodules of known, of partly known and of no class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch.utils.data import Dataset
+
+from data.phantom import draw_nodule, paint_nodule
+from models.contracts import NoduleClass
+from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
+from models.training.degradation import degrade
+from models.training.pasting import nodule_stamp, paste
+from preprocessing.volume import AIR_HU
+from preprocessing.working_grid import normalise_hu
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from data.nodule_crops import NoduleCrop
+    from data.phantom import NoduleSpec
+    from data.prepared import PreparedCase
+
+CARCINOMAS = tuple(c for c in NoduleClass if c is not NoduleClass.NORMAL)
+SUSPICIOUS_FROM, BENIGN_TO = 4, 2
+"""Readers' malignancy: 4 and 5 count as cancer of unknown type, 1 and 2 as normal, 3 not at all."""
+
+CUBE_VOXELS = 168
+"""Edge of the cube that both views are cut from, at 1 mm."""
+
+CENTRAL_TRIES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSamplingPlan:
+    """Parts of the samples, which sum to one, and how they are varied.
+
+    Attributes:
+        drawn_carcinoma: Digital nodules of the three carcinomas, in equal parts.
+        drawn_benign: Digital nodules and scars that are normal.
+        real_suspicious: Real nodules that readers rated 4 or 5.
+        real_benign: Real nodules that readers rated 1 or 2.
+        nothing: Places without a nodule: lung, and vessels.
+        jitter_mm: How far the centre may be off along each axis.
+        hu_window: HU that become 0 and 1.
+    """
+
+    drawn_carcinoma: float = 0.45
+    drawn_benign: float = 0.12
+    real_suspicious: float = 0.15
+    real_benign: float = 0.16
+    nothing: float = 0.12
+    jitter_mm: float = 3.0
+    hu_window: tuple[float, float] = (-1000.0, 400.0)
+
+
+class ClassificationSamples(Dataset[dict[str, torch.Tensor]]):
+    """Sample `index` depends on the seed and the index alone.
+
+    Every kind of sample is put into the same lungs, so that no scanner stands for a class.
+
+    Args:
+        cases: Lungs to put nodules into.
+        crops: Real nodules.
+        plan: How samples are drawn.
+        length: How many samples there are.
+        seed: Of all choices.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[PreparedCase],
+        crops: Sequence[NoduleCrop],
+        plan: ClassSamplingPlan,
+        *,
+        length: int,
+        seed: int,
+    ) -> None:
+        self.plan = plan
+        self.length = length
+        self.seed = seed
+        self._lungs = [_Lungs.of(case) for case in cases]
+        self._suspicious = [c for c in crops if c.record.malignancy >= SUSPICIOUS_FROM]
+        self._benign = [c for c in crops if c.record.malignancy <= BENIGN_TO]
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        """Gives ``image`` [2, 40, 40, 40], ``allowed`` [4], ``weight`` and ``diameter_mm``."""
+        rng = np.random.default_rng((self.seed, index))
+        plan = self.plan
+        kinds = {
+            self._drawn_carcinoma: plan.drawn_carcinoma,
+            self._drawn_benign: plan.drawn_benign,
+            self._real_suspicious: plan.real_suspicious,
+            self._real_benign: plan.real_benign,
+            self._nothing: plan.nothing,
+        }
+        draw = list(kinds)[int(rng.choice(len(kinds), p=list(kinds.values())))]
+        hu, centre, classes, diameter_mm = draw(rng)
+        centre = centre + rng.uniform(-plan.jitter_mm, plan.jitter_mm, size=3)
+        views = nodule_views(np.rint(hu).astype(np.int16), 1.0, centre.tolist())
+        near, wide = views.astype(np.float32)
+        image = np.stack([degrade(near, rng), wide + np.float32(rng.normal(0.0, 12.0))])
+        image = _turn(normalise_hu(image, plan.hu_window), rng)
+        allowed = np.array([float(c in classes) for c in NoduleClass], np.float32)
+        return {
+            "image": torch.from_numpy(image),
+            "allowed": torch.from_numpy(allowed),
+            "weight": torch.tensor(1.0),
+            "diameter_mm": torch.tensor(diameter_mm),
+        }
+
+    def _drawn_carcinoma(self, rng: np.random.Generator) -> _Drawn:
+        kind = CARCINOMAS[int(rng.integers(len(CARCINOMAS)))]
+        return self._paint(draw_nodule(kind.value, rng), {kind}, rng)
+
+    def _drawn_benign(self, rng: np.random.Generator) -> _Drawn:
+        return self._paint(draw_nodule("normal", rng), {NoduleClass.NORMAL}, rng)
+
+    def _real_suspicious(self, rng: np.random.Generator) -> _Drawn:
+        return self._paste(self._suspicious, set(CARCINOMAS), rng)
+
+    def _real_benign(self, rng: np.random.Generator) -> _Drawn:
+        return self._paste(self._benign, {NoduleClass.NORMAL}, rng)
+
+    def _nothing(self, rng: np.random.Generator) -> _Drawn:
+        """Plain lung, or the brightest place near it: mostly a vessel."""
+        hu, centre = self._any_lungs(rng).cube(rng, "isolated")
+        if rng.random() < 0.7:
+            start = np.rint(centre).astype(int) - 8
+            near = hu[tuple(slice(a, a + 17) for a in start)]
+            centre = start + np.array(np.unravel_index(int(near.argmax()), near.shape), float)
+        return hu, centre, {NoduleClass.NORMAL}, 0.0
+
+    def _any_lungs(self, rng: np.random.Generator) -> _Lungs:
+        return self._lungs[int(rng.integers(len(self._lungs)))]
+
+    def _paint(
+        self, spec: NoduleSpec, classes: set[NoduleClass], rng: np.random.Generator
+    ) -> _Drawn:
+        hu, centre = self._any_lungs(rng).cube(rng, spec.place)
+        place = (float(centre[0]), float(centre[1]), float(centre[2]))
+        blur = (0.6, 0.6, 0.6)
+        painted = paint_nodule(hu, (1.0, 1.0, 1.0), place, spec, rng, psf_sigma_mm_zyx=blur)
+        return hu, centre, classes, painted.diameter_mm
+
+    def _paste(
+        self, crops: Sequence[NoduleCrop], classes: set[NoduleClass], rng: np.random.Generator
+    ) -> _Drawn:
+        stamp = nodule_stamp(crops[int(rng.integers(len(crops)))], rng, scale_range=(0.9, 1.1))
+        while True:  # a site in the lung itself is met within a few tries
+            hu, centre = self._any_lungs(rng).cube(rng, "pleura" if rng.random() < 0.3 else "")
+            if paste(hu, stamp, centre):
+                return hu, centre, classes, stamp.diameter_mm
+
+
+_Drawn = tuple["NDArray[np.float32]", "NDArray[np.float64]", set[NoduleClass], float]
+"""A cube of HU, the nodule's centre in it, the classes it may be, and its diameter in mm."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lungs:
+    """A prepared case with its sites listed."""
+
+    hu: NDArray[np.int16]
+    lung_zyx: NDArray[np.int16]
+    edge_zyx: NDArray[np.int16]
+    hilum_zyx: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, case: PreparedCase) -> _Lungs:
+        lung = case.volume.lung_labels > 0
+        for finding in case.findings:
+            centre = case.volume.voxel_xyz(finding.centre_world_mm)[::-1]
+            radius = finding.diameter_mm / 2 + 10
+            low = np.maximum(np.floor(centre - radius), 0).astype(int)
+            high = np.maximum(np.ceil(centre + radius), 0).astype(int)
+            lung[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = False
+        edge = lung & ~ndimage.binary_erosion(lung, iterations=3)
+        lung_zyx, edge_zyx = (np.argwhere(mask).astype(np.int16) for mask in (lung, edge))
+        return cls(case.volume.hu, lung_zyx, edge_zyx, lung_zyx.mean(axis=0))
+
+    def cube(
+        self, rng: np.random.Generator, place: str
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """HU around a site of the kind, air beyond the volume, and the site in that cube."""
+        if place == "hilar":
+            some = self.lung_zyx[rng.integers(len(self.lung_zyx), size=CENTRAL_TRIES)]
+            site = some[int(np.linalg.norm(some - self.hilum_zyx, axis=1).argmin())]
+        else:
+            sites = self.edge_zyx if place == "pleura" else self.lung_zyx
+            site = sites[int(rng.integers(len(sites)))]
+        start = site.astype(int) - CUBE_VOXELS // 2
+        low = np.maximum(start, 0)
+        high = np.minimum(start + CUBE_VOXELS, self.hu.shape)
+        cube = np.full((CUBE_VOXELS,) * 3, AIR_HU, np.float32)
+        inside = tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))
+        cube[inside] = self.hu[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        return cube, np.full(3, CUBE_VOXELS // 2, np.float64)
+
+
+def _turn(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Flips left and right, and front and back, at random; both views alike."""
+    for axis in (2, 3):
+        if rng.random() < 0.5:
+            image = np.flip(image, axis)
+    return np.ascontiguousarray(image)
+
+
+assert VIEW_VOXELS * max(VIEW_SPACINGS_MM) + 6 <= CUBE_VOXELS, "the wide view must fit the cube"

@@ -1,0 +1,58 @@
+"""What scanners do to a picture: thick slices, blur, sharp kernels, noise, shifted HU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def degrade(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Passes a crop at 1 mm through a random scanner.
+
+    Half of the crops are averaged into slices of 2 to 5 mm; a third are blurred or sharpened in
+    the plane; noise of up to 60 HU is added, white or with the grain of a soft kernel; HU are
+    shifted by up to 30.
+    """
+    if rng.random() < 0.5:
+        hu = thick_slices(hu, int(rng.integers(2, 6)), int(rng.integers(0, 5)))
+    kind = rng.random()
+    if kind < 0.2:
+        sigma = float(rng.uniform(0.4, 1.0))
+        hu = ndimage.gaussian_filter(hu, (0.0, sigma, sigma))
+    elif kind < 0.4:
+        hu = hu + float(rng.uniform(0.3, 1.2)) * (hu - ndimage.gaussian_filter(hu, (0.0, 1.0, 1.0)))
+    if rng.random() < 0.6:
+        hu = hu + _noise(hu.shape, float(rng.uniform(5.0, 60.0)), rng)
+    return (hu + np.float32(rng.normal(0.0, 12.0))).astype(np.float32)
+
+
+def thick_slices(hu: NDArray[np.float32], thickness: int, phase: int) -> NDArray[np.float32]:
+    """Averages along z over `thickness` voxels, keeps every such slice, and interpolates back."""
+    averaged = ndimage.uniform_filter1d(hu, thickness, axis=0, mode="nearest")
+    kept = np.arange(phase % thickness, len(hu), thickness)
+    position = np.clip((np.arange(len(hu)) - kept[0]) / thickness, 0, len(kept) - 1)
+    below = np.minimum(position.astype(int), max(len(kept) - 2, 0))
+    above = np.minimum(below + 1, len(kept) - 1)
+    weight = (position - below).astype(np.float32)[:, None, None]
+    interpolated: NDArray[np.float32] = (
+        averaged[kept[below]] * (1 - weight) + averaged[kept[above]] * weight
+    )
+    return interpolated
+
+
+def _noise(
+    shape: tuple[int, ...], deviation_hu: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Gaussian noise of the given deviation, half the time with grain in the plane."""
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    if rng.random() < 0.5:
+        sigma = float(rng.uniform(0.5, 1.2))
+        noise = ndimage.gaussian_filter(noise, (0.0, sigma, sigma))
+        noise /= noise.std()
+    noise *= deviation_hu
+    return noise

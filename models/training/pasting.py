@@ -1,0 +1,96 @@
+"""Pastes real nodules into other lungs, and lung over lung so that pasting itself is no clue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from data.nodule_crops import NoduleCrop
+
+SOLID_BACKGROUND_HU = -400.0
+"""Background brighter than this (wall, vessel) shows through a pasted crop where it is brighter."""
+
+VISIBLE_HU = 100.0
+"""A pasted nodule must raise the HU of its site by this on average to be called one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stamp:
+    """What is pasted: HU and its opacity on the same small grid, and the nodule's size.
+
+    Attributes:
+        hu: float32, ``[z, y, x]``.
+        opacity: float32, same shape, 0 to 1.
+        centre_zyx: Centre of the nodule in voxels of the stamp.
+        diameter_mm: 0 for a stamp of plain lung.
+    """
+
+    hu: NDArray[np.float32]
+    opacity: NDArray[np.float32]
+    centre_zyx: NDArray[np.float64]
+    diameter_mm: float
+
+
+def nodule_stamp(
+    crop: NoduleCrop,
+    rng: np.random.Generator,
+    *,
+    scale_range: tuple[float, float] = (0.8, 1.25),
+) -> Stamp:
+    """Turns, flips and scales a real nodule at random and gives it a soft rim."""
+    scale = float(rng.uniform(*scale_range))
+    angle = float(rng.uniform(0.0, 360.0))
+    hu, mask = (
+        ndimage.zoom(
+            ndimage.rotate(array, angle, axes=(1, 2), reshape=False, order=1, mode="nearest"),
+            scale,
+            order=1,
+        )
+        for array in (crop.hu.astype(np.float32), crop.mask)
+    )
+    flips = tuple(slice(None, None, int(step)) for step in rng.choice((-1, 1), size=3))
+    hu, mask = hu[flips], np.clip(mask[flips], 0.0, 1.0)
+    rim = ndimage.gaussian_filter(mask, float(rng.uniform(0.8, 1.8)))
+    opacity = np.clip(np.maximum(mask, 1.8 * rim), 0.0, 1.0).astype(np.float32)
+    centre = np.asarray(ndimage.center_of_mass(mask))
+    return Stamp(hu, opacity, centre, crop.record.diameter_mm * scale)
+
+
+def lung_stamp(source: NDArray[np.int16], like: Stamp) -> Stamp:
+    """Cuts plain lung, given as HU of at least the stamp's shape, with another's opacity."""
+    z, y, x = like.opacity.shape
+    return Stamp(source[:z, :y, :x].astype(np.float32), like.opacity, like.centre_zyx, 0.0)
+
+
+def paste(hu: NDArray[np.float32], stamp: Stamp, centre_zyx: NDArray[np.float64]) -> bool:
+    """Draws a stamp into `hu` in place, its centre at the nearest voxel to `centre_zyx`.
+
+    Parts beyond the array are cut off. A nodule that would vanish, because it meets tissue as
+    dense as itself, is not drawn.
+
+    Returns:
+        Whether it was drawn.
+    """
+    start = np.rint(centre_zyx - stamp.centre_zyx).astype(int)
+    low = np.maximum(start, 0)
+    high = np.minimum(start + stamp.hu.shape, hu.shape)
+    if np.any(high <= low):
+        return False
+    inside = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    part = tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))
+    background = hu[inside]
+    blended = background + stamp.opacity[part] * (stamp.hu[part] - background)
+    if stamp.diameter_mm:
+        solid = background > SOLID_BACKGROUND_HU
+        blended = np.where(solid, np.maximum(blended, background), blended)
+        core = stamp.opacity[part] > 0.5
+        if not core.any() or np.mean((blended - background)[core]) < VISIBLE_HU:
+            return False
+    hu[inside] = blended
+    return True

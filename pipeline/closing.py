@@ -1,0 +1,92 @@
+"""What `hounsfield run` says at its end: where the report is, and a table of findings."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.documents import RESEARCH_USE
+from pipeline.errors import ExitCode
+from pipeline.pages import INDEX_HTML
+from pipeline.tables import read_findings, read_worklist
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.studies import RunSummary
+
+MOST_FINDINGS = 20
+"""So many are shown, best score first; findings.csv has all."""
+
+
+def print_closing(out: Path, summary: RunSummary) -> None:
+    """Prints the result of a run to standard output, for a reader."""
+    console = Console(highlight=False, soft_wrap=True)
+    if summary.findings:
+        console.print(_findings_table(out))
+    for words in closing_lines(out, summary):
+        console.print(words, markup=False)
+
+
+def closing_lines(out: Path, summary: RunSummary) -> list[str]:
+    """The sentences at the end: counts, reasons, and where the reports are."""
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(summary.verdicts.items()))
+    reasons = ", ".join(f"{count} {reason}" for reason, count in summary.reasons.most_common())
+    lines = []
+    if summary.exit_code is ExitCode.NOTHING_TO_ANALYSE:
+        lines.append(f"Nothing to analyse in the input{f' ({reasons})' if reasons else ''}.")
+    else:
+        lines.append(f"Series and files: {counts}{f' ({reasons})' if reasons else ''}.")
+    reports = [out / row["report"] for row in read_worklist(out) if row["report"]]
+    if len(reports) == 1:
+        lines.append(f"Report: {reports[0]}")
+    lines.extend([f"All results: {out / INDEX_HTML}", RESEARCH_USE])
+    return lines
+
+
+def print_closing_json(out: Path, summary: RunSummary) -> None:
+    """Prints the result of a run to standard output as one JSON object."""
+    document = {
+        "out": str(out),
+        "index": str(out / INDEX_HTML),
+        "studies": summary.studies,
+        "already_done": summary.already_done,
+        "findings": summary.findings,
+        "verdicts": dict(sorted(summary.verdicts.items())),
+        "reasons": dict(sorted(summary.reasons.items())),
+        "exit_code": int(summary.exit_code),
+    }
+    json.dump(document, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def _findings_table(out: Path) -> Table:
+    best = heapq.nlargest(MOST_FINDINGS, read_findings(out), key=lambda row: float(row["score"]))
+    table = Table(title="Findings, best score first")
+    for name in ("series", "no."):
+        table.add_column(name)
+    for name in ("score", "diameter mm", "x, y, z mm"):
+        table.add_column(name, justify="right")
+    for name in ("place", "class (research)", "confidence"):
+        table.add_column(name)
+    for row in best:
+        table.add_row(
+            _shortened(row["series_uid"]),
+            row["finding"],
+            f"{float(row['score']):.2f}",
+            f"{float(row['diameter_mm']):.1f}",
+            ", ".join(f"{float(row[axis]):.1f}" for axis in ("x_mm", "y_mm", "z_mm")),
+            f"{row['lung']} {row['zone']}",
+            row["class"].replace("_", " "),
+            row["confidence_band"],
+        )
+    return table
+
+
+def _shortened(uid: str, length: int = 16) -> str:
+    return uid if len(uid) <= length else "…" + uid[-length:]

@@ -1,0 +1,157 @@
+"""`Report`: the document of an analysed series, `report.json`; versioned, with a JSON schema."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.contracts import ConfidenceBand, Lung, NoduleClass, Zone
+from preprocessing.codes import NoticeCode, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REPORT_VERSION = 1
+RESEARCH_USE = "Research use only. Not a medical device."
+RESEARCH_CLASSES = (
+    "The classes come from research demonstration weights that were not validated on histology; "
+    "they are no diagnosis."
+)
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoticeDocument(BaseModel):
+    """Something a reader must know; its numbers stand beside the sentence, units in the keys."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    code: NoticeCode
+    message: str
+
+
+class SeriesDocument(_Document):
+    """What the headers and the geometry tell of the series; never a person's name."""
+
+    study_uid: str
+    series_uid: str
+    patient_id: str
+    patient_sex: str
+    patient_age_years: float | None
+    study_date: str
+    study_description: str
+    series_description: str
+    series_number: int | None
+    manufacturer: str
+    manufacturer_model_name: str
+    convolution_kernel: str
+    kvp: float | None
+    contrast_bolus_agent: str
+    slice_thickness_mm: float | None
+    format: str
+    files: int
+    shape_zyx: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float] = Field(description="Along x, y, z of the array.")
+    orientation: str
+
+
+class CandidateDocument(_Document):
+    """A place that the detector marked."""
+
+    centre_world_mm: tuple[float, float, float] = Field(description="x, y, z in LPS mm.")
+    diameter_mm: float
+    score: float = Field(ge=0, le=1)
+
+
+class SourceDocument(_Document):
+    """The centre on the original image; pixels are counted from 0 at the first one's centre."""
+
+    sop_instance_uid: str
+    frame_number: int
+    column: float
+    row: float
+
+
+class PlaceDocument(_Document):
+    """Lung side, the patient's own, and zone."""
+
+    lung: Lung
+    zone: Zone
+
+
+class FindingDocument(CandidateDocument):
+    """A candidate that is kept and reported."""
+
+    finding: int = Field(ge=1, description="Number in the report, best score first.")
+    class_probabilities: dict[NoduleClass, float]
+    confidence_band: ConfidenceBand
+    place: PlaceDocument
+    source: SourceDocument | None
+    measurements: dict[str, float | str]
+    notices: tuple[NoticeDocument, ...]
+    picture: str = Field(description="File beside the report.")
+
+    @property
+    def likeliest_class(self) -> NoduleClass:
+        """The class with the largest probability; the first in order where they tie."""
+        return max(NoduleClass, key=lambda name: self.class_probabilities[name])
+
+
+class ModelDocument(_Document):
+    """Which weights were used."""
+
+    role: Literal["detector", "classifier"]
+    name: str
+    version: str
+    sha256: str
+
+
+class ProvenanceDocument(_Document):
+    """What it takes to make the same report again."""
+
+    hounsfield_version: str
+    models: tuple[ModelDocument, ...]
+    config_sha256: str
+    operating_point: str
+    score_threshold: float
+    working_spacing_mm: float
+    fingerprint: str = Field(description="Hash of version, weights and configuration.")
+
+
+class TimesDocument(_Document):
+    """The only part that differs between two runs on the same input."""
+
+    finished_at: str = Field(description="ISO 8601, UTC.")
+    seconds: dict[str, float] = Field(description="By stage.")
+    peak_memory_mb: float
+
+
+class Report(_Document):
+    """All that was found in one series."""
+
+    version: Literal[1] = REPORT_VERSION
+    verdict: Verdict
+    series: SeriesDocument
+    notices: tuple[NoticeDocument, ...]
+    findings: tuple[FindingDocument, ...] = Field(description="Best score first.")
+    candidates: tuple[CandidateDocument, ...] = Field(description="Kept or not; best score first.")
+    provenance: ProvenanceDocument
+    times: TimesDocument
+    remarks: tuple[str, ...] = (RESEARCH_USE, RESEARCH_CLASSES)
+
+    def as_json(self) -> str:
+        """Indented JSON with a final newline."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Writes the JSON schema of each document into `folder`, one file a version."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"report-{REPORT_VERSION}.json"
+    schema = Report.model_json_schema(mode="serialization")
+    path.write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+    return [path]

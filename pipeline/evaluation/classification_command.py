@@ -1,0 +1,81 @@
+"""``hounsfield evaluate classification``: reads, evaluates, writes what OUT holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.evaluation.classification import OVERALL
+from pipeline.evaluation.classification_evaluation import evaluate_classification, read_cases
+from pipeline.evaluation.output_files import write_files
+from pipeline.evaluation.page import rendered_page
+from pipeline.evaluation.plots import reliability_plot, rendered
+from preprocessing.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.evaluation.documents import ClassificationEvaluation
+
+_NAMES = {
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_f1": "Macro F1",
+    "macro_auc": "Macro AUC",
+    "expected_calibration_error": "Expected calibration error (10 bins)",
+    "brier_score": "Brier score (0 to 2)",
+}
+
+
+def classification_command(
+    *, predictions: Path, out: Path, resamplings: int = 1000, seed: int = 0
+) -> ClassificationEvaluation:
+    """Evaluates a classifier's probabilities against known classes.
+
+    Writes ``evaluation.json``, ``index.html``, ``reliability.png`` and ``reliability.svg``.
+
+    Args:
+        predictions: ``patient_id, case_id, true_class``, the four ``p_<class>`` and, where known,
+            ``diameter_mm``.
+        out: A folder, made if missing.
+        resamplings: Bootstraps, clustered by patient.
+        seed: Of the bootstraps and the baseline's folds.
+
+    Raises:
+        UsageError: The table is wrong, with its file, row and column.
+        OutputError: `out` cannot be written.
+    """
+    if resamplings < 1:
+        msg = f"The number of bootstraps must be 1 or more, got {resamplings}"
+        raise UsageError(msg)
+    cases = read_cases(predictions)
+    document = evaluate_classification(predictions.name, cases, resamplings=resamplings, seed=seed)
+    figure = reliability_plot(document.reliability)
+    svg = rendered(figure, "svg")
+    page = rendered_page(
+        "classification.html.j2", svg=svg, values={"e": document, "overall": _NAMES}
+    )
+    write_files(
+        out,
+        {
+            "reliability.png": rendered(figure, "png"),
+            "reliability.svg": svg,
+            "index.html": page.encode(),
+            "evaluation.json": (document.model_dump_json(indent=1) + "\n").encode(),
+        },
+    )
+    return document
+
+
+def classification_summary(document: ClassificationEvaluation) -> list[str]:
+    """Makes the lines that a terminal shows."""
+    lines = [f"WARNING {notice.code}: {notice.message}" for notice in document.notices]
+    lines += [
+        f"{_NAMES[key]}: model {_shown(getattr(document.model, key))}, "
+        f"size only {_shown(getattr(document.size_only_baseline, key))}"
+        for key in OVERALL
+    ]
+    lines.append(f"{document.cases} cases of {document.patients} patients")
+    return lines
+
+
+def _shown(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.4f}"

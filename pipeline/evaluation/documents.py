@@ -1,0 +1,130 @@
+"""What the evaluations leave for machines: the pydantic models of their ``evaluation.json``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Interval = tuple[float | None, float | None]
+"""Lower and upper end at 95 %, null where the figure is not defined."""
+
+CPM = "cpm"
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProtocolWarning(BaseModel):
+    """Something that makes the figures not comparable; its numbers stand beside the sentence."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    code: str
+    message: str
+
+
+class Stratum(_Document):
+    """The curve of some of the nodules, or of some of the scans."""
+
+    by: str = Field(description="diameter_mm, slice_thickness_mm or scanner")
+    name: str
+    scans: int
+    nodules: int
+    true_positives: int
+    cpm: float | None
+    sensitivity: dict[str, float | None]
+    interval_95: dict[str, Interval]
+
+
+class Comparison(_Document):
+    """This submission minus another, both resampled with the same scans."""
+
+    other: str
+    cpm_of_other: float
+    sensitivity_of_other: dict[str, float]
+    difference: dict[str, float]
+    interval_95: dict[str, Interval]
+    p_value: dict[str, float] = Field(description="Two-sided, of the paired bootstrap.")
+    protocol_warnings_of_other: list[ProtocolWarning]
+
+
+class Luna16Evaluation(_Document):
+    """``evaluation.json`` of ``hounsfield evaluate luna16``.
+
+    Every figure is of the plain curve, but for `interval_95` and `bootstrap_mean`.
+    """
+
+    version: Literal[1] = 1
+    protocol: Literal["luna16"] = "luna16"
+    predictions: str
+    cpm: float
+    sensitivity: dict[str, float] = Field(description="By false positives a scan.")
+    interval_95: dict[str, Interval]
+    bootstrap_mean: dict[str, float | None]
+    nodules: int
+    scans: int
+    true_positives: int
+    false_negatives: int
+    false_positives: int
+    ignored_excluded: int
+    ignored_duplicates: int
+    marks: int = Field(description="Rows of the file.")
+    marks_after_the_cap: int
+    protocol_warnings: list[ProtocolWarning]
+    strata: list[Stratum]
+    comparison: Comparison | None = None
+    resamplings: int
+    seed: int
+
+
+class ClassFigures(_Document):
+    """One class against the others."""
+
+    cases: int
+    sensitivity: float | None
+    specificity: float | None
+    auc: float | None
+
+
+class ClassifierFigures(_Document):
+    """What one classifier reaches; `interval_95` has a key a figure, ``auc/<class>`` and so on."""
+
+    confusion_matrix: list[list[int]] = Field(description="Rows true, columns predicted.")
+    classes: dict[str, ClassFigures]
+    balanced_accuracy: float | None
+    macro_f1: float | None
+    macro_auc: float | None
+    expected_calibration_error: float
+    brier_score: float
+    interval_95: dict[str, Interval]
+
+
+class ReliabilityBin(_Document):
+    """Cases whose largest probability falls in one bin."""
+
+    lower: float
+    upper: float
+    cases: int
+    mean_confidence: float | None
+    accuracy: float | None
+    interval_95: Interval
+
+
+class ClassificationEvaluation(_Document):
+    """``evaluation.json`` of ``hounsfield evaluate classification``."""
+
+    version: Literal[1] = 1
+    predictions: str
+    cases: int
+    patients: int
+    class_order: list[str]
+    model: ClassifierFigures
+    size_only_baseline: ClassifierFigures
+    difference: dict[str, float | None] = Field(description="Model minus size-only baseline.")
+    difference_interval_95: dict[str, Interval]
+    reliability: list[ReliabilityBin]
+    notices: list[ProtocolWarning]
+    resamplings: int
+    seed: int

@@ -1,0 +1,171 @@
+"""The pictures of a report: three planes through each finding, and all marks at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import binary_erosion, map_coordinates
+
+from pipeline.drawing import Edges, Panel, Ring, png
+from preprocessing.volume import AIR_HU
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from models.contracts import Finding, WorldPoint
+    from pipeline.config import ReportConfig
+    from preprocessing.volume import Volume
+    from preprocessing.working_volume import WorkingVolume
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """A plane as radiologists look at it: which world axis grows to the right, and downwards."""
+
+    name: str
+    right: tuple[int, int]
+    down: tuple[int, int]
+    edges: Edges
+    normal: str
+
+
+_AXIAL = _Plane("axial", (0, 1), (1, 1), Edges("R", "L", "A", "P"), "z")
+_CORONAL = _Plane("coronal", (0, 1), (2, -1), Edges("R", "L", "H", "F"), "y")
+_SAGITTAL = _Plane("sagittal", (1, 1), (2, -1), Edges("A", "P", "H", "F"), "x")
+_WORLD_AXES = "xyz"
+
+_FINDING_PANEL_PX = 342
+_KEY_HEIGHT_PX = 460
+_SMALLEST_RING_MM = 4.0
+_PROJECTION_WINDOW_HU = (-475.0, 950.0)
+_PROJECTION_BACKGROUND = 0.42
+_RIM_MM = 2.0
+
+
+def finding_picture(volume: Volume, finding: Finding, config: ReportConfig) -> bytes:
+    """Draws axial, coronal and sagittal planes through a finding's centre, in the lung window.
+
+    The planes are those of the patient, sampled linearly from the native grid.
+
+    Returns:
+        The bytes of a PNG file.
+    """
+    width_mm = max(config.field_of_view_mm, 2.5 * finding.diameter_mm)
+    mm_per_px = width_mm / _FINDING_PANEL_PX
+    middle_px = (_FINDING_PANEL_PX - 1) / 2
+    ring = Ring((middle_px, middle_px), _ring_mm(finding) / mm_per_px, cross=True)
+    panels = []
+    for plane in (_AXIAL, _CORONAL, _SAGITTAL):
+        shape = (_FINDING_PANEL_PX, _FINDING_PANEL_PX)
+        hu = _sampled(volume, plane, finding.centre_world_mm, shape, mm_per_px)
+        grey = _windowed(hu, config.window_centre_hu, config.window_width_hu)
+        height_mm = finding.centre_world_mm[_WORLD_AXES.index(plane.normal)]
+        title = f"{plane.name}  {plane.normal} {height_mm:.1f} mm"
+        panels.append(Panel(grey, mm_per_px, title, plane.edges, (ring,)))
+    return png(panels)
+
+
+def key_picture(
+    volume: Volume, working: WorkingVolume, findings: Sequence[Finding], config: ReportConfig
+) -> bytes:
+    """Draws the lungs at a glance: a coronal projection with all marks, and an axial slice.
+
+    The projection shows the largest value along each ray inside the lungs, over a faint mean of
+    the whole chest. The slice goes through the first finding, or through the middle of the lungs.
+
+    Returns:
+        The bytes of a PNG file.
+    """
+    return png([_projection(working, findings), _slice(volume, working, findings, config)])
+
+
+def _projection(working: WorkingVolume, findings: Sequence[Finding]) -> Panel:
+    lungs = binary_erosion(working.lung_labels > 0, iterations=_rim_voxels(working))
+    inside = np.where(lungs, working.hu, AIR_HU).max(axis=1)
+    background = np.clip(working.hu, AIR_HU, 400).mean(axis=1, dtype=np.float32)
+    low, high = np.percentile(background, (2, 99.5))
+    faint = _PROJECTION_BACKGROUND * 255 * (background - low) / max(high - low, 1.0)
+    grey = np.maximum(_windowed(inside, *_PROJECTION_WINDOW_HU), np.clip(faint, 0, 255))[::-1]
+    mm_per_px = len(grey) * working.spacing_mm / _KEY_HEIGHT_PX
+    width_px = round(grey.shape[1] * working.spacing_mm / mm_per_px)
+    rings = []
+    for number, finding in enumerate(findings, start=1):
+        x, _, z = working.voxel_xyz(finding.centre_world_mm)
+        centre_px = np.array((x, len(grey) - 1 - z)) * working.spacing_mm / mm_per_px
+        radius_px = _ring_mm(finding) / mm_per_px
+        rings.append(Ring((centre_px[0], centre_px[1]), radius_px, str(number)))
+    enlarged = _resized(grey, (_KEY_HEIGHT_PX, width_px))
+    return Panel(enlarged, mm_per_px, "coronal projection", _CORONAL.edges, tuple(rings))
+
+
+def _slice(
+    volume: Volume, working: WorkingVolume, findings: Sequence[Finding], config: ReportConfig
+) -> Panel:
+    corners = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+    box_mm = working.world_mm(corners * (np.array(working.hu.shape[::-1]) - 1))
+    centre_mm = box_mm.mean(axis=0)
+    if findings:
+        centre_mm[2] = findings[0].centre_world_mm[2]
+    width_mm, height_mm = np.ptp(box_mm, axis=0)[:2] + 50.0
+    mm_per_px = height_mm / _KEY_HEIGHT_PX
+    shape = (_KEY_HEIGHT_PX, round(width_mm / mm_per_px))
+    centre = (float(centre_mm[0]), float(centre_mm[1]), float(centre_mm[2]))
+    hu = _sampled(volume, _AXIAL, centre, shape, mm_per_px)
+    grey = _windowed(hu, config.window_centre_hu, config.window_width_hu)
+    rings = []
+    for number, finding in enumerate(findings, start=1):
+        away_mm = np.subtract(finding.centre_world_mm, centre)
+        if abs(away_mm[2]) > finding.diameter_mm / 2:
+            continue
+        column, row = away_mm[:2] / mm_per_px + (np.array(shape[::-1]) - 1) / 2
+        rings.append(Ring((column, row), _ring_mm(finding) / mm_per_px, str(number)))
+    title = f"axial  z {centre[2]:.1f} mm"
+    return Panel(grey, mm_per_px, title, _AXIAL.edges, tuple(rings))
+
+
+def _rim_voxels(working: WorkingVolume) -> int:
+    """How many voxels of the lungs' rim hold so much of the chest wall that they would hide all."""
+    return max(1, round(_RIM_MM / working.spacing_mm))
+
+
+def _ring_mm(finding: Finding) -> float:
+    """The ring's radius: a little outside the finding."""
+    return max(_SMALLEST_RING_MM, 0.65 * finding.diameter_mm + 1.0)
+
+
+def _sampled(
+    volume: Volume, plane: _Plane, centre_world_mm: WorldPoint, shape: tuple[int, int], step: float
+) -> NDArray[np.float32]:
+    """HU of a plane through a point, ``[row, column]``, `step` mm apart; air outside."""
+    rows, columns = np.indices(shape, dtype=np.float64)
+    world_mm = np.tile(np.asarray(centre_world_mm, dtype=np.float64), (*shape, 1))
+    world_mm[..., plane.right[0]] += plane.right[1] * step * (columns - (shape[1] - 1) / 2)
+    world_mm[..., plane.down[0]] += plane.down[1] * step * (rows - (shape[0] - 1) / 2)
+    voxels_zyx = np.moveaxis(volume.voxel_xyz(world_mm)[..., ::-1], -1, 0)
+    # Half a voxel around the grid still belongs to its outermost voxels.
+    nearest = np.clip(voxels_zyx, 0, np.array(volume.shape_zyx).reshape(3, 1, 1) - 1)
+    hu = map_coordinates(volume.hu, nearest, output=np.float32, order=1)
+    outside = (np.abs(voxels_zyx - nearest) > 0.5).any(axis=0)
+    sampled: NDArray[np.float32] = np.where(outside, np.float32(AIR_HU * 2), hu)
+    return sampled
+
+
+def _windowed(
+    hu: NDArray[np.integer] | NDArray[np.floating], centre: float, width: float
+) -> NDArray[np.uint8]:
+    """Grey values of a window: black at centre - width / 2, white at centre + width / 2."""
+    scaled = (hu.astype(np.float32) - (centre - width / 2)) * (255 / width)
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
+def _resized(
+    grey: NDArray[np.floating] | NDArray[np.uint8], shape: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Enlarges a picture smoothly to (rows, columns)."""
+    image = Image.fromarray(np.rint(grey).astype(np.uint8))
+    return np.asarray(image.resize(shape[::-1], Image.Resampling.BICUBIC))

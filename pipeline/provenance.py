@@ -1,0 +1,60 @@
+"""What it takes to make the same report again: version, weights, configuration."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from models.store import model_folder, read_manifest
+from pipeline.documents import ModelDocument, ProvenanceDocument
+from preprocessing.errors import UsageError
+
+if TYPE_CHECKING:
+    from models.manifest import Manifest
+    from pipeline.config import RunConfig
+
+
+def read_provenance(config: RunConfig) -> ProvenanceDocument:
+    """Reads the manifests of a run's models, not their weights.
+
+    Raises:
+        UsageError: A model is not known, or is of the wrong kind.
+    """
+    detector = _manifest(config.models.detector, "detector")
+    classifier = _manifest(config.models.classifier, "classifier")
+    if detector.operating_points is None:
+        msg = f"the detector {detector.name} has no operating points; choose another"
+        raise UsageError(msg)
+    models = (_model("detector", detector), _model("classifier", classifier))
+    hounsfield_version = version("hounsfield")
+    config_sha256 = config.sha256()
+    parts = (hounsfield_version, config_sha256, *(model.sha256 for model in models))
+    return ProvenanceDocument(
+        hounsfield_version=hounsfield_version,
+        models=models,
+        config_sha256=config_sha256,
+        operating_point=config.detection.operating_point,
+        score_threshold=getattr(detector.operating_points, config.detection.operating_point),
+        working_spacing_mm=detector.spacing_mm,
+        fingerprint=hashlib.sha256(" ".join(parts).encode()).hexdigest(),
+    )
+
+
+def _manifest(name: str, task: str) -> Manifest:
+    manifest = read_manifest(model_folder(name))
+    if manifest.task != task:
+        msg = f"the configuration wants a {task}, but {manifest.name} is a {manifest.task}"
+        raise UsageError(msg)
+    return manifest
+
+
+def _model(role: str, manifest: Manifest) -> ModelDocument:
+    return ModelDocument.model_validate(
+        {
+            "role": role,
+            "name": manifest.name,
+            "version": manifest.version,
+            "sha256": manifest.sha256,
+        }
+    )

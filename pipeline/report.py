@@ -1,0 +1,126 @@
+"""The report document of a series, made of what the stages found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.contracts import NoduleClass
+from pipeline.documents import (
+    CandidateDocument,
+    FindingDocument,
+    NoticeDocument,
+    PlaceDocument,
+    Report,
+    SeriesDocument,
+    SourceDocument,
+)
+from preprocessing.codes import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from models.contracts import Candidate, Finding
+    from pipeline.documents import ProvenanceDocument, TimesDocument
+    from preprocessing.codes import Notice
+    from preprocessing.series import Series
+    from preprocessing.volume import SourcePixel, Volume
+
+_MM_DIGITS, _PROBABILITY_DIGITS = 2, 6
+"""Rounding keeps the last bits of the arithmetic, which differ between processors, out of it."""
+
+
+def report_document(
+    series: Series,
+    volume: Volume,
+    *,
+    findings: Sequence[Finding],
+    candidates: Sequence[Candidate],
+    notices: Iterable[Notice],
+    provenance: ProvenanceDocument,
+    times: TimesDocument,
+) -> Report:
+    """Makes the document; findings and candidates must be given best score first."""
+    noted = _notices(notices)
+    return Report(
+        verdict=Verdict.ANALYSED_WITH_NOTICES if noted else Verdict.ANALYSED,
+        series=_series(series, volume),
+        notices=noted,
+        findings=tuple(_finding(number, each) for number, each in enumerate(findings, start=1)),
+        candidates=tuple(CandidateDocument(**_mark(candidate)) for candidate in candidates),
+        provenance=provenance,
+        times=times,
+    )
+
+
+def picture_name(finding: int) -> str:
+    """The file of a finding's picture, by its number from 1."""
+    return f"finding_{finding:02d}.png"
+
+
+def _series(series: Series, volume: Volume) -> SeriesDocument:
+    facts = volume.series
+    return SeriesDocument(
+        study_uid=facts.study_uid,
+        series_uid=facts.series_uid,
+        patient_id=facts.patient_id,
+        patient_sex=facts.patient_sex,
+        patient_age_years=facts.patient_age_years,
+        study_date=facts.study_date,
+        study_description=facts.study_description,
+        series_description=facts.series_description,
+        series_number=facts.series_number,
+        manufacturer=facts.manufacturer,
+        manufacturer_model_name=facts.manufacturer_model_name,
+        convolution_kernel=facts.convolution_kernel,
+        kvp=facts.kvp,
+        contrast_bolus_agent=facts.contrast_bolus_agent,
+        slice_thickness_mm=facts.slice_thickness_mm,
+        format=series.format.value,
+        files=len(series.sources),
+        shape_zyx=volume.shape_zyx,
+        spacing_mm=tuple(np.round(volume.spacing_mm, 6).tolist()),
+        orientation=series.orientation,
+    )
+
+
+def _notices(notices: Iterable[Notice]) -> tuple[NoticeDocument, ...]:
+    """Each notice once, in the order in which they arose."""
+    distinct: dict[tuple[str, str], NoticeDocument] = {}
+    for notice in notices:
+        document = NoticeDocument.model_validate(notice.as_json())
+        distinct.setdefault((notice.code, notice.message), document)
+    return tuple(distinct.values())
+
+
+def _mark(place: Candidate | Finding) -> dict[str, tuple[float, ...] | float]:
+    return {
+        "centre_world_mm": tuple(round(value, _MM_DIGITS) for value in place.centre_world_mm),
+        "diameter_mm": round(place.diameter_mm, _MM_DIGITS),
+        "score": round(place.score, _PROBABILITY_DIGITS),
+    }
+
+
+def _finding(number: int, finding: Finding) -> FindingDocument:
+    probabilities = (round(p, _PROBABILITY_DIGITS) for p in finding.class_probabilities)
+    return FindingDocument(
+        **_mark(finding),
+        finding=number,
+        class_probabilities=dict(zip(NoduleClass, probabilities, strict=True)),
+        confidence_band=finding.confidence_band,
+        place=PlaceDocument(lung=finding.place.lung, zone=finding.place.zone),
+        source=None if finding.source is None else _source(finding.source),
+        measurements=dict(finding.measurements),
+        notices=_notices(finding.notices),
+        picture=picture_name(number),
+    )
+
+
+def _source(source: SourcePixel) -> SourceDocument:
+    return SourceDocument(
+        sop_instance_uid=source.sop_instance_uid,
+        frame_number=source.frame_number,
+        column=round(float(source.column), _MM_DIGITS),
+        row=round(float(source.row), _MM_DIGITS),
+    )

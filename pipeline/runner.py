@@ -1,0 +1,116 @@
+"""A run over many studies: from the inputs to the ledger, the reports and the tables."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from pipeline.errors import OutputHeldError, writing_to
+from pipeline.pages import write_index
+from pipeline.ledger import Ledger
+from pipeline.outputs import remove_partials
+from pipeline.plan import make_plan, require_separate_places
+from pipeline.provenance import read_provenance
+from pipeline.run_log import log_to_folder
+from pipeline.studies import RunOptions, RunSummary, StudyLoop
+from pipeline.tables import write_tables
+from pipeline.worker import WorkOrder, prepare_analysis
+from pipeline.workers import WorkerPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from pipeline.config import RunConfig
+    from pipeline.progress import Progress
+    from pipeline.study import Analysis
+    from preprocessing.series import Series
+
+LOCK_NAME = ".lock"
+LOGS_FOLDER = "logs"
+_log = logging.getLogger(__name__)
+
+
+def run(
+    inputs: Sequence[Path],
+    *,
+    out: Path,
+    config: RunConfig,
+    progress: Progress,
+    options: RunOptions,
+    prepare: Callable[[WorkOrder], Callable[[Series], Analysis]] = prepare_analysis,
+) -> RunSummary:
+    """Analyses every study of the inputs that `out` does not hold yet.
+
+    Args:
+        inputs: Files and folders.
+        out: The output folder, made where it is missing.
+        config: How.
+        progress: Is told what happens.
+        options: What is done again.
+        prepare: Makes the analysis in each worker process; a function of a module.
+
+    Raises:
+        UsageError: An input is missing, or a model is not known.
+        OutputHeldError: Another run holds `out`.
+        OutputError: `out` cannot be written or is full; what was finished is kept.
+        KeyboardInterrupt: The run was stopped; what was finished is kept.
+    """
+    require_separate_places(inputs, out)
+    provenance = read_provenance(config)
+    with _held(out), log_to_folder(out / LOGS_FOLDER), Ledger(out) as ledger:
+        _log.info("version %s", provenance.hounsfield_version)
+        remove_partials(out)
+        progress.say("Looking through the input")
+        plan = make_plan(inputs, kernel=config.series.kernel, on_file=progress.looked_at)
+        order = WorkOrder(out.resolve(), config, provenance, prepare)
+        pool = WorkerPool(order, size=config.run.workers, timeout_s=config.run.timeout_s)
+        loop = StudyLoop(
+            out,
+            ledger=ledger,
+            pool=pool,
+            fingerprint=provenance.fingerprint,
+            options=options,
+            progress=progress,
+        )
+        try:
+            summary = loop.go(plan)
+        except KeyboardInterrupt:
+            _log.info("interrupted")
+            write_results(out, ledger)
+            raise
+        finally:
+            pool.stop()
+            remove_partials(out)
+        progress.say("Writing the tables")
+        write_results(out, ledger)
+    return summary
+
+
+def write_results(out: Path, ledger: Ledger) -> None:
+    """Writes the tables and the index page from what the ledger has."""
+    write_index(out, write_tables(out, ledger), ledger.counts())
+
+
+@contextmanager
+def _held(out: Path) -> Iterator[None]:
+    """Makes the output folder and holds it, so that no other run writes there.
+
+    The system frees the lock when the process ends, however it ends.
+    """
+    with writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / LOCK_NAME)
+    with writing_to(out / LOCK_NAME):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            msg = f"another run holds {out}; wait for its end, or choose another --out"
+            raise OutputHeldError(msg) from error
+    try:
+        yield
+    finally:
+        lock.release()

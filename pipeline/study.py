@@ -1,0 +1,124 @@
+"""A study's way through the house: one series from its files to its report, stage by stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from models.contracts import Candidate, Finding, confidence_band
+from models.store import load_models
+from pipeline.outputs import REPORT_HTML, REPORT_JSON
+from pipeline.pictures import finding_picture, key_picture
+from pipeline.place import place_of
+from pipeline.report import picture_name, report_document
+from pipeline.pages import report_page
+from pipeline.stage_times import StageTimes
+from preprocessing.lungs import find_lungs
+from preprocessing.quality import assess_quality
+from preprocessing.reading import read_volume
+from preprocessing.working_grid import to_working_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from models.store import Models
+    from pipeline.config import DetectionConfig, RunConfig
+    from pipeline.documents import ProvenanceDocument, Report
+    from pipeline.worker import WorkOrder
+    from preprocessing.series import Series
+    from preprocessing.volume import Volume
+    from preprocessing.working_volume import WorkingVolume
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What analysing a series gave.
+
+    Attributes:
+        report: The document.
+        files: The output folder's files by name, the report among them.
+    """
+
+    report: Report
+    files: dict[str, bytes]
+
+
+def analyse_series(
+    series: Series, *, models: Models, config: RunConfig, provenance: ProvenanceDocument
+) -> Analysis:
+    """Takes one series the whole way: files, HU, lungs, candidates, findings, report.
+
+    Raises:
+        SeriesError: The series cannot be analysed; the code says why.
+    """
+    times = StageTimes()
+    with times.stage("read"):
+        volume = read_volume(series)
+    with times.stage("lungs"):
+        lungs = find_lungs(volume)
+        notices = (*volume.notices, *assess_quality(volume, lungs))
+    with times.stage("working_grid"):
+        working = to_working_volume(volume, lungs, spacing_mm=provenance.working_spacing_mm)
+    with times.stage("detect"):
+        candidates = models.detector.detect(working)
+    with times.stage("classify"):
+        kept = keep(candidates, threshold=provenance.score_threshold, config=config.detection)
+        probabilities = models.classifier.classify(working, kept)
+    findings = [
+        make_finding(candidate, row, volume=volume, working=working)
+        for candidate, row in zip(kept, probabilities, strict=True)
+    ]
+    with times.stage("pictures"):
+        pictures = {"key_image.png": key_picture(volume, working, findings, config.report)}
+        for number, finding in enumerate(findings, start=1):
+            picture = finding_picture(volume, finding, config.report)
+            pictures[picture_name(number)] = picture
+    report = report_document(
+        series,
+        volume,
+        findings=findings,
+        candidates=candidates,
+        notices=notices,
+        provenance=provenance,
+        times=times.document(),
+    )
+    page = report_page(report, pictures)
+    files = {REPORT_JSON: report.as_json().encode(), REPORT_HTML: page.encode(), **pictures}
+    return Analysis(report, files)
+
+
+def prepare(order: WorkOrder) -> Callable[[Series], Analysis]:
+    """Loads the models of a run, once for each worker."""
+    names = order.config.models
+    models = load_models(
+        detector=names.detector, classifier=names.classifier, threads=order.threads
+    )
+    return partial(analyse_series, models=models, config=order.config, provenance=order.provenance)
+
+
+def keep(
+    candidates: list[Candidate], *, threshold: float, config: DetectionConfig
+) -> list[Candidate]:
+    """Keeps the candidates that become findings: those from `threshold` up, the best few."""
+    kept = [candidate for candidate in candidates if candidate.score >= threshold]
+    return sorted(kept, key=lambda candidate: -candidate.score)[: config.max_findings]
+
+
+def make_finding(
+    candidate: Candidate,
+    class_probabilities: tuple[float, float, float, float],
+    *,
+    volume: Volume,
+    working: WorkingVolume,
+) -> Finding:
+    """Makes a finding of a candidate: its class, its place and the way back to the image."""
+    return Finding(
+        centre_world_mm=candidate.centre_world_mm,
+        diameter_mm=candidate.diameter_mm,
+        score=candidate.score,
+        class_probabilities=class_probabilities,
+        confidence_band=confidence_band(class_probabilities),
+        place=place_of(working, candidate.centre_world_mm),
+        source=volume.source_pixel(candidate.centre_world_mm),
+    )

@@ -1,0 +1,46 @@
+"""What a file is, told by its first bytes and never by its name."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from preprocessing.dicomdir import is_dicomdir
+from preprocessing.metaimage_header import looks_like_metaimage
+from preprocessing.nifti import nifti_header_bytes
+
+HEAD_BYTES: Final = 2048
+"""How much of a file `content_kind` wants to see."""
+
+
+class ContentKind(Enum):
+    """The kinds of files that discovery tells apart."""
+
+    DICOM = auto()
+    DICOMDIR = auto()
+    ZIP = auto()
+    METAIMAGE = auto()
+    NIFTI = auto()
+    GZIP = auto()
+    EMPTY = auto()
+    UNKNOWN = auto()
+    """Perhaps DICOM without a preamble: its reader decides."""
+
+
+def content_kind(head: bytes) -> ContentKind:
+    """Tells what a file is.
+
+    Args:
+        head: Its first `HEAD_BYTES` bytes, or all of a smaller file.
+    """
+    if not head:
+        return ContentKind.EMPTY
+    if head[128:132] == b"DICM":
+        return ContentKind.DICOMDIR if is_dicomdir(head) else ContentKind.DICOM
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return ContentKind.ZIP
+    if nifti_header_bytes(head):
+        return ContentKind.NIFTI
+    if looks_like_metaimage(head):
+        return ContentKind.METAIMAGE
+    return ContentKind.GZIP if head.startswith(b"\x1f\x8b") else ContentKind.UNKNOWN

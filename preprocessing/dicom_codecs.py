@@ -1,0 +1,171 @@
+"""One decoder for each compressed transfer syntax: the fastest in benchmarks/decoding.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preprocessing.codes import Reason
+from preprocessing.errors import SeriesError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from preprocessing.dicom_header import PixelLayout
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """Stored values as they come out of a codestream.
+
+    Attributes:
+        stored: ``[row, column]``, 8 or 16 bits an element, signed only where the codestream says.
+        precision: Bits that the codestream itself says it holds.
+    """
+
+    stored: NDArray[np.integer]
+    precision: int
+
+
+def decode_frame(encoded: bytes, layout: PixelLayout, transfer_syntax_uid: str) -> DecodedFrame:
+    """Decodes one frame and checks its size against the header.
+
+    Raises:
+        SeriesError: `unsupported_encoding` for a syntax without a decoder, `truncated` where the
+            codestream ends early, `unreadable` where it makes no sense.
+    """
+    decoder = DECODERS.get(transfer_syntax_uid)
+    if decoder is None:
+        msg = f"transfer syntax {transfer_syntax_uid} is not supported; convert it to another"
+        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
+    try:
+        frame = decoder(encoded, layout)
+    except (ValueError, RuntimeError, TypeError, OverflowError, IndexError, UnicodeError) as error:
+        msg = f"its compressed pixels cannot be decoded: {error or type(error).__name__}"
+        raise SeriesError(Reason.UNREADABLE, msg) from error
+    if frame.stored.shape != (layout.rows, layout.columns):
+        msg = (
+            f"its codestream holds {frame.stored.shape} pixels, its header says "
+            f"({layout.rows}, {layout.columns})"
+        )
+        raise SeriesError(Reason.UNREADABLE, msg)
+    return frame
+
+
+def _rle(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
+    from rle.utils import decode_pixel_data
+
+    raw = decode_pixel_data(
+        encoded,
+        version=2,
+        rows=layout.rows,
+        columns=layout.columns,
+        samples_per_pixel=1,
+        bits_allocated=layout.bits_allocated,
+    )
+    stored = np.frombuffer(raw, dtype=f"<u{layout.bits_allocated // 8}")
+    return DecodedFrame(stored.reshape(layout.rows, layout.columns), layout.bits_allocated)
+
+
+def _jpeg(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
+    """Lossy of 8 or 12 bits, sequential or progressive, and lossless: libjpeg-turbo 3."""
+    from imagecodecs import jpeg8_decode
+
+    _check_closed(encoded)
+    stored = jpeg8_decode(encoded)
+    return DecodedFrame(stored, layout.bits_stored)
+
+
+def _jpeg_ls(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
+    from imagecodecs import jpegls_decode
+
+    _check_closed(encoded)
+    return DecodedFrame(jpegls_decode(encoded), layout.bits_stored)
+
+
+def _jpeg_2000(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
+    """GDCM is asked only about a codestream whose own size was compared with the header's."""
+    import gdcm
+
+    _check_closed(encoded)
+    begin = encoded.find(_J2K_START, 0, 4096)
+    if begin < 0:
+        msg = "no JPEG 2000 codestream begins there"
+        raise ValueError(msg)
+    size = np.frombuffer(encoded, ">u4", count=8, offset=begin + 8)
+    columns, rows = int(size[0] - size[2]), int(size[1] - size[3])
+    components = int.from_bytes(encoded[begin + 40 : begin + 42], "big")
+    depth = encoded[begin + 42]
+    precision, signed = (depth & 0x7F) + 1, bool(depth & 0x80)
+    if (rows, columns, components) != (layout.rows, layout.columns, 1) or precision > 16:
+        msg = f"codestream of {rows} x {columns} x {components} with {precision} bits"
+        raise ValueError(msg)
+    allocated = 8 if precision <= 8 else 16
+    fragment = gdcm.Fragment()
+    fragment.SetByteStringValue(encoded[begin:])
+    fragments = gdcm.SequenceOfFragments.New()
+    fragments.AddFragment(fragment)
+    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
+    element.SetValue(fragments.__ref__())
+    image = gdcm.Image()
+    image.SetNumberOfDimensions(2)
+    image.SetDimensions((columns, rows, 1))
+    image.SetDataElement(element)
+    monochrome = gdcm.PhotometricInterpretation.MONOCHROME2
+    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(monochrome))
+    syntax = gdcm.TransferSyntax(gdcm.TransferSyntax.JPEG2000)
+    image.SetTransferSyntax(syntax)
+    image.SetPixelFormat(
+        gdcm.PixelFormat(1, allocated, precision, precision - 1, 1 if signed else 0)
+    )
+    # GDCM hands bytes over as text, and nothing where it failed; this is pydicom's way back.
+    buffer = image.GetBuffer()
+    if buffer is None:
+        msg = "its JPEG 2000 codestream is broken"
+        raise ValueError(msg)
+    raw = buffer.encode("utf-8", "surrogateescape")
+    stored = np.frombuffer(raw, dtype=f"<{'i' if signed else 'u'}{allocated // 8}")
+    return DecodedFrame(stored.reshape(rows, columns), precision)
+
+
+_J2K_START = b"\xff\x4f\xff\x51"
+
+
+def _check_closed(encoded: bytes) -> None:
+    """A JPEG of any kind ends with its end marker; one cut short decodes to grey without it."""
+    if encoded.rfind(b"\xff\xd9", max(0, len(encoded) - 64)) < 0:
+        msg = f"its compressed pixels end early, {len(encoded)} bytes are there; copy it again"
+        raise SeriesError(Reason.TRUNCATED, msg)
+
+
+DECODERS: Mapping[str, Callable[[bytes, PixelLayout], DecodedFrame]] = MappingProxyType(
+    {
+        "1.2.840.10008.1.2.5": _rle,
+        "1.2.840.10008.1.2.4.50": _jpeg,
+        "1.2.840.10008.1.2.4.51": _jpeg,
+        "1.2.840.10008.1.2.4.53": _jpeg,
+        "1.2.840.10008.1.2.4.55": _jpeg,
+        "1.2.840.10008.1.2.4.57": _jpeg,
+        "1.2.840.10008.1.2.4.70": _jpeg,
+        "1.2.840.10008.1.2.4.80": _jpeg_ls,
+        "1.2.840.10008.1.2.4.81": _jpeg_ls,
+        "1.2.840.10008.1.2.4.90": _jpeg_2000,
+        "1.2.840.10008.1.2.4.91": _jpeg_2000,
+    }
+)
+"""The decoder of each compressed transfer syntax that can be read."""
+
+NATIVE_SYNTAXES = frozenset(
+    {
+        "1.2.840.10008.1.2",
+        "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.1.99",
+        "1.2.840.10008.1.2.2",
+    }
+)
+"""Implicit, explicit, deflated and big endian."""

@@ -1,0 +1,184 @@
+"""Finds every series in any mixture of files and folders, from headers alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from preprocessing.archives import list_archive
+from preprocessing.codes import Reason
+from preprocessing.content_kind import HEAD_BYTES, ContentKind, content_kind
+from preprocessing.copies import distinct_names, split_copies
+from preprocessing.dicom_header import Instance, read_instance
+from preprocessing.dicom_series import group_instances
+from preprocessing.dicomdir import dicomdir_message
+from preprocessing.errors import SeriesError
+from preprocessing.file_walk import walk_files
+from preprocessing.metaimage import describe_metaimage
+from preprocessing.nifti import describe_nifti
+from preprocessing.sources import ByteSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from preprocessing.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A file that belongs to no series, and why.
+
+    Attributes:
+        path: The file; ``archive.zip!member`` inside an archive.
+        reason: The design's code.
+        message: One sentence.
+    """
+
+    path: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What was found, both in the order of their paths."""
+
+    series: tuple[Series, ...]
+    passed_over: tuple[PassedOver, ...]
+
+
+def discover(inputs: Sequence[Path], *, progress: Callable[[int], None] | None = None) -> Discovery:
+    """Finds every series under `inputs`; no pixel is read.
+
+    What a file is, its content decides, not its name. One archive level is looked into; nothing
+    is unpacked to disk. Nothing found on the way stops the search.
+
+    Args:
+        inputs: Files and folders, in any mixture, given twice or nested in one another.
+        progress: Called with the number of files looked at so far.
+
+    Raises:
+        UsageError: An input does not exist.
+    """
+    search = _Search()
+    for count, found in enumerate(walk_files(inputs), start=1):
+        if isinstance(found, Path):
+            search.look_at(ByteSource(found))
+        else:
+            path, error = found
+            search.pass_over(str(path), error)
+        if progress is not None:
+            progress(count)
+    return search.result()
+
+
+@dataclass(slots=True)
+class _Search:
+    """What has been found so far.
+
+    Attributes:
+        unknown: Files without a known beginning. They are looked at last: by then it is known
+            which of them are a MetaImage's data.
+        data_files: Those.
+        archives: For each archive, its members by name.
+    """
+
+    instances: list[Instance] = field(default_factory=list)
+    single_files: list[Series] = field(default_factory=list)
+    passed_over: list[PassedOver] = field(default_factory=list)
+    unknown: list[ByteSource] = field(default_factory=list)
+    data_files: set[ByteSource] = field(default_factory=set)
+    archives: dict[Path, dict[str, ByteSource]] = field(default_factory=dict)
+
+    def pass_over(self, path: str, error: SeriesError) -> None:
+        self.passed_over.append(PassedOver(path, error.reason, error.message))
+
+    def look_at(self, source: ByteSource) -> None:
+        """Takes one file (or archive, with all its members) to where it belongs."""
+        try:
+            self._take(source, content_kind(source.head(HEAD_BYTES)))
+        except OSError as error:
+            msg = f"{source} cannot be read: {error.strerror or error}"
+            self.pass_over(str(source), SeriesError(Reason.UNREADABLE, msg))
+        except SeriesError as error:
+            self.pass_over(str(source), error)
+
+    def result(self) -> Discovery:
+        """Groups the instances, names what is a copy, and sorts."""
+        for source in self.unknown:
+            if source not in self.data_files:
+                self._read_instance(source)
+        originals, copies = split_copies(self.instances)
+        series = group_instances(originals)
+        for group in copies:
+            series.extend(group.as_series(group_instances(group.instances)))
+        series.extend(distinct_names(self.single_files))
+        return Discovery(
+            tuple(sorted(series, key=lambda one: (str(one.path), one.facts.series_uid))),
+            tuple(sorted(self.passed_over, key=lambda one: (one.path, one.message))),
+        )
+
+    def _take(self, source: ByteSource, kind: ContentKind) -> None:
+        match kind:
+            case ContentKind.DICOM:
+                self._read_instance(source)
+            case ContentKind.UNKNOWN:
+                self.unknown.append(source)
+            case ContentKind.NIFTI:
+                self.single_files.append(describe_nifti(source))
+            case ContentKind.METAIMAGE:
+                self.single_files.append(
+                    describe_metaimage(source, lambda name: self._data_file(source, name))
+                )
+            case ContentKind.ZIP:
+                self._open_archive(source)
+            case ContentKind.DICOMDIR:
+                message = dicomdir_message(source, lambda parts: self._is_there(source, parts))
+                raise SeriesError(Reason.NOT_AN_IMAGE, message)
+            case ContentKind.GZIP:
+                msg = f"{source}: a gzip file that holds no NIfTI is not read; unpack it"
+                raise SeriesError(Reason.NOT_AN_IMAGE, msg)
+            case ContentKind.EMPTY:
+                raise SeriesError(Reason.NOT_AN_IMAGE, f"{source} is empty")
+
+    def _read_instance(self, source: ByteSource) -> None:
+        try:
+            self.instances.append(read_instance(source))
+        except SeriesError as error:
+            self.pass_over(str(source), error)
+
+    def _open_archive(self, source: ByteSource) -> None:
+        if source.entry is not None:
+            msg = f"{source}: an archive inside an archive is not opened; unpack the outer one"
+            raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
+        listing = list_archive(source.path)
+        for name, error in listing.refused:
+            self.pass_over(f"{source}!{name}" if name else str(source), error)
+        members = [ByteSource(source.path, entry) for entry in listing.entries]
+        self.archives[source.path] = {m.entry.name: m for m in members if m.entry}
+        for member in members:
+            self.look_at(member)
+
+    def _data_file(self, header: ByteSource, name: str) -> ByteSource | None:
+        """The file of a name relative to a MetaImage header, never above the header's folder."""
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        if ".." in parts or parts[:1] == ("/",):
+            return None
+        data = self._below(header, parts)
+        if data is not None:
+            self.data_files.add(data)
+        return data
+
+    def _is_there(self, dicomdir: ByteSource, parts: tuple[str, ...]) -> bool:
+        """Whether a file that a DICOMDIR names exists; discs are often copied in lower case."""
+        lower = tuple(part.lower() for part in parts)
+        return any(self._below(dicomdir, case) is not None for case in (parts, lower))
+
+    def _below(self, source: ByteSource, parts: tuple[str, ...]) -> ByteSource | None:
+        """The file of a relative path in the folder of `source`, or in its archive."""
+        if source.entry is not None:
+            name = str(PurePosixPath(source.entry.name).parent.joinpath(*parts))
+            return self.archives[source.path].get(name)
+        path = source.path.parent.joinpath(*parts)
+        return ByteSource(path) if path.is_file() else None

@@ -1,0 +1,147 @@
+"""Finding the lungs: where they are, which side is which, and where a finding may lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preprocessing.codes import Reason
+from preprocessing.errors import SeriesError
+from preprocessing.lung_air import find_lung_air
+from preprocessing.lung_extent import lung_extent
+from preprocessing.lung_opaque import find_opaque_lung
+from preprocessing.lung_sides import split_sides
+from preprocessing.resampling import resample_separable
+from preprocessing.upright import upright_view
+from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from preprocessing.volume import Volume
+
+LUNG_GRID_MM = 3.0
+"""Spacing of the grid on which lungs are found: it still shows the wall of the trachea."""
+
+SMALLEST_LUNGS_ML = 150.0
+"""Less lung than this is no chest: the bases on an abdominal CT, the sinuses of a head."""
+
+CROP_LUNG_FRACTION, SMALLEST_CROP_ML = 0.2, 5.0
+"""A box cut out of a lung is smaller, but lung fills at least this part of it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lungs:
+    """The lungs of a volume on a coarse grid that is upright (x left, y back, z head).
+
+    Attributes:
+        labels: uint8, ``[z, y, x]``: `RIGHT_LUNG` and `LEFT_LUNG` of the patient with the
+            vessels, nodules and masses in them; no trachea or main bronchi.
+        search_mask: bool, same shape: where a finding may lie. It holds the labels and what
+            the pleura, a mass at the hilum or chest wall, or a collapsed or fluid-filled part
+            takes up.
+        aerated: bool, same shape: the air-holding lung alone, from which the rest was derived.
+        affine: 4 x 4 float64, maps (x, y, z) indices to LPS mm.
+        right_ml, left_ml: Volume of each label.
+        air_hu: What air measures in this series; -1000 where no air lies in the view.
+        cut_faces: The sides of the field of view that cut the lungs: any of ``right``,
+            ``left``, ``front``, ``back``, ``foot``, ``head``.
+        cut_area_cm2: Area of the lungs' cut on each of these faces, in the same order.
+    """
+
+    labels: NDArray[np.uint8]
+    search_mask: NDArray[np.bool_]
+    aerated: NDArray[np.bool_]
+    affine: NDArray[np.float64]
+    right_ml: float
+    left_ml: float
+    air_hu: float
+    cut_faces: tuple[str, ...]
+    cut_area_cm2: tuple[float, ...]
+
+
+def find_lungs(volume: Volume, *, threads: int | None = None) -> Lungs:
+    """Finds the lungs of a chest CT, in any orientation, whole or cut.
+
+    Args:
+        volume: A CT series in HU.
+        threads: As for `resample_separable`.
+
+    Raises:
+        SeriesError: With `Reason.LUNGS_NOT_FOUND` where the header says that this is a chest,
+            with `Reason.NOT_CHEST` where it does not.
+    """
+    hu, native_affine = upright_view(volume)
+    native_mm = np.linalg.norm(native_affine[:3, :3], axis=0)
+    shape_xyz = np.asarray(hu.shape[::-1])
+    step_xyz = LUNG_GRID_MM / native_mm
+    count_xyz = np.maximum(1, np.rint(shape_xyz / step_xyz).astype(int))
+    start_xyz = (shape_xyz - 1 - (count_xyz - 1) * step_xyz) / 2
+    positions_xyz = [
+        start + step * np.arange(count)
+        for start, step, count in zip(start_xyz, step_xyz, count_xyz, strict=True)
+    ]
+    x, y, z = positions_xyz
+    coarse = resample_separable(hu, (z, y, x), threads=threads)
+    affine = native_affine.copy()
+    affine[:3, :3] = native_affine[:3, :3] * step_xyz
+    affine[:3, 3] = native_affine[:3, :3] @ start_xyz + native_affine[:3, 3]
+
+    found = find_lung_air(coarse, LUNG_GRID_MM)
+    _refuse_if_no_lungs(volume, found.lungs)
+    middle = _patient_middle(found.body_hull, affine)
+    sides = split_sides(coarse, found.lungs, patient_middle=middle)
+    sides, empty_side = find_opaque_lung(coarse, sides, found.body_hull)
+    labels, search_mask = lung_extent(sides, found.airway, found.body_hull, LUNG_GRID_MM)
+    voxel_ml = LUNG_GRID_MM**3 / 1000
+    cuts = _cut_faces(found.lungs)
+    return Lungs(
+        labels=labels,
+        search_mask=search_mask | empty_side,
+        aerated=found.lungs,
+        affine=affine,
+        right_ml=float(np.count_nonzero(labels == RIGHT_LUNG) * voxel_ml),
+        left_ml=float(np.count_nonzero(labels == LEFT_LUNG) * voxel_ml),
+        air_hu=found.air_hu,
+        cut_faces=tuple(cuts),
+        cut_area_cm2=tuple(cuts.values()),
+    )
+
+
+def _refuse_if_no_lungs(volume: Volume, lungs: NDArray[np.bool_]) -> None:
+    """Ends the series where what was found is too little to be lungs."""
+    found_ml = np.count_nonzero(lungs) * LUNG_GRID_MM**3 / 1000
+    is_crop = found_ml >= SMALLEST_CROP_ML and lungs.mean() >= CROP_LUNG_FRACTION
+    if found_ml >= SMALLEST_LUNGS_ML or is_crop:
+        return
+    told = volume.series.body_part_examined.upper()
+    got = f"found {found_ml:.0f} ml of air-holding lung, wanted {SMALLEST_LUNGS_ML:.0f} ml"
+    if any(word in told for word in ("CHEST", "LUNG", "THORAX")):
+        msg = f"No lungs in a series that says BodyPartExamined {told!r} (0018,0015): {got}."
+        raise SeriesError(Reason.LUNGS_NOT_FOUND, msg)
+    msg = f"Not a chest CT: {got} (BodyPartExamined {told!r})."
+    raise SeriesError(Reason.NOT_CHEST, msg)
+
+
+def _patient_middle(body_hull: NDArray[np.bool_], affine: NDArray[np.float64]) -> float:
+    """The column of the patient's middle: the body's, or the scanner's where the body is cut."""
+    columns = np.flatnonzero(body_hull.any(axis=(0, 1)))
+    if columns.size and columns[0] > 0 and columns[-1] < body_hull.shape[2] - 1:
+        return float(np.median(np.nonzero(body_hull)[2]))
+    return float(np.linalg.solve(affine[:3, :3], -affine[:3, 3])[0])
+
+
+def _cut_faces(lungs: NDArray[np.bool_]) -> dict[str, float]:
+    """The faces of the view that lung touches, with the area of the cut in square cm."""
+    faces = {
+        "right": lungs[:, :, 0],
+        "left": lungs[:, :, -1],
+        "front": lungs[:, 0],
+        "back": lungs[:, -1],
+        "foot": lungs[0],
+        "head": lungs[-1],
+    }
+    areas = {name: float(face.sum()) * LUNG_GRID_MM**2 / 100 for name, face in faces.items()}
+    return {name: area for name, area in areas.items() if area > 0}

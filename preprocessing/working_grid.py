@@ -1,0 +1,121 @@
+"""Bringing a volume to the working grid: upright, isotropic, cropped around the lungs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preprocessing.resampling import resample_separable
+from preprocessing.upright import upright_view
+from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from preprocessing.lungs import Lungs
+    from preprocessing.volume import Volume
+
+MARGIN_MM = 8.0
+"""Room around the search mask, so that a finding at its edge is seen with its surroundings."""
+
+HALF = 128
+"""Half of a full byte: masks are interpolated in uint8 and cut in the middle."""
+
+
+def to_working_volume(
+    volume: Volume,
+    lungs: Lungs,
+    *,
+    spacing_mm: float = 1.0,
+    margin_mm: float = MARGIN_MM,
+    threads: int | None = None,
+) -> WorkingVolume:
+    """Resamples the box around the lungs to one spacing on all axes.
+
+    The axes are swapped and flipped, never turned: an oblique series keeps its residual
+    rotation in the affine. The box ends where the series ends.
+
+    Args:
+        volume: The series on its native grid.
+        lungs: Its lungs, from `find_lungs`.
+        spacing_mm: The working grid's spacing, as the model's manifest says.
+        margin_mm: Room on all sides of the search mask.
+        threads: As for `resample_separable`.
+    """
+    if not spacing_mm > 0:
+        msg = f"spacing_mm must be above 0, got {spacing_mm}"
+        raise ValueError(msg)
+    hu, native_affine = upright_view(volume)
+    native_mm = np.linalg.norm(native_affine[:3, :3], axis=0)
+    # Both grids have the same axes, so one is a scale and a shift of the other.
+    lungs_mm = np.linalg.norm(lungs.affine[:3, :3], axis=0)
+    lungs_origin = np.linalg.solve(
+        native_affine[:3, :3], lungs.affine[:3, 3] - native_affine[:3, 3]
+    )
+    native_positions, lung_positions = [], []
+    for axis in range(3):
+        step = spacing_mm / native_mm[axis]
+        first, last = _extent(lungs.search_mask, 2 - axis)
+        scale = lungs_mm[axis] / native_mm[axis]
+        margin = margin_mm / native_mm[axis]
+        low = max(0.0, lungs_origin[axis] + first * scale - margin)
+        high = min(hu.shape[2 - axis] - 1.0, lungs_origin[axis] + last * scale + margin)
+        count = max(1, int(np.floor((high - low) / step + 1e-6)) + 1)
+        positions = low + step * np.arange(count)
+        native_positions.append(positions)
+        lung_positions.append((positions - lungs_origin[axis]) / scale)
+    x, y, z = native_positions
+    affine = native_affine.copy()
+    affine[:3, :3] = native_affine[:3, :3] * (spacing_mm / native_mm)
+    affine[:3, 3] = native_affine[:3, :3] @ (x[0], y[0], z[0]) + native_affine[:3, 3]
+    return WorkingVolume(
+        hu=resample_separable(hu, (z, y, x), threads=threads),
+        lung_labels=_labels_at(lungs.labels, lung_positions),
+        search_mask=_mask_at(lungs.search_mask, lung_positions),
+        affine=affine,
+        spacing_mm=spacing_mm,
+    )
+
+
+def normalise_hu(
+    hu: NDArray[np.int16] | NDArray[np.float32], window: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Maps HU linearly to 0..1, clipped: ``window`` is (low, high) in HU."""
+    low, high = window
+    if not low < high:
+        msg = f"window must be (low, high) in HU with low below high, got {window}"
+        raise ValueError(msg)
+    values = hu.astype(np.float32)
+    values -= low
+    values *= 1 / (high - low)
+    clipped: NDArray[np.float32] = np.clip(values, 0, 1, out=values)
+    return clipped
+
+
+def _extent(mask: NDArray[np.bool_], axis: int) -> tuple[int, int]:
+    """First and last index of the mask along an axis."""
+    others = tuple(other for other in range(3) if other != axis)
+    indices = np.flatnonzero(mask.any(axis=others))
+    if indices.size == 0:
+        msg = "search_mask must not be empty"
+        raise ValueError(msg)
+    return int(indices[0]), int(indices[-1])
+
+
+def _labels_at(
+    labels: NDArray[np.uint8], positions_xyz: list[NDArray[np.float64]]
+) -> NDArray[np.uint8]:
+    """Brings each lung's label to other positions of its grid."""
+    right = _mask_at(labels == RIGHT_LUNG, positions_xyz)
+    left = _mask_at(labels == LEFT_LUNG, positions_xyz) & ~right
+    return right * np.uint8(RIGHT_LUNG) + left * np.uint8(LEFT_LUNG)
+
+
+def _mask_at(
+    mask: NDArray[np.bool_], positions_xyz: list[NDArray[np.float64]]
+) -> NDArray[np.bool_]:
+    """Brings a mask to other positions of its grid, by linear interpolation cut at a half."""
+    x, y, z = positions_xyz
+    full = mask.astype(np.int16) * (2 * HALF)
+    return resample_separable(full, (z, y, x)) >= HALF

@@ -1,0 +1,17 @@
+import pytest
+
+from models.contracts import ConfidenceBand, confidence_band
+
+
+@pytest.mark.parametrize(
+    ("largest", "band"),
+    [
+        (0.86, ConfidenceBand.HIGH),
+        (0.85, ConfidenceBand.REVIEW),
+        (0.60, ConfidenceBand.REVIEW),
+        (0.599, ConfidenceBand.UNCERTAIN),
+    ],
+)
+def test_the_band_is_read_off_the_largest_probability_with_both_edges_in_review(largest, band):
+    rest = (1 - largest) / 3
+    assert confidence_band((rest, largest, rest, rest)) is band

@@ -1,0 +1,89 @@
+"""Reading tables as people write them, and one clear sentence where they are wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.evaluation.submission import read_findings, read_marks, read_scan_list
+from preprocessing.errors import UsageError
+from tests.pipeline.evaluation.tables_for_tests import MARK_HEADER, evaluated, written
+
+ROWS = [("a", 1, 2, 3, 0.5), ("b", -4, 5.5, 6, 0.25)]
+
+
+@pytest.fixture
+def scans(tmp_path):
+    return read_scan_list(written(tmp_path / "series.csv", [["a"], ["b"]]))
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+@pytest.mark.parametrize("header", [None, MARK_HEADER, "uid,x,y,z,score"])
+def test_comma_or_tab_with_or_without_a_header_read_the_same(tmp_path, scans, delimiter, header):
+    marks = read_marks(written(tmp_path / "m", ROWS, header, delimiter), scans)
+    assert marks.scan.tolist() == [0, 1]
+    assert marks.centre_world_mm.tolist() == [[1, 2, 3], [-4, 5.5, 6]]
+    assert marks.score.tolist() == [0.5, 0.25]
+
+
+def test_columns_of_a_header_are_found_in_any_order(tmp_path, scans):
+    path = written(
+        tmp_path / "m", [(0.5, 3, 2, 1, "x", "a")], "probability,coordZ,coordY,coordX,by,seriesuid"
+    )
+    marks = read_marks(path, scans)
+    assert marks.centre_world_mm.tolist() == [[1, 2, 3]]
+
+
+def test_windows_line_ends_blank_lines_and_a_byte_order_mark_are_read(tmp_path, scans):
+    path = tmp_path / "m"
+    path.write_bytes(b"\xef\xbb\xbf" + MARK_HEADER.encode() + b"\r\n\r\na,1,2,3,0.5\r\n")
+    assert read_marks(path, scans).row_number == [3]
+
+
+@pytest.mark.parametrize("list_rows", [[(0, "a"), (1, "b")], [("a", 0), ("b", 1)]])
+def test_numbers_are_mapped_through_a_list(tmp_path, list_rows):
+    series = written(tmp_path / "series.csv", [["a"], ["b"]])
+    scans = read_scan_list(series, written(tmp_path / "ids.csv", list_rows))
+    marks = read_marks(written(tmp_path / "m", [("001", 1, 2, 3, 0.5)], MARK_HEADER), scans)
+    assert marks.scan.tolist() == [1]
+
+
+def test_findings_of_unlisted_scans_are_left_out(tmp_path, scans):
+    rows = [("a", 1, 2, 3, 4), ("elsewhere", 1, 2, 3, 4)]
+    assert len(read_findings(written(tmp_path / "n", rows), scans).scan) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (f"{MARK_HEADER}\na,1,2,3,0.5\nb,1,two,3,0.5\n", r"row 3, column coordY: .*'two'"),
+        (f"{MARK_HEADER}\na,1,2\n", r"row 2: must have 5 columns .* got 3"),
+        ("seriesuid,coordX,coordY,coordZ\na,1,2,3\n", r"must have a column probability"),
+        ("a,1,2,3,\n", r"row 1, column probability: must be a number, got ''"),
+    ],
+)
+def test_a_wrong_cell_is_named_with_file_row_and_column(tmp_path, scans, text, sentence):
+    path = tmp_path / "marks.csv"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=rf"marks\.csv.*{sentence}"):
+        read_marks(path, scans)
+
+
+def test_a_missing_table_is_said(tmp_path, scans):
+    with pytest.raises(UsageError, match=r"nothing\.csv: must be a readable table"):
+        read_marks(tmp_path / "nothing.csv", scans)
+
+
+def test_a_file_that_is_no_text_is_said(tmp_path, scans):
+    (tmp_path / "m").write_bytes(b"\x80\x81\xff\x00")
+    with pytest.raises(UsageError, match="comma or tab separated text"):
+        read_marks(tmp_path / "m", scans)
+
+
+def test_a_scan_listed_twice_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="list each scan once, got a twice"):
+        read_scan_list(written(tmp_path / "s", [["a"], ["b"], ["a"]]))
+
+
+def test_a_truth_without_nodules_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="hold a nodule on a listed scan"):
+        evaluated(tmp_path, scans=["a"], nodules=[], marks=[("a", 0, 0, 0, 1)])

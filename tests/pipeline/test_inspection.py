@@ -1,0 +1,116 @@
+"""`inspect` says of every series and file what a run would make of it."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from data.ct_series import ct_datasets, save_series
+from pipeline import inspection
+from pipeline.inspection import as_json, inspect
+from pipeline.inspection_table import print_table
+from preprocessing.codes import Notice, NoticeCode, Reason, Verdict
+from preprocessing.errors import SeriesError
+from tests.preprocessing.volumes import make_volume
+
+THICK = Notice(NoticeCode.THICK_SLICES, "Slices are 5 mm thick.", {"thickness_mm": 5.0})
+
+
+@pytest.fixture
+def study(tmp_path):
+    """One study of a thick and a thin series, a scout, and a text file."""
+    thick = ct_datasets(make_volume(spacing_mm=(7, 8, 5)))
+    thin = ct_datasets(make_volume(spacing_mm=(7, 8, 2.5), shape_zyx=(40, 24, 28)))
+    scout = ct_datasets(make_volume(shape_zyx=(1, 24, 28)))
+    for number, datasets in enumerate([thick, thin, scout], start=1):
+        for dataset in datasets:
+            dataset.SeriesInstanceUID = f"1.2.3.{number}"
+            dataset.SeriesNumber = number
+            dataset.SOPInstanceUID += f".{number}"
+        save_series(datasets, tmp_path / "study" / str(number))
+    scout_path = tmp_path / "study" / "3" / "00001.dcm"
+    scout[0].ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    scout[0].save_as(scout_path, enforce_file_format=True)
+    (tmp_path / "study" / "notes.txt").write_text("notes")
+    return tmp_path / "study"
+
+
+@pytest.fixture
+def lungs_found(monkeypatch):
+    """Makes noise pass for a chest."""
+    monkeypatch.setattr(inspection, "find_lungs", lambda _volume: None)
+    monkeypatch.setattr(inspection, "assess_quality", lambda _volume, _lungs: (THICK,))
+
+
+def by_name(rows, root):
+    return {row.path.removeprefix(f"{root}/"): row for row in rows}
+
+
+@pytest.mark.usefixtures("lungs_found")
+def test_each_series_gets_the_verdict_of_a_run(study):
+    rows = by_name(inspect([study]), study)
+    assert {name: (row.verdict, row.reason, row.chosen) for name, row in rows.items()} == {
+        "2": (Verdict.ANALYSED_WITH_NOTICES, None, True),
+        "1": (Verdict.SKIPPED, Reason.BETTER_SERIES_CHOSEN, False),
+        "3/00001.dcm": (Verdict.SKIPPED, Reason.LOCALIZER, False),
+        "notes.txt": (Verdict.SKIPPED, Reason.NOT_AN_IMAGE, False),
+    }
+
+
+def test_the_next_series_is_taken_where_the_best_fails(study, monkeypatch):
+    def fail_thin(volume):
+        if volume.shape_zyx[0] == 40:
+            raise SeriesError(Reason.LUNGS_NOT_FOUND, "no lungs")
+
+    monkeypatch.setattr(inspection, "find_lungs", fail_thin)
+    monkeypatch.setattr(inspection, "assess_quality", lambda _volume, _lungs: ())
+    rows = by_name(inspect([study]), study)
+    assert (rows["2"].reason, rows["2"].chosen) == (Reason.LUNGS_NOT_FOUND, False)
+    assert (rows["1"].reason, rows["1"].chosen) == (None, True)
+
+
+def test_headers_alone_read_no_pixels(study, monkeypatch):
+    def refuse(_series):
+        pytest.fail("pixels were read")
+
+    monkeypatch.setattr(inspection, "read_volume", refuse)
+    rows = by_name(inspect([study], read_pixels=False), study)
+    assert rows["2"].chosen
+    assert rows["2"].verdict in {Verdict.ANALYSED, Verdict.ANALYSED_WITH_NOTICES}
+
+
+@pytest.mark.usefixtures("lungs_found")
+def test_the_json_has_the_promised_keys(study):
+    rows = json.loads(as_json(inspect([study])))
+    chosen = next(row for row in rows if row["chosen"])
+    assert chosen["path"] == str(study / "2")
+    assert (chosen["study_uid"], chosen["series_uid"]) == ("1.2.3.1", "1.2.3.2")
+    assert (chosen["verdict"], chosen["reason"]) == ("analysed_with_notices", None)
+    assert chosen["shape_zyx"] == [40, 24, 28]
+    np.testing.assert_allclose(chosen["spacing_mm"], [7, 8, 2.5])
+    assert chosen["orientation"] == "axial"
+    assert THICK.as_json() in chosen["notices"]
+    file = next(row for row in rows if row["path"].endswith("notes.txt"))
+    assert (file["verdict"], file["reason"]) == ("skipped", "not_an_image")
+    assert file["series_uid"] is None
+
+
+@pytest.mark.usefixtures("lungs_found")
+def test_the_table_fits_100_columns_and_gathers_what_is_alike(study):
+    for number in range(9):
+        (study / f"more-{number}.txt").write_text("more")
+    text = io.StringIO()
+    print_table(inspect([study]), Console(file=text, width=100))
+    lines = text.getvalue().splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "10 of them" in text.getvalue()
+    assert "thick_slices: Slices are 5 mm thick." in text.getvalue()
+    assert lines[-1] == "1 series would be analysed, 12 series or files not."
+
+
+def test_an_empty_folder_is_no_error(tmp_path):
+    text = io.StringIO()
+    print_table(inspect([tmp_path]), Console(file=text, width=100))
+    assert text.getvalue().endswith("0 series would be analysed, 0 series or files not.\n")

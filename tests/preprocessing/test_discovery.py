@@ -1,0 +1,226 @@
+"""Discovery finds every series in any mixture of files, and loses nothing without a word."""
+
+import gzip
+import os
+import shutil
+import socket
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.ct_series import ct_datasets, save_series
+from preprocessing.codes import Reason
+from preprocessing.discovery import discover
+from preprocessing.errors import UsageError
+from preprocessing.series import SeriesFormat
+from preprocessing.sources import ByteSource
+from preprocessing.writing import VolumeFormat, write_volume
+from tests.preprocessing.volumes import make_volume
+
+
+def write_dicom(folder, uid="1.2.3"):
+    return save_series(ct_datasets(make_volume(uid=uid)), folder)
+
+
+def write_file(path, volume=None):
+    with path.open("wb") as file:
+        write_volume(volume or make_volume(), file, VolumeFormat.of(path))
+    return path
+
+
+def reasons(found):
+    return {Path(one.path).name: one.reason for one in found.passed_over}
+
+
+def test_every_format_is_found_by_content_at_any_depth(tmp_path):
+    write_dicom(tmp_path / "a" / "b" / "c")
+    for number, path in enumerate(sorted((tmp_path / "a" / "b" / "c").iterdir())):
+        path.rename(path.with_name(f"IM{number}.txt"))
+    write_file(tmp_path / "x.nii.gz").rename(tmp_path / "a" / "x.bin")
+    write_file(tmp_path / "y.mha").rename(tmp_path / "a" / "y.dcm")
+    found = discover([tmp_path])
+    assert [(one.format, one.shape_zyx) for one in found.series] == [
+        (SeriesFormat.DICOM, (20, 24, 28)),
+        (SeriesFormat.NIFTI, (20, 24, 28)),
+        (SeriesFormat.METAIMAGE, (20, 24, 28)),
+    ]
+    assert [one.rejection for one in found.series] == [None] * 3
+    assert found.passed_over == ()
+
+
+def test_what_is_no_series_is_named_with_a_reason(tmp_path):
+    (tmp_path / "notes.txt").write_text("some notes on a study, longer than a header's beginning")
+    (tmp_path / "empty.dcm").touch()
+    (tmp_path / "text.gz").write_bytes(gzip.compress(b"text"))
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    with socket.socket(socket.AF_UNIX) as pipe:
+        here = Path.cwd()
+        os.chdir(tmp_path)  # a socket's path is limited in length
+        pipe.bind("socket")
+        os.chdir(here)
+        found = discover([tmp_path])
+    assert reasons(found) == {
+        "notes.txt": Reason.NOT_AN_IMAGE,
+        "empty.dcm": Reason.NOT_AN_IMAGE,
+        "text.gz": Reason.NOT_AN_IMAGE,
+        "gone": Reason.UNREADABLE,
+        "socket": Reason.NOT_AN_IMAGE,
+    }
+    assert found.series == ()
+
+
+def test_a_file_reached_twice_counts_once(tmp_path):
+    paths = write_dicom(tmp_path / "study")
+    (tmp_path / "study" / "loop").symlink_to(tmp_path)
+    (tmp_path / "linked").symlink_to(paths[0])
+    found = discover([tmp_path, tmp_path / "study", paths[3], tmp_path])
+    [series] = found.series
+    assert len(series.sources) == 20
+    assert found.passed_over == ()
+
+
+def test_files_and_folders_that_may_not_be_read_are_reported(tmp_path, monkeypatch):
+    write_dicom(tmp_path / "open")
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "secret").write_text("secret")
+
+    def refuse(what, original):
+        def refusing(path, *args, **kwargs):
+            if path.name in {"locked", "secret"}:
+                raise PermissionError(13, "Permission denied")
+            return original(path, *args, **kwargs)
+
+        monkeypatch.setattr(Path, what, refusing)
+
+    refuse("iterdir", Path.iterdir)
+    refuse("open", Path.open)
+    found = discover([tmp_path])
+    assert reasons(found) == {"locked": Reason.UNREADABLE, "secret": Reason.UNREADABLE}
+    assert all("Permission denied" in one.message for one in found.passed_over)
+    assert len(found.series) == 1
+
+
+def test_an_input_that_does_not_exist_is_a_mistake_of_the_user(tmp_path):
+    with pytest.raises(UsageError, match="nowhere does not exist"):
+        discover([tmp_path / "nowhere"])
+
+
+def test_an_empty_folder_holds_nothing(tmp_path):
+    found = discover([tmp_path])
+    assert (found.series, found.passed_over) == ((), ())
+
+
+def test_the_same_series_in_two_folders_is_a_duplicate(tmp_path):
+    write_dicom(tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    (tmp_path / "a" / "00007.dcm").unlink()
+    first, second = discover([tmp_path]).series
+    assert first.rejection.reason is Reason.DUPLICATE_SERIES
+    assert f"lie in {tmp_path / 'copy'} too" in first.rejection.message
+    assert second.rejection is None
+    assert len(second.instances) == 20
+
+
+def test_one_series_spread_over_two_folders_is_one(tmp_path):
+    paths = write_dicom(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    for path in paths[::2]:
+        path.rename(tmp_path / "b" / path.name)
+    [series] = discover([tmp_path]).series
+    assert (series.path, len(series.instances)) == (tmp_path, 20)
+    assert series.notices == ()
+
+
+def test_files_of_one_name_are_told_apart_by_content(tmp_path):
+    for folder in "abc":
+        (tmp_path / folder).mkdir()
+    write_file(tmp_path / "a" / "ct.nii.gz")
+    shutil.copy(tmp_path / "a" / "ct.nii.gz", tmp_path / "b" / "ct.nii.gz")
+    volume = make_volume()
+    write_file(tmp_path / "c" / "ct.nii.gz", replace(volume, hu=volume.hu + np.int16(1)))
+    one, same, other = discover([tmp_path]).series
+    assert one.facts.series_uid == same.facts.series_uid != other.facts.series_uid
+    assert same.rejection.reason is Reason.DUPLICATE_SERIES
+    assert one.rejection is other.rejection is None
+    assert discover([tmp_path / "a"]).series[0].facts.series_uid == "ct"
+
+
+def test_the_raw_file_belongs_to_its_header(tmp_path):
+    (tmp_path / "0.raw").write_bytes(np.zeros((20, 20, 20), "<i2"))
+    (tmp_path / "z.mhd").write_text(
+        "NDims = 3\nOffset = 0 0 0\nElementSpacing = 10 10 10\nDimSize = 20 20 20\n"
+        "ElementType = MET_SHORT\nElementDataFile = 0.raw\n"
+    )
+    found = discover([tmp_path])
+    assert [source.name for source in found.series[0].sources] == ["z.mhd", "0.raw"]
+    assert found.passed_over == ()
+    (tmp_path / "0.raw").unlink()
+    [missing] = discover([tmp_path]).passed_over
+    assert missing.reason is Reason.UNREADABLE
+    assert "'0.raw' is not there" in missing.message
+
+
+def test_a_header_cannot_name_a_file_outside_its_folder(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(16000))
+    (tmp_path / "in").mkdir()
+    for name in ("../secret", str(tmp_path / "secret")):
+        (tmp_path / "in" / "a.mhd").write_text(
+            "NDims = 3\nOffset = 0 0 0\nElementSpacing = 10 10 10\nDimSize = 20 20 20\n"
+            f"ElementType = MET_SHORT\nElementDataFile = {name}\n"
+        )
+        [refused] = discover([tmp_path / "in"]).passed_over
+        assert "is not there" in refused.message
+
+
+def zip_folder(folder, path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+    return path
+
+
+def test_an_archive_is_looked_into_and_gives_the_same_series(tmp_path):
+    write_dicom(tmp_path / "in" / "study")
+    write_file(tmp_path / "in" / "ct.nii.gz")
+    (tmp_path / "in" / "scan").mkdir()
+    (tmp_path / "in" / "scan" / "a.raw").write_bytes(np.zeros((20, 20, 20), "<i2"))
+    (tmp_path / "in" / "scan" / "a.mhd").write_text(
+        "NDims = 3\nOffset = 0 0 0\nElementSpacing = 10 10 10\nDimSize = 20 20 20\n"
+        "ElementType = MET_SHORT\nElementDataFile = a.raw\n"
+    )
+    path = zip_folder(tmp_path / "in", tmp_path / "all.zip")
+    before = sorted(tmp_path.rglob("*"))
+    found = discover([path])
+    assert {(one.format, one.shape_zyx) for one in found.series} == {
+        (SeriesFormat.DICOM, (20, 24, 28)),
+        (SeriesFormat.NIFTI, (20, 24, 28)),
+        (SeriesFormat.METAIMAGE, (20, 20, 20)),
+    }
+    assert {one.path for one in found.series} == {path}
+    assert found.passed_over == ()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_archive_in_an_archive_is_named_and_not_opened(tmp_path):
+    (tmp_path / "in").mkdir()
+    inner = zip_folder(write_dicom(tmp_path / "x")[0].parent, tmp_path / "in" / "inner.zip")
+    path = zip_folder(tmp_path / "in", tmp_path / "outer.zip")
+    [passed] = discover([path]).passed_over
+    assert passed.path == f"{path}!{inner.name}"
+    assert passed.reason is Reason.UNSUPPORTED_ENCODING
+
+
+def test_progress_is_told_of_every_file(tmp_path):
+    write_dicom(tmp_path)
+    told = []
+    discover([tmp_path], progress=told.append)
+    assert told == list(range(1, 21))
+
+
+def test_sources_sort_by_name(tmp_path):
+    names = ["b", "a", "c"]
+    ordered = sorted(ByteSource(tmp_path / name) for name in names)
+    assert [source.name for source in ordered] == ["a", "b", "c"]
