@@ -31,15 +31,12 @@ def ct_datasets(volume: Volume) -> list[Dataset]:
         msg = "affine must have orthogonal columns to be written as a CT series"
         raise ValueError(msg)
     series = _series_attributes(volume)
-    stored = volume.hu.astype(np.int32) - RESCALE_INTERCEPT
-    if stored.min() < 0 or stored.max() > 65535:
-        msg = f"HU must lie in [-1024, 64511], got [{volume.hu.min()}, {volume.hu.max()}]"
+    lowest, highest = int(volume.hu.min()), int(volume.hu.max())
+    if lowest < RESCALE_INTERCEPT:
+        msg = f"hu must be at least {RESCALE_INTERCEPT} to be written as a CT series, got {lowest}"
         raise ValueError(msg)
-    bits = 12 if stored.max() < 4096 else 16
-    return [
-        _slice_dataset(volume, series, columns, index, stored[index].astype("<u2"), bits)
-        for index in range(len(volume.hu))
-    ]
+    bits = 12 if highest - RESCALE_INTERCEPT < 4096 else 16
+    return [_slice_dataset(volume, series, columns, index, bits) for index in range(len(volume.hu))]
 
 
 def save_series(datasets: Sequence[Dataset], folder: Path) -> list[Path]:
@@ -64,6 +61,8 @@ def _series_attributes(volume: Volume) -> Dataset:
     dataset.PatientID = facts.patient_id
     dataset.PatientBirthDate = ""
     dataset.PatientSex = facts.patient_sex
+    if facts.patient_age_years is not None:
+        dataset.PatientAge = f"{int(facts.patient_age_years):03d}Y"
     dataset.StudyDate = facts.study_date
     dataset.StudyTime = "120000" if facts.study_date else ""
     dataset.ReferringPhysicianName = ""
@@ -73,12 +72,13 @@ def _series_attributes(volume: Volume) -> Dataset:
     dataset.Modality = "CT"
     dataset.SeriesNumber = facts.series_number or 1
     dataset.SeriesDescription = facts.series_description
-    dataset.Laterality = ""
     dataset.PatientPosition = facts.patient_position or "HFS"
     dataset.Manufacturer = facts.manufacturer
     dataset.ManufacturerModelName = facts.manufacturer_model_name
     dataset.ConvolutionKernel = facts.convolution_kernel
     dataset.BodyPartExamined = facts.body_part_examined
+    if facts.contrast_bolus_agent:
+        dataset.ContrastBolusAgent = facts.contrast_bolus_agent
     dataset.KVP = None if facts.kvp is None else str(facts.kvp)
     dataset.ImageType = list(facts.image_type) or ["ORIGINAL", "PRIMARY", "AXIAL"]
     dataset.AcquisitionNumber = 1
@@ -96,10 +96,10 @@ def _slice_dataset(
     series: Dataset,
     columns: np.ndarray,
     index: int,
-    stored: np.ndarray,
     bits: int,
 ) -> Dataset:
     """One instance: the shared attributes, its place and its pixels."""
+    stored = (volume.hu[index].astype(np.int32) - RESCALE_INTERCEPT).astype("<u2")
     spacing_x, spacing_y, spacing_z = volume.spacing_mm
     dataset = Dataset()
     dataset.update(series)  # Dataset(series) would share its elements with every other slice

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
@@ -20,13 +20,38 @@ if TYPE_CHECKING:
 
     from pipeline.studies import RunSummary
 
+_FILE_WIDTH = 120
 MOST_FINDINGS = 20
 """So many are shown, best score first; findings.csv has all."""
 
 
+class RunDocument(BaseModel):
+    """What ``hounsfield run --json`` prints.
+
+    Attributes:
+        studies: Those of the input that hold something to analyse.
+        already_done: Those of them that an earlier run had finished.
+        verdicts: Series and files of the input by verdict.
+        reasons: Of those that were not analysed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: Literal[1] = 1
+    out: str
+    index: str
+    studies: int
+    already_done: int
+    findings: int
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+    exit_code: int
+
+
 def print_closing(out: Path, summary: RunSummary) -> None:
     """Prints the result of a run to standard output, for a reader."""
-    console = Console(highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else _FILE_WIDTH
+    console = Console(highlight=False, soft_wrap=True, width=width)
     if summary.findings:
         console.print(_findings_table(out))
     for words in closing_lines(out, summary):
@@ -51,28 +76,27 @@ def closing_lines(out: Path, summary: RunSummary) -> list[str]:
 
 def print_closing_json(out: Path, summary: RunSummary) -> None:
     """Prints the result of a run to standard output as one JSON object."""
-    document = {
-        "out": str(out),
-        "index": str(out / INDEX_HTML),
-        "studies": summary.studies,
-        "already_done": summary.already_done,
-        "findings": summary.findings,
-        "verdicts": dict(sorted(summary.verdicts.items())),
-        "reasons": dict(sorted(summary.reasons.items())),
-        "exit_code": int(summary.exit_code),
-    }
-    json.dump(document, sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    document = RunDocument(
+        out=str(out),
+        index=str(out / INDEX_HTML),
+        studies=summary.studies,
+        already_done=summary.already_done,
+        findings=summary.findings,
+        verdicts=dict(sorted(summary.verdicts.items())),
+        reasons=dict(sorted(summary.reasons.items())),
+        exit_code=int(summary.exit_code),
+    )
+    sys.stdout.write(document.model_dump_json(indent=2) + "\n")
 
 
 def _findings_table(out: Path) -> Table:
     best = heapq.nlargest(MOST_FINDINGS, read_findings(out), key=lambda row: float(row["score"]))
-    table = Table(title="Findings, best score first")
+    table = Table(title="Findings, best score first; classes are of research weights, no diagnosis")
     for name in ("series", "no."):
         table.add_column(name)
-    for name in ("score", "diameter mm", "x, y, z mm"):
-        table.add_column(name, justify="right")
-    for name in ("place", "class (research)", "confidence"):
+    for name in ("score", "mm", "x, y, z mm"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("place", "class", "confidence"):
         table.add_column(name)
     for row in best:
         table.add_row(
@@ -88,5 +112,5 @@ def _findings_table(out: Path) -> Table:
     return table
 
 
-def _shortened(uid: str, length: int = 16) -> str:
+def _shortened(uid: str, length: int = 12) -> str:
     return uid if len(uid) <= length else "…" + uid[-length:]

@@ -99,7 +99,8 @@ def _find(name_or_file: str) -> Path:
     named = CONFIGS_FOLDER / f"{name_or_file}.yaml"
     if path.name == name_or_file and named.is_file():
         return named
-    names = ", ".join(sorted(file.stem for file in CONFIGS_FOLDER.glob("*.yaml")))
+    stems = (file.stem for file in CONFIGS_FOLDER.glob("*.yaml"))
+    names = ", ".join(sorted(stem for stem in stems if not stem.startswith("train_")))
     msg = f"--config must be a file or one of: {names}; got {name_or_file!r}"
     raise UsageError(msg)
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.contracts import ConfidenceBand, Lung, NoduleClass, Zone
 from preprocessing.codes import NoticeCode, Verdict
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-REPORT_VERSION = 1
 RESEARCH_USE = "Research use only. Not a medical device."
 RESEARCH_CLASSES = (
     "The classes come from research demonstration weights that were not validated on histology; "
@@ -133,7 +128,7 @@ class TimesDocument(_Document):
 class Report(_Document):
     """All that was found in one series."""
 
-    version: Literal[1] = REPORT_VERSION
+    version: Literal[1] = 1
     verdict: Verdict
     series: SeriesDocument
     notices: tuple[NoticeDocument, ...]
@@ -146,12 +141,3 @@ class Report(_Document):
     def as_json(self) -> str:
         """Indented JSON with a final newline."""
         return self.model_dump_json(indent=2) + "\n"
-
-
-def write_schemas(folder: Path) -> list[Path]:
-    """Writes the JSON schema of each document into `folder`, one file a version."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"report-{REPORT_VERSION}.json"
-    schema = Report.model_json_schema(mode="serialization")
-    path.write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
-    return [path]

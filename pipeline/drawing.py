@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 MARK_COLOUR = (255, 194, 71)
 TEXT_COLOUR = (214, 222, 230)
 _FINE = 3
@@ -96,26 +97,24 @@ def _drawn(panel: Panel) -> Image.Image:
     return base
 
 
-def _draw_ring(
-    draw: ImageDraw.ImageDraw, ring: Ring, size: tuple[int, int], font: ImageFont.FreeTypeFont
-) -> None:
+def _draw_ring(draw: ImageDraw.ImageDraw, ring: Ring, size: tuple[int, int], font: _Font) -> None:
     column, row = ((value + 0.5) * _FINE for value in ring.centre_px)
     radius = ring.radius_px * _FINE
-    line = {"fill": (*MARK_COLOUR, 255), "width": round(1.2 * _FINE)}
+    colour, width = (*MARK_COLOUR, 255), round(1.2 * _FINE)
     box = (column - radius, row - radius, column + radius, row + radius)
-    draw.ellipse(box, outline=line["fill"], width=line["width"])
+    draw.ellipse(box, outline=colour, width=width)
     if ring.cross:
         reach = radius + 14 * _FINE
         for step in (-1, 1):
-            draw.line((column + step * radius, row, column + step * reach, row), **line)
-            draw.line((column, row + step * radius, column, row + step * reach), **line)
+            draw.line((column + step * radius, row, column + step * reach, row), colour, width)
+            draw.line((column, row + step * radius, column, row + step * reach), colour, width)
     if ring.label:
         offset = 0.72 * radius + 2 * _FINE
         right = column + offset + 14 * _FINE < size[0]
         draw.text(
             (column + (offset if right else -offset), row - offset),
             ring.label,
-            fill=line["fill"],
+            fill=colour,
             font=font,
             anchor="lb" if right else "rb",
             stroke_width=_FINE,
@@ -123,9 +122,7 @@ def _draw_ring(
         )
 
 
-def _draw_text(
-    draw: ImageDraw.ImageDraw, panel: Panel, size: tuple[int, int], font: ImageFont.FreeTypeFont
-) -> None:
+def _draw_text(draw: ImageDraw.ImageDraw, panel: Panel, size: tuple[int, int], font: _Font) -> None:
     width, height = size
     margin = _MARGIN_PX * _FINE
     places = (
@@ -148,7 +145,7 @@ def _draw_text(
 
 
 def _draw_scale_bar(
-    draw: ImageDraw.ImageDraw, panel: Panel, size: tuple[int, int], font: ImageFont.FreeTypeFont
+    draw: ImageDraw.ImageDraw, panel: Panel, size: tuple[int, int], font: _Font
 ) -> None:
     """A bar of a round length, about a fifth of the picture, at the bottom right."""
     width_mm = size[0] / _FINE * panel.mm_per_px

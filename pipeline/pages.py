@@ -44,7 +44,9 @@ def report_page(report: Report, pictures: Mapping[str, bytes]) -> str:
         report=report,
         pictures={name: _data_url(content) for name, content in pictures.items()},
         lead=lead_sentence(report),
-        times=", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.times.seconds.items()),
+        times=", ".join(
+            f"{name} {seconds:.1f} s" for name, seconds in report.times.seconds.items()
+        ),
         bands=_BANDS,
         review_from=REVIEW_FROM,
         high_above=HIGH_ABOVE,

@@ -160,7 +160,8 @@ def _windowed(
 ) -> NDArray[np.uint8]:
     """Grey values of a window: black at centre - width / 2, white at centre + width / 2."""
     scaled = (hu.astype(np.float32) - (centre - width / 2)) * (255 / width)
-    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    return grey
 
 
 def _resized(
@@ -168,4 +169,5 @@ def _resized(
 ) -> NDArray[np.uint8]:
     """Enlarges a picture smoothly to (rows, columns)."""
     image = Image.fromarray(np.rint(grey).astype(np.uint8))
-    return np.asarray(image.resize(shape[::-1], Image.Resampling.BICUBIC))
+    enlarged: NDArray[np.uint8] = np.array(image.resize(shape[::-1], Image.Resampling.BICUBIC))
+    return enlarged

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.errors import writing_to
+from preprocessing.errors import HounsfieldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,10 @@ def log_to_folder(folder: Path) -> Iterator[None]:
     logger.setLevel(logging.INFO)
     try:
         yield
+    except Exception as error:
+        if not isinstance(error, HounsfieldError):
+            logger.exception("a defect of Hounsfield ended the run")
+        raise
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)

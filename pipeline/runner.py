@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from pipeline.errors import OutputHeldError, writing_to
-from pipeline.pages import write_index
 from pipeline.ledger import Ledger
 from pipeline.outputs import remove_partials
+from pipeline.pages import write_index
 from pipeline.plan import make_plan, require_separate_places
 from pipeline.provenance import read_provenance
 from pipeline.run_log import log_to_folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,7 +27,7 @@ class Status(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    version: int = 1
+    version: Literal[1] = 1
     verdicts: dict[str, int]
     failures: dict[str, int]
     studies: int
@@ -41,8 +41,7 @@ class Status(BaseModel):
         """The same for a reader."""
         state = f"finished {self.finished_at}" if self.finished_at else "not finished"
         lines = [
-            f"Studies: {self.studies_done} of {self.studies} "
-            f"(started {self.started_at}, {state})",
+            f"Studies: {self.studies_done} of {self.studies} (started {self.started_at}, {state})",
             "Series and files: " + ", ".join(f"{n} {name}" for name, n in self.verdicts.items()),
         ]
         if self.studies_an_hour is not None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from models.contracts import Candidate, Finding, confidence_band
 from models.store import load_models
 from pipeline.outputs import REPORT_HTML, REPORT_JSON
+from pipeline.pages import report_page
 from pipeline.pictures import finding_picture, key_picture
 from pipeline.place import place_of
 from pipeline.report import picture_name, report_document
-from pipeline.pages import report_page
 from pipeline.stage_times import StageTimes
 from preprocessing.lungs import find_lungs
 from preprocessing.quality import assess_quality

@@ -71,11 +71,14 @@ class WorkerPool:
     def submit(self, task: int, series: Series) -> None:
         """Gives a series, under a number of the caller's, to a worker; there must be room."""
         worker = self._idle.pop() if self._idle else self._new_worker()
+        if not worker.process.is_alive():  # it died while it was idle: no series is to blame
+            worker.stop()
+            worker = self._new_worker()
         worker.task, worker.started = task, monotonic()
         self._busy.append(worker)
         try:
             worker.pipe.send(series)
-        except OSError:  # it died while it was idle; this series never reached it
+        except OSError:
             self._lose(worker, Reason.WORKER_CRASHED, _how_it_ended(worker))
 
     def wait(self, *, at_most_s: float = 1.0) -> tuple[int, Outcome] | None:

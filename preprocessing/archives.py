@@ -27,7 +27,7 @@ MAX_TOTAL_BYTES: Final = 256 * 2**30
 MAX_RATIO: Final = 100
 """Uncompressed to compressed size of the whole archive. CT packs 2 to 5 times, one with blank
 slices 20 times; a bomb is at 1,000."""
-RATIO_FREE_BYTES: Final = 256 * 2**20
+RATIO_FREE_BYTES: Final = 64 * 2**20
 """Below this total no ratio does harm."""
 
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT 4.3.7

@@ -14,7 +14,7 @@ from preprocessing.errors import SeriesError
 from preprocessing.slice_geometry import SAME_PLACE_MM, SPACING_TOLERANCE, slice_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from preprocessing.dicom_frames import Frame
     from preprocessing.dicom_header import Instance
@@ -149,11 +149,12 @@ def _without_copies(place: list[Plane]) -> tuple[list[Plane], list[Plane], list[
     return list(seen.values()), dropped, damaged
 
 
-def _preference(plane: Plane) -> tuple[bool, int, str, int, str]:
+def _preference(plane: Plane) -> tuple[bool, int, int, str, int, str]:
     """Sorts lossless planes first, then by the order in which they were made."""
     instance = plane.instance
     return (
         instance.facts.lossy,
+        instance.acquisition_number or 0,
         instance.instance_number or 0,
         instance.sop_instance_uid,
         plane.frame.number,
@@ -198,10 +199,10 @@ def _stacks(places: list[list[Plane]]) -> list[list[Plane]]:
         if 1 < len(stacks) <= 2 * most and all(
             len({place_of[id(plane)] for plane in stack}) == len(stack) for stack in stacks.values()
         ):
-            return sorted(stacks.values(), key=len, reverse=True)
+            return _largest_first(stacks.values())
     runs = _runs(planes, place_of)
     if len(runs) == most:
-        return sorted(runs, key=len, reverse=True)
+        return _largest_first(runs)
     if all(len(place) == most for place in places):
         return [[place[rank] for place in places] for rank in range(most)]
     msg = (
@@ -211,18 +212,23 @@ def _stacks(places: list[list[Plane]]) -> list[list[Plane]]:
     raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
 
 
+def _largest_first(stacks: Iterable[list[Plane]]) -> list[list[Plane]]:
+    """The same order whatever order the files came in."""
+    return sorted(stacks, key=lambda stack: (-len(stack), min(map(_preference, stack))))
+
+
 def _runs(planes: Sequence[Plane], place_of: dict[int, int]) -> list[list[Plane]]:
-    """Cuts the planes, in the order they were made, wherever a place comes again."""
-    made = sorted(
-        planes, key=lambda plane: (plane.instance.instance_number or 0, plane.frame.number)
-    )
+    """Cuts the planes, in the order they were made, where they do not go on to the next place."""
+    made = sorted(planes, key=_preference)
     runs: list[list[Plane]] = []
-    taken: set[int] = set()
+    last, step = 0, 0
     for plane in made:
         place = place_of[id(plane)]
-        if not runs or place in taken:
+        onward = place - last
+        if not runs or abs(onward) != 1 or (len(runs[-1]) > 1 and onward != step):
             runs.append([])
-            taken = set()
+        else:
+            step = onward
         runs[-1].append(plane)
-        taken.add(place)
+        last = place
     return runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ def decode_frame(encoded: bytes, layout: PixelLayout, transfer_syntax_uid: str) 
         raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
     try:
         frame = decoder(encoded, layout)
-    except (ValueError, RuntimeError, TypeError, OverflowError, IndexError, UnicodeError) as error:
+    except (ValueError, RuntimeError, TypeError, OverflowError, IndexError, struct.error) as error:
         msg = f"its compressed pixels cannot be decoded: {error or type(error).__name__}"
         raise SeriesError(Reason.UNREADABLE, msg) from error
     if frame.stored.shape != (layout.rows, layout.columns):
@@ -89,48 +90,21 @@ def _jpeg_ls(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
 
 
 def _jpeg_2000(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
-    """GDCM is asked only about a codestream whose own size was compared with the header's."""
-    import gdcm
+    """Decodes only a codestream whose own size was compared with the header's."""
+    from imagecodecs import jpeg2k_decode
 
     _check_closed(encoded)
     begin = encoded.find(_J2K_START, 0, 4096)
     if begin < 0:
         msg = "no JPEG 2000 codestream begins there"
         raise ValueError(msg)
-    size = np.frombuffer(encoded, ">u4", count=8, offset=begin + 8)
-    columns, rows = int(size[0] - size[2]), int(size[1] - size[3])
-    components = int.from_bytes(encoded[begin + 40 : begin + 42], "big")
-    depth = encoded[begin + 42]
-    precision, signed = (depth & 0x7F) + 1, bool(depth & 0x80)
-    if (rows, columns, components) != (layout.rows, layout.columns, 1) or precision > 16:
-        msg = f"codestream of {rows} x {columns} x {components} with {precision} bits"
+    # The SIZ marker (ISO/IEC 15444-1, A.5.1): extents, offsets, then the components' depths.
+    right, bottom, left, top = struct.unpack(">4I", encoded[begin + 8 : begin + 24])
+    components, depth = struct.unpack(">HB", encoded[begin + 40 : begin + 43])
+    if (bottom - top, right - left, components) != (layout.rows, layout.columns, 1):
+        msg = f"codestream of {bottom - top} x {right - left} x {components}"
         raise ValueError(msg)
-    allocated = 8 if precision <= 8 else 16
-    fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(encoded[begin:])
-    fragments = gdcm.SequenceOfFragments.New()
-    fragments.AddFragment(fragment)
-    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
-    element.SetValue(fragments.__ref__())
-    image = gdcm.Image()
-    image.SetNumberOfDimensions(2)
-    image.SetDimensions((columns, rows, 1))
-    image.SetDataElement(element)
-    monochrome = gdcm.PhotometricInterpretation.MONOCHROME2
-    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(monochrome))
-    syntax = gdcm.TransferSyntax(gdcm.TransferSyntax.JPEG2000)
-    image.SetTransferSyntax(syntax)
-    image.SetPixelFormat(
-        gdcm.PixelFormat(1, allocated, precision, precision - 1, 1 if signed else 0)
-    )
-    # GDCM hands bytes over as text, and nothing where it failed; this is pydicom's way back.
-    buffer = image.GetBuffer()
-    if buffer is None:
-        msg = "its JPEG 2000 codestream is broken"
-        raise ValueError(msg)
-    raw = buffer.encode("utf-8", "surrogateescape")
-    stored = np.frombuffer(raw, dtype=f"<{'i' if signed else 'u'}{allocated // 8}")
-    return DecodedFrame(stored.reshape(rows, columns), precision)
+    return DecodedFrame(jpeg2k_decode(encoded[begin:]), (depth & 0x7F) + 1)
 
 
 _J2K_START = b"\xff\x4f\xff\x51"

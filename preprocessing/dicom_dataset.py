@@ -41,6 +41,13 @@ _VALUE_REPRESENTATIONS = frozenset(vr.value.encode() for vr in VR if len(vr.valu
 _FIRST_GROUPS = frozenset({0x0002, 0x0008})
 
 
+PARSER_SURPRISES = (
+    AssertionError, AttributeError, EOFError, IndexError, KeyError, MemoryError,
+    NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+"""What pydicom raises for elements that make no sense, none of it its own InvalidDicomError."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedHeader:
     """The elements asked for, and where the pixel data lies.
@@ -81,7 +88,7 @@ def parse_header(file: BinaryIO, size: int, tags: list[int]) -> ParsedHeader | N
         whole = len(head) >= size
         try:
             parsed = _parse(head, start, tags)
-        except (RecursionError, MemoryError, *_PARSER_SURPRISES) as error:
+        except PARSER_SURPRISES as error:
             if whole or isinstance(error, RecursionError):
                 msg = f"its DICOM elements cannot be parsed ({type(error).__name__})"
                 raise SeriesError(Reason.UNREADABLE, msg) from error
@@ -93,12 +100,6 @@ def parse_header(file: BinaryIO, size: int, tags: list[int]) -> ParsedHeader | N
         if not more:
             size = len(head)
         head += more
-
-
-_PARSER_SURPRISES = (
-    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError,
-    struct.error, zlib.error, IndexError, AssertionError,
-)  # fmt: skip
 
 
 def inflate(deflated: bytes, limit: int) -> bytes:

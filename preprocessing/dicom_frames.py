@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from preprocessing.dicom_values import Elements, number, numbers, text
 
 SHARED_FUNCTIONAL_GROUPS = 0x52009229

@@ -10,6 +10,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from preprocessing.codes import Reason
 from preprocessing.dicom_dataset import (
+    PARSER_SURPRISES,
     UNDEFINED_LENGTH,
     ParsedHeader,
     deflated_start,
@@ -141,6 +142,9 @@ def read_instance(source: ByteSource) -> Instance:
         if str(source) in error.message:
             raise
         raise SeriesError(error.reason, f"{source}: {error.message}") from error
+    except PARSER_SURPRISES as error:
+        msg = f"{source}: its DICOM elements make no sense ({type(error).__name__})"
+        raise SeriesError(Reason.UNREADABLE, msg) from error
 
 
 def _instance(

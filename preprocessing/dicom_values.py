@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 from pydicom.charset import convert_encodings, decode_bytes
@@ -60,8 +61,10 @@ def text(elements: Elements, tag: int) -> str:
         return sys.intern(value.decode("ascii"))
     declared = elements.raw_bytes(SPECIFIC_CHARACTER_SET).decode("ascii", "replace")
     try:
-        encodings = convert_encodings([part.strip(" \0") for part in declared.split("\\")])
-        return sys.intern(decode_bytes(value, encodings, set()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            encodings = convert_encodings([part.strip(" \0") for part in declared.split("\\")])
+            return sys.intern(decode_bytes(value, encodings, set()))
     except (LookupError, UnicodeError, ValueError):
         return sys.intern(value.decode("latin-1"))
 

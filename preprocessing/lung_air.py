@@ -46,14 +46,18 @@ class LungAir:
     Attributes:
         lungs: The air-holding lung, both sides.
         airway: Lumen of the trachea and the main bronchi.
-        body_hull: Convex hull of the body in each axial plane.
+        body: The body's place: its convex hull in each axial plane, or, where the view cuts the
+            lungs, all that is neither in front of it, behind it, nor air outside.
         air_hu: What air at the sides of the view measures; -1000 where there is none.
+        open_area_cm2: Area in which lung lies bare against air outside or padding: a round
+            field of view cuts it there.
     """
 
     lungs: NDArray[np.bool_]
     airway: NDArray[np.bool_]
-    body_hull: NDArray[np.bool_]
+    body: NDArray[np.bool_]
     air_hu: float
+    open_area_cm2: float
 
 
 def find_lung_air(hu: NDArray[np.int16], spacing_mm: float) -> LungAir:
@@ -69,9 +73,8 @@ def find_lung_air(hu: NDArray[np.int16], spacing_mm: float) -> LungAir:
     air = hu < LUNG_BELOW_HU + (inner_air_hu - AIR_HU) / 2
     gas = hu < inner_air_hu + GAS_BAND_HU
     voxel_ml = spacing_mm**3 / 1000
-    for body in (hu > BODY_ABOVE_HU, ~gas):
-        body_hull = _body_hull(body)
-        inside, lungs = _lungs_in(air, gas, body_hull, voxel_ml)
+    for dense in (hu > BODY_ABOVE_HU, ~gas):
+        body, inside, lungs = _lungs_in(air, gas, _body_hull(dense), voxel_ml)
         if lungs.sum() * voxel_ml > ENOUGH_ML:
             break  # Otherwise perhaps a box cut out of a lung, with no chest wall around it.
     airway = find_airway(hu, inside, lungs, inner_air_hu, spacing_mm)
@@ -81,20 +84,37 @@ def find_lung_air(hu: NDArray[np.int16], spacing_mm: float) -> LungAir:
         lungs = _lung_parts(lungs & ~wall, gas, voxel_ml)
     for _ in range(2):  # What opening took: thin recesses, the rim between vessels.
         lungs = dilate(lungs) & inside | lungs
-    return LungAir(lungs, airway, body_hull, air_hu)
+    bare = dilate(~body) & lungs
+    return LungAir(lungs, airway, body, air_hu, float(bare.sum()) * spacing_mm**2 / 100)
 
 
 def _lungs_in(
     air: NDArray[np.bool_], gas: NDArray[np.bool_], body_hull: NDArray[np.bool_], voxel_ml: float
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Returns the air inside the body, and the lung among it with the airway still in it."""
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Returns the body, the air inside it, and the lung among that with the airway still in it."""
     air_inside = air & body_hull
     inside = air_inside & ~_reaching_sides(air, in_plane=True)
     lungs = _lung_parts(inside, gas, voxel_ml)
-    if _sides_cut(air_inside & ~lungs, gas, int(lungs.sum()), voxel_ml):
-        inside = air_inside & ~dilate(_reaching_sides(gas, in_plane=False))
-        lungs = _lung_parts(inside, gas, voxel_ml)
-    return inside, lungs
+    if not _sides_cut(air_inside & ~lungs, gas, int(lungs.sum()), voxel_ml):
+        return body_hull, inside, lungs
+    # A wall that the view has cut off bounds no hull: all between front and back may be body.
+    rows = body_hull.any(axis=2, keepdims=True)
+    body = rows & ~dilate(_reaching_sides(gas, in_plane=False))
+    inside = air & body
+    lungs = _lung_parts(inside, gas, voxel_ml)
+    return body, inside, _mostly_in(lungs, body_hull)
+
+
+def _mostly_in(mask: NDArray[np.bool_], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Drops the connected parts that lie more than half outside a region: table, blankets."""
+    from scipy.ndimage import label
+
+    parts, count = label(mask)
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)
+    keep = 2 * np.bincount(parts[region], minlength=count + 1) >= sizes
+    keep[0] = False
+    kept: NDArray[np.bool_] = keep[parts]
+    return kept
 
 
 def _sides_cut(

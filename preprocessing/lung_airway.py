@@ -27,7 +27,8 @@ BRONCHI_HALF_WIDTH_MM = 35.0
 LARGEST_AIRWAY_ML = 110.0
 """Trachea and main bronchi hold less; more has leaked into the lung."""
 
-GROWTH_STEPS_HU = (60, 90, 120, 150, 190, 230)
+GROWTH_STEPS_HU = (60, 110, 160, 220)
+"""Thresholds above air, in turn: narrow bronchi fill with partial volume."""
 
 
 def find_airway(
@@ -88,7 +89,8 @@ def _longest_tube(pure_air: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.
     best = int(np.argmax(lengths))
     if lengths[best] < SHORTEST_TUBE_MM:
         return None
-    return chains == best + 1
+    tube: NDArray[np.bool_] = chains == best + 1
+    return tube
 
 
 def _grow(

@@ -21,8 +21,8 @@ HULL_REACH_MM = 30.0
 """How far from the lung its convex hull is searched: to the middle of a 60 mm mass that has
 pushed the lung aside, and not to the middle of the heart or the liver."""
 
-SMALLEST_WALL_PART_ML = 5.0
-"""A ball of 21 mm: anything smaller at the chest wall the closing has taken in."""
+SMALLEST_WALL_PART_ML = 10.0
+"""A ball of 27 mm: anything smaller at the chest wall the closing has taken in."""
 
 SEARCH_MARGIN_MM = 3.0
 """The pleura, and a voxel of the grid."""
@@ -31,7 +31,7 @@ SEARCH_MARGIN_MM = 3.0
 def lung_extent(
     sides: NDArray[np.uint8],
     airway: NDArray[np.bool_],
-    body_hull: NDArray[np.bool_],
+    body: NDArray[np.bool_],
     spacing_mm: float,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Finds the whole of each lung, and where a finding may lie.
@@ -46,7 +46,7 @@ def lung_extent(
     Args:
         sides: Air-holding lung, labelled.
         airway: Lumen of trachea and main bronchi, which stays outside.
-        body_hull: Convex hull of the body in each axial plane.
+        body: Its place, as `LungAir` has it.
         spacing_mm: Of the grid.
 
     Returns:
@@ -69,7 +69,7 @@ def lung_extent(
     labels[airway] = OUTSIDE
     for _ in range(round(SEARCH_MARGIN_MM / spacing_mm)):
         search = dilate(search)
-    return labels, (search & body_hull & ~airway) | (labels != OUTSIDE)
+    return labels, (search & body & ~airway) | (labels != OUTSIDE)
 
 
 def _at_chest_wall(lung: NDArray[np.bool_], label: int) -> NDArray[np.bool_]:

@@ -28,7 +28,11 @@ CHEST_WALL_VOXELS = 4
 
 
 def find_opaque_lung(
-    hu: NDArray[np.int16], sides: NDArray[np.uint8], body_hull: NDArray[np.bool_]
+    hu: NDArray[np.int16],
+    sides: NDArray[np.uint8],
+    body: NDArray[np.bool_],
+    *,
+    body_middle: float,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Adds the opaque part of a lung that has much less air than the other.
 
@@ -38,7 +42,8 @@ def find_opaque_lung(
     Args:
         hu: Coarse upright grid, ``[z, y, x]``.
         sides: Air-holding lung, labelled.
-        body_hull: Convex hull of the body in each axial plane.
+        body: Convex hull of the body in each axial plane.
+        body_middle: Its middle column.
 
     Returns:
         The labels with opaque lung added, and the places to search beside them: where a lung
@@ -51,10 +56,10 @@ def find_opaque_lung(
     lacking = (areas[smaller] < PLANE_LESS_AIR_THAN * areas[larger]) & (areas[larger] > 0)
     if share >= LESS_AIR_THAN or not lacking.any():
         return sides, nowhere
-    inner = body_hull
+    inner = body
     for _ in range(CHEST_WALL_VOXELS):
         inner = erode(inner)
-    opaque = _mirrored(sides == larger, body_hull) & inner
+    opaque = _mirrored(sides == larger, body_middle) & inner
     opaque &= (hu > OPAQUE_HU[0]) & (hu < OPAQUE_HU[1]) & (sides == OUTSIDE)
     opaque &= lacking[:, None, None]
     if share < ABSENT_BELOW:
@@ -62,11 +67,8 @@ def find_opaque_lung(
     return np.where(opaque, np.uint8(smaller), sides), nowhere
 
 
-def _mirrored(mask: NDArray[np.bool_], body_hull: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mirrors a mask about the body's middle, one column for all planes."""
-    planes = mask.any(axis=(1, 2))
-    columns = np.nonzero(body_hull[planes])[2]
-    middle = float(np.median(columns)) if columns.size else (mask.shape[2] - 1) / 2
+def _mirrored(mask: NDArray[np.bool_], middle: float) -> NDArray[np.bool_]:
+    """Mirrors a mask about a column."""
     source = np.rint(2 * middle - np.arange(mask.shape[2])).astype(int)
     known = (source >= 0) & (source < mask.shape[2])
     mirrored = np.zeros_like(mask)

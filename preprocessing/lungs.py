@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from preprocessing.lung_opaque import find_opaque_lung
 from preprocessing.lung_sides import split_sides
 from preprocessing.resampling import resample_separable
 from preprocessing.upright import upright_view
+from preprocessing.volume import apply_affine
 from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 LUNG_GRID_MM = 3.0
 """Spacing of the grid on which lungs are found: it still shows the wall of the trachea."""
+
+VOXEL_ML = LUNG_GRID_MM**3 / 1000
 
 SMALLEST_LUNGS_ML = 150.0
 """Less lung than this is no chest: the bases on an abdominal CT, the sinuses of a head."""
@@ -37,7 +41,8 @@ class Lungs:
     """The lungs of a volume on a coarse grid that is upright (x left, y back, z head).
 
     Attributes:
-        labels: uint8, ``[z, y, x]``: `RIGHT_LUNG` and `LEFT_LUNG` of the patient with the
+        hu: int16, ``[z, y, x]``: the whole series on this grid.
+        labels: uint8, same shape: `RIGHT_LUNG` and `LEFT_LUNG` of the patient with the
             vessels, nodules and masses in them; no trachea or main bronchi.
         search_mask: bool, same shape: where a finding may lie. It holds the labels and what
             the pleura, a mass at the hilum or chest wall, or a collapsed or fluid-filled part
@@ -47,10 +52,11 @@ class Lungs:
         right_ml, left_ml: Volume of each label.
         air_hu: What air measures in this series; -1000 where no air lies in the view.
         cut_faces: The sides of the field of view that cut the lungs: any of ``right``,
-            ``left``, ``front``, ``back``, ``foot``, ``head``.
+            ``left``, ``front``, ``back``, ``foot``, ``head``, ``circle`` (a round image).
         cut_area_cm2: Area of the lungs' cut on each of these faces, in the same order.
     """
 
+    hu: NDArray[np.int16]
     labels: NDArray[np.uint8]
     search_mask: NDArray[np.bool_]
     aerated: NDArray[np.bool_]
@@ -60,6 +66,17 @@ class Lungs:
     air_hu: float
     cut_faces: tuple[str, ...]
     cut_area_cm2: tuple[float, ...]
+
+    def aerated_ml(self, label: int) -> float:
+        """Volume of the air-holding part of one lung."""
+        return float(np.count_nonzero(self.aerated & (self.labels == label)) * VOXEL_ML)
+
+    def bounding_box_world_mm(self) -> NDArray[np.float64]:
+        """The eight corners of the box around both lungs, LPS mm, shape (8, 3)."""
+        indices = np.argwhere(self.labels)[:, ::-1]
+        low, high = indices.min(axis=0), indices.max(axis=0)
+        corners = list(product(*zip(low, high, strict=True)))
+        return apply_affine(self.affine, corners)
 
 
 def find_lungs(volume: Volume, *, threads: int | None = None) -> Lungs:
@@ -91,19 +108,26 @@ def find_lungs(volume: Volume, *, threads: int | None = None) -> Lungs:
 
     found = find_lung_air(coarse, LUNG_GRID_MM)
     _refuse_if_no_lungs(volume, found.lungs)
-    middle = _patient_middle(found.body_hull, affine)
+    body_middle = _body_middle(found.body)
+    middle = body_middle
+    if middle is None:  # The middle of the scanner will do: patients lie near it.
+        middle = float(np.linalg.solve(affine[:3, :3], -affine[:3, 3])[0])
     sides = split_sides(coarse, found.lungs, patient_middle=middle)
-    sides, empty_side = find_opaque_lung(coarse, sides, found.body_hull)
-    labels, search_mask = lung_extent(sides, found.airway, found.body_hull, LUNG_GRID_MM)
-    voxel_ml = LUNG_GRID_MM**3 / 1000
+    empty_side = np.zeros_like(found.lungs)
+    if body_middle is not None:
+        sides, empty_side = find_opaque_lung(coarse, sides, found.body, body_middle=body_middle)
+    labels, search_mask = lung_extent(sides, found.airway, found.body, LUNG_GRID_MM)
     cuts = _cut_faces(found.lungs)
+    if found.open_area_cm2 > 0:
+        cuts["circle"] = found.open_area_cm2
     return Lungs(
+        hu=coarse,
         labels=labels,
         search_mask=search_mask | empty_side,
         aerated=found.lungs,
         affine=affine,
-        right_ml=float(np.count_nonzero(labels == RIGHT_LUNG) * voxel_ml),
-        left_ml=float(np.count_nonzero(labels == LEFT_LUNG) * voxel_ml),
+        right_ml=float(np.count_nonzero(labels == RIGHT_LUNG) * VOXEL_ML),
+        left_ml=float(np.count_nonzero(labels == LEFT_LUNG) * VOXEL_ML),
         air_hu=found.air_hu,
         cut_faces=tuple(cuts),
         cut_area_cm2=tuple(cuts.values()),
@@ -112,7 +136,7 @@ def find_lungs(volume: Volume, *, threads: int | None = None) -> Lungs:
 
 def _refuse_if_no_lungs(volume: Volume, lungs: NDArray[np.bool_]) -> None:
     """Ends the series where what was found is too little to be lungs."""
-    found_ml = np.count_nonzero(lungs) * LUNG_GRID_MM**3 / 1000
+    found_ml = np.count_nonzero(lungs) * VOXEL_ML
     is_crop = found_ml >= SMALLEST_CROP_ML and lungs.mean() >= CROP_LUNG_FRACTION
     if found_ml >= SMALLEST_LUNGS_ML or is_crop:
         return
@@ -125,12 +149,12 @@ def _refuse_if_no_lungs(volume: Volume, lungs: NDArray[np.bool_]) -> None:
     raise SeriesError(Reason.NOT_CHEST, msg)
 
 
-def _patient_middle(body_hull: NDArray[np.bool_], affine: NDArray[np.float64]) -> float:
-    """The column of the patient's middle: the body's, or the scanner's where the body is cut."""
-    columns = np.flatnonzero(body_hull.any(axis=(0, 1)))
-    if columns.size and columns[0] > 0 and columns[-1] < body_hull.shape[2] - 1:
-        return float(np.median(np.nonzero(body_hull)[2]))
-    return float(np.linalg.solve(affine[:3, :3], -affine[:3, 3])[0])
+def _body_middle(body: NDArray[np.bool_]) -> float | None:
+    """The middle column of the body; None where the view cuts it on the right or left."""
+    columns = np.flatnonzero(body.any(axis=(0, 1)))
+    if columns.size == 0 or columns[0] == 0 or columns[-1] == body.shape[2] - 1:
+        return None
+    return float(np.median(np.nonzero(body)[2]))
 
 
 def _cut_faces(lungs: NDArray[np.bool_]) -> dict[str, float]:

@@ -18,7 +18,15 @@ from preprocessing.metaimage_header import (
     read_metaimage_header,
 )
 from preprocessing.series import Series, SeriesFormat
-from preprocessing.single_file import cannot_hold_hu, read_into, right_handed, to_hu
+from preprocessing.single_file import (
+    cannot_hold_hu,
+    check_size,
+    packed_too_well,
+    read_into,
+    right_handed,
+    to_hu,
+    voxel_bytes,
+)
 from preprocessing.slice_geometry import orientation_name
 from preprocessing.volume import SeriesFacts, Volume
 
@@ -54,7 +62,7 @@ def describe_metaimage(
     _check_size(header, sources[-1])
     spacing_x, spacing_y, spacing_z = np.linalg.norm(header.affine[:3, :3], axis=0).tolist()
     spacing_mm = (spacing_x, spacing_y, spacing_z)
-    rejection = _not_ct(header, str(source))
+    rejection = _not_ct(header, sources[-1], str(source))
     stem = re.sub(r"(?i)\.mh[ad]$", "", source.name)
     return Series(
         path=source.path,
@@ -108,32 +116,22 @@ def write_metaimage(hu: NDArray[np.generic], affine: NDArray[np.float64], file: 
     file.write(packed)
 
 
-def _not_ct(header: MetaImageHeader, label: str) -> SeriesError | None:
+def _not_ct(header: MetaImageHeader, data: ByteSource, label: str) -> SeriesError | None:
     if header.modality not in {"", "MET_MOD_CT", "MET_MOD_UNKNOWN", "MET_MOD_OTHER"}:
         return SeriesError(Reason.NOT_CT, f"{label}: Modality is {header.modality}, not CT")
-    return cannot_hold_hu(header.dtype, 1, 0, label)
-
-
-def _data_bytes(header: MetaImageHeader) -> int:
-    return int(np.prod(header.shape_zyx)) * header.dtype.itemsize
+    error = cannot_hold_hu(header.dtype, 1, 0, label)
+    if error is None and header.compressed:
+        error = packed_too_well(header.shape_zyx, header.dtype, data.size_bytes(), label)
+    return error
 
 
 def _check_size(header: MetaImageHeader, data: ByteSource) -> None:
-    """Compares what the header promises with what is there, before anything is allocated."""
-    wanted = _data_bytes(header)
     there = data.size_bytes() - max(header.data_offset, 0)
-    # Deflate packs at most 1,032 times.
-    if (there * 1032 if header.compressed else there) < wanted:
-        z, y, x = header.shape_zyx
-        msg = (
-            f"{data}: {x} x {y} x {z} voxels need {wanted} bytes, {there} are there; the file"
-            " is cut or its header is wrong"
-        )
-        raise SeriesError(Reason.TRUNCATED, msg)
+    check_size(header.shape_zyx, header.dtype, there, str(data), packed=header.compressed)
 
 
 def _read_values(header: MetaImageHeader, data: ByteSource) -> NDArray[np.generic]:
-    wanted = _data_bytes(header)
+    wanted = voxel_bytes(header.shape_zyx, header.dtype)
     with data.open() as file:
         if header.data_offset >= 0:
             file.seek(header.data_offset)

@@ -14,7 +14,15 @@ from preprocessing.codes import Reason
 from preprocessing.errors import SeriesError
 from preprocessing.extent import extent_rejection
 from preprocessing.series import Series, SeriesFormat
-from preprocessing.single_file import cannot_hold_hu, check_grid, read_into, right_handed, to_hu
+from preprocessing.single_file import (
+    cannot_hold_hu,
+    check_grid,
+    check_size,
+    packed_too_well,
+    read_into,
+    right_handed,
+    to_hu,
+)
 from preprocessing.slice_geometry import orientation_name
 from preprocessing.volume import SeriesFacts, Volume
 
@@ -29,7 +37,6 @@ RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 _HEADER_BYTES = {348: (344, b"n+1\0", b"ni1\0"), 540: (4, b"n+2\0", b"ni2\0")}
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown is taken for mm, as everyone does
 _GZIP_MAGIC = b"\x1f\x8b"
-_MAX_DEFLATE_RATIO = 1032
 _PEEK_PACKED, _PEEK_BYTES = 2048, 1024
 
 
@@ -83,7 +90,7 @@ def describe_nifti(source: ByteSource) -> Series:
     grid = _grid(header, str(source))
     _check_size(grid, source, packed=packed)
     x, y, z = np.linalg.norm(grid.affine[:3, :3], axis=0).tolist()
-    rejection = cannot_hold_hu(grid.dtype, grid.slope, grid.intercept, str(source))
+    rejection = _not_ct(grid, source, packed=packed)
     stem = re.sub(r"(?i)\.nii(\.gz)?$", "", source.name)
     return Series(
         path=source.path,
@@ -221,20 +228,16 @@ def _lps_affine(header: Nifti1Header, label: str) -> NDArray[np.float64]:
     return cast("NDArray[np.float64]", RAS_TO_LPS @ scaled)
 
 
-def _data_bytes(grid: _Grid) -> int:
-    return int(np.prod(grid.shape_zyx)) * grid.dtype.itemsize
-
-
 def _check_size(grid: _Grid, source: ByteSource, *, packed: bool) -> None:
-    """Compares what the header promises with what can be there, before anything is allocated."""
-    wanted, there = grid.data_offset + _data_bytes(grid), source.size_bytes()
-    if (there * _MAX_DEFLATE_RATIO if packed else there) < wanted:
-        z, y, x = grid.shape_zyx
-        msg = (
-            f"{source}: {x} x {y} x {z} voxels need {wanted} bytes, the file has {there}; it is"
-            " cut or its header is wrong"
-        )
-        raise SeriesError(Reason.TRUNCATED, msg)
+    there = source.size_bytes() - (0 if packed else grid.data_offset)
+    check_size(grid.shape_zyx, grid.dtype, there, str(source), packed=packed)
+
+
+def _not_ct(grid: _Grid, source: ByteSource, *, packed: bool) -> SeriesError | None:
+    error = cannot_hold_hu(grid.dtype, grid.slope, grid.intercept, str(source))
+    if error is None and packed:
+        error = packed_too_well(grid.shape_zyx, grid.dtype, source.size_bytes(), str(source))
+    return error
 
 
 def _read_values(file: BinaryIO, grid: _Grid, label: str) -> NDArray[np.generic]:

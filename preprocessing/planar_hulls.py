@@ -21,7 +21,7 @@ def planar_hulls(mask: NDArray[np.bool_], *, axis: int = 0) -> NDArray[np.bool_]
     """
     mask = np.moveaxis(mask, axis, 0)
     _, size_y, size_x = mask.shape
-    filled_rows = mask.any(axis=2)
+    filled_rows: NDArray[np.bool_] = np.logical_or.reduce(mask, axis=2)
     first_x = mask.argmax(axis=2)
     last_x = size_x - 1 - mask[:, :, ::-1].argmax(axis=2)
     y = np.arange(size_y)[:, None]

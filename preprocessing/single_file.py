@@ -6,10 +6,12 @@ slope and intercept; whether they are CT at all can only be told from what they 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import numpy as np
 
+from preprocessing.archives import MAX_RATIO, RATIO_FREE_BYTES
 from preprocessing.codes import Notice, NoticeCode, Reason
 from preprocessing.errors import SeriesError
 from preprocessing.volume import AIR_HU
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+BEST_DEFLATE_RATIO: Final = 1032
+"""Of zlib's format; nothing packs better."""
 SHEAR_TOLERANCE: Final = 1e-3
 """Cosine between two axes: 0.3 mm over a chest."""
-MAX_VOXELS: Final = 2**31
-"""A chest at 1024 x 1024 with 2,000 slices; more is a header that lies."""
+MAX_VOXELS: Final = 2**30
+"""A chest at 1024 x 1024 with 1,024 slices; more is a header that lies."""
 HIGHEST_AIR_HU: Final = -500
 """Values that cannot get this low hold no lungs: a mask, a window's grey levels, an MR."""
 LOWEST_HU: Final = -1024
@@ -52,6 +56,54 @@ def check_grid(affine: NDArray[np.float64], shape_zyx: tuple[int, int, int], lab
             " stack is corrected only from its DICOM files"
         )
         raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+
+
+def check_size(
+    shape_zyx: tuple[int, int, int],
+    dtype: np.dtype[np.generic],
+    bytes_there: int,
+    label: str,
+    *,
+    packed: bool,
+) -> None:
+    """Compares what a header promises with what can be there, before anything is allocated.
+
+    Raises:
+        SeriesError: Even at deflate's best the file is too short.
+    """
+    wanted = voxel_bytes(shape_zyx, dtype)
+    if (bytes_there * BEST_DEFLATE_RATIO if packed else bytes_there) < wanted:
+        z, y, x = shape_zyx
+        msg = (
+            f"{label}: {x} x {y} x {z} voxels need {wanted} bytes, {bytes_there} are there; the"
+            " file is cut or its header is wrong"
+        )
+        raise SeriesError(Reason.TRUNCATED, msg)
+
+
+def voxel_bytes(shape_zyx: tuple[int, int, int], dtype: np.dtype[np.generic]) -> int:
+    """Bytes of all stored values."""
+    return math.prod(shape_zyx) * dtype.itemsize
+
+
+def packed_too_well(
+    shape_zyx: tuple[int, int, int],
+    dtype: np.dtype[np.generic],
+    bytes_there: int,
+    label: str,
+) -> SeriesError | None:
+    """Says that packed values can be no CT, since noise does not pack; None if they may.
+
+    This keeps a bomb from being unpacked.
+    """
+    wanted = voxel_bytes(shape_zyx, dtype)
+    if wanted <= RATIO_FREE_BYTES or wanted <= MAX_RATIO * bytes_there:
+        return None
+    msg = (
+        f"{label}: {wanted} bytes packed {wanted // max(bytes_there, 1)} times are no CT, whose"
+        " noise never packs so well; it is not unpacked"
+    )
+    return SeriesError(Reason.NOT_CT, msg)
 
 
 def cannot_hold_hu(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -48,59 +48,91 @@ def finish_stack(
     Returns:
         The volume, int16 ``[z, y, x]``, and its 4 x 4 affine to LPS mm.
     """
-    depths = geometry.depths_mm
-    index = geometry.grid_index or tuple(range(len(depths)))
+    index = geometry.grid_index or tuple(range(len(geometry.order)))
     origin = geometry.origin_mm
+    everywhere = _Cover(0, planes.shape[1], 0, planes.shape[2])
+    covers = dict.fromkeys(index, everywhere)
     if geometry.tilt_degrees:
-        planes, origin = _shear_back(planes, geometry, index)
+        planes, covers, origin = _shear_back(planes, geometry, index)
     if geometry.grid_index is None:
-        planes = _resample_depth(planes, depths, geometry.slices)
+        planes = _resample_depth(planes, covers, geometry.depths_mm, geometry.slices)
     else:
-        _fill_missing(planes, geometry.missing)
+        for z in geometry.missing:
+            below = max(i for i in index if i < z)
+            above = min(i for i in index if i > z)
+            planes[z] = _between(planes, covers, below, above, (z - below) / (above - below))
     return planes, plane_affine(geometry, origin)
 
 
-def _fill_missing(planes: NDArray[np.int16], missing: tuple[int, ...]) -> None:
-    """Interpolates each missing slice between the nearest ones that are there."""
-    for z in missing:
-        below = next(i for i in range(z - 1, -1, -1) if i not in missing)
-        above = next(i for i in range(z + 1, len(planes)) if i not in missing)
-        planes[z] = _blend(planes[below], planes[above], (z - below) / (above - below))
+class _Cover(NamedTuple):
+    """The rows and columns of a slice that an image covers; elsewhere it holds `AIR_HU`."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def _between(
+    planes: NDArray[np.int16], covers: dict[int, _Cover], below: int, above: int, fraction: float
+) -> NDArray[np.int16]:
+    """Interpolates between two slices where both cover, so that no tissue is mixed with air."""
+    if fraction <= 0.0 or fraction >= 1.0:
+        exact: NDArray[np.int16] = planes[below if fraction <= 0.0 else above]
+        return exact
+    one, other = covers[below], covers[above]
+    rows = slice(max(one.top, other.top), min(one.bottom, other.bottom))
+    columns = slice(max(one.left, other.left), min(one.right, other.right))
+    between = np.full(planes.shape[1:], AIR_HU, dtype=np.int16)
+    between[rows, columns] = _blend(
+        planes[below, rows, columns], planes[above, rows, columns], fraction
+    )
+    return between
 
 
 def _resample_depth(
-    planes: NDArray[np.int16], depths_mm: NDArray[np.float64], slices: int
+    planes: NDArray[np.int16],
+    covers: dict[int, _Cover],
+    depths_mm: NDArray[np.float64],
+    slices: int,
 ) -> NDArray[np.int16]:
     """Interpolates slices at even depths from the true, uneven ones."""
     even = np.linspace(0.0, float(depths_mm[-1]), slices)
     above = np.clip(np.searchsorted(depths_mm, even, side="right"), 1, len(depths_mm) - 1)
     resampled = np.empty((slices, *planes.shape[1:]), dtype=np.int16)
     for z, upper in enumerate(above):
-        below, top = depths_mm[upper - 1], depths_mm[upper]
-        fraction = float(np.clip((even[z] - below) / (top - below), 0.0, 1.0))
-        resampled[z] = _blend(planes[upper - 1], planes[upper], fraction)
+        bottom, top = depths_mm[upper - 1], depths_mm[upper]
+        fraction = float((even[z] - bottom) / (top - bottom))
+        resampled[z] = _between(planes, covers, int(upper) - 1, int(upper), fraction)
     return resampled
 
 
 def _shear_back(
     planes: NDArray[np.int16], geometry: StackGeometry, index: tuple[int, ...]
-) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
-    """Moves each slice in its plane to where it lies, on a grid wide enough for all of them."""
+) -> tuple[NDArray[np.int16], dict[int, _Cover], NDArray[np.float64]]:
+    """Moves each slice in its plane to where it lies, on a grid wide enough for all of them.
+
+    Returns:
+        The slices, what each of them covers, and where the first pixel of the grid lies, LPS mm.
+    """
     row_spacing, column_spacing = geometry.pixel_spacing_mm
     shifts = geometry.shifts_mm / (column_spacing, row_spacing)
     first, extra = _in_plane_room(geometry)
     depth, rows, columns = planes.shape
     sheared = np.full((depth, rows + extra[1], columns + extra[0]), AIR_HU, dtype=np.int16)
+    covers = {}
     for z, shift in zip(index, shifts - first, strict=True):
-        moved, x = _shift_axis(planes[z], float(shift[0]), axis=1)
-        moved, y = _shift_axis(moved, float(shift[1]), axis=0)
-        sheared[z, y : y + moved.shape[0], x : x + moved.shape[1]] = moved
+        moved, left = _shift_axis(planes[z], float(shift[0]), axis=1)
+        moved, top = _shift_axis(moved, float(shift[1]), axis=0)
+        cover = _Cover(top, top + moved.shape[0], left, left + moved.shape[1])
+        sheared[z, cover.top : cover.bottom, cover.left : cover.right] = moved
+        covers[z] = cover
     origin = (
         geometry.origin_mm
         + first[0] * column_spacing * geometry.row_direction
         + first[1] * row_spacing * geometry.column_direction
     )
-    return sheared, origin
+    return sheared, covers, origin
 
 
 def _in_plane_room(geometry: StackGeometry) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
@@ -129,9 +161,5 @@ def _blend(
     lower: NDArray[np.int16], upper: NDArray[np.int16], fraction: float
 ) -> NDArray[np.int16]:
     """Linear interpolation, rounded to whole HU."""
-    if fraction <= 0.0:
-        return lower
-    if fraction >= 1.0:
-        return upper
     blended = lower * np.float32(1.0 - fraction) + upper * np.float32(fraction)
     return np.rint(blended).astype(np.int16)

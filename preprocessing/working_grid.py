@@ -71,8 +71,8 @@ def to_working_volume(
     affine[:3, 3] = native_affine[:3, :3] @ (x[0], y[0], z[0]) + native_affine[:3, 3]
     return WorkingVolume(
         hu=resample_separable(hu, (z, y, x), threads=threads),
-        lung_labels=_labels_at(lungs.labels, lung_positions),
-        search_mask=_mask_at(lungs.search_mask, lung_positions),
+        lung_labels=_labels_at(lungs.labels, lung_positions, threads),
+        search_mask=_mask_at(lungs.search_mask, lung_positions, threads),
         affine=affine,
         spacing_mm=spacing_mm,
     )
@@ -104,18 +104,18 @@ def _extent(mask: NDArray[np.bool_], axis: int) -> tuple[int, int]:
 
 
 def _labels_at(
-    labels: NDArray[np.uint8], positions_xyz: list[NDArray[np.float64]]
+    labels: NDArray[np.uint8], positions_xyz: list[NDArray[np.float64]], threads: int | None
 ) -> NDArray[np.uint8]:
     """Brings each lung's label to other positions of its grid."""
-    right = _mask_at(labels == RIGHT_LUNG, positions_xyz)
-    left = _mask_at(labels == LEFT_LUNG, positions_xyz) & ~right
+    right = _mask_at(labels == RIGHT_LUNG, positions_xyz, threads)
+    left = _mask_at(labels == LEFT_LUNG, positions_xyz, threads) & ~right
     return right * np.uint8(RIGHT_LUNG) + left * np.uint8(LEFT_LUNG)
 
 
 def _mask_at(
-    mask: NDArray[np.bool_], positions_xyz: list[NDArray[np.float64]]
+    mask: NDArray[np.bool_], positions_xyz: list[NDArray[np.float64]], threads: int | None
 ) -> NDArray[np.bool_]:
     """Brings a mask to other positions of its grid, by linear interpolation cut at a half."""
     x, y, z = positions_xyz
     full = mask.astype(np.int16) * (2 * HALF)
-    return resample_separable(full, (z, y, x)) >= HALF
+    return resample_separable(full, (z, y, x), threads=threads) >= HALF

@@ -35,9 +35,7 @@ class Abdomen:
     gas_front_mm: float
 
 
-def make_abdomen(
-    grid: Grid, person: Person, thorax: Thorax, rng: np.random.Generator
-) -> Abdomen:
+def make_abdomen(grid: Grid, person: Person, thorax: Thorax, rng: np.random.Generator) -> Abdomen:
     """Raises the two domes and fills the space below."""
     x, y, z = grid.coarse_chest
     half_width = person.thorax_half_width_mm
@@ -58,12 +56,13 @@ def make_abdomen(
     below = normalised((z - dome).astype(np.float32))
     height = person.dome_height_right_mm
     liver = ellipsoid(
-        grid, (-0.42 * half_width, -2, 0.10 * height), (0.86 * half_width, 105, 1.6 * height), (0, 0.15)
+        grid,
+        (-0.42 * half_width, -2, 0.10 * height),
+        (0.86 * half_width, 105, 1.6 * height),
+        (0, 0.15),
     )
     liver = smooth_intersection(liver, below + 2.2, 4)
-    spleen = ellipsoid(
-        grid, (0.70 * half_width, 38, 0.10 * left), (36, 56, 1.2 * left), (0.5, 0.2)
-    )
+    spleen = ellipsoid(grid, (0.70 * half_width, 38, 0.10 * left), (36, 56, 1.2 * left), (0.5, 0.2))
     spleen = smooth_intersection(spleen, below + 2.4, 4)
     stomach = ellipsoid(
         grid, (0.44 * half_width, -18, 0.05 * left), (52, 58, 1.3 * left), (0.2, -0.2)

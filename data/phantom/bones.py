@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from data.phantom.person import Person
 
-    Plane = NDArray[np.float32]
+    Plane = NDArray[np.floating]
 
 CORTEX_HU, MARROW_HU, CARTILAGE_HU, DISC_HU = 1000.0, 190.0, 105.0, 80.0
 RIB_CENTRE_MM, RIB_HALF_THICKNESS_MM, RIB_HALF_HEIGHT_MM = 5.6, 3.7, 6.6
@@ -23,7 +23,7 @@ _RIB_ENDS_RAD = (2.35, 2.45, 2.5, 2.5, 2.47, 2.42, 2.35, 2.25, 2.1, 1.95, 1.45, 
 
 def blend(hu: Plane, value: Plane | float, share: Plane) -> None:
     """Moves `hu` towards `value` by `share`, in place."""
-    hu += share * (np.float32(value) - hu if np.isscalar(value) else value - hu)
+    hu += share * (value - hu)
 
 
 def shell(hu: Plane, distance_mm: Plane, cortex_mm: float, density: float, blur_mm: float) -> None:
@@ -59,16 +59,28 @@ def draw_ribs(
 
 
 def draw_breastbone(
-    hu: Plane, person: Person, x_mm: Plane, z_mm: float, wall_mm: Plane, front: Plane, blur_mm: float
+    hu: Plane,
+    person: Person,
+    x_mm: Plane,
+    z_mm: float,
+    wall_mm: Plane,
+    front: NDArray[np.bool_],
+    blur_mm: float,
 ) -> None:
     """The breastbone: a flat box before the front wall, wider at its upper end."""
     level = z_mm / person.lung_height_mm
     if not 0.30 < level < 0.90:
         return
-    width = float(np.interp(level, [0.30, 0.36, 0.5, 0.70, 0.73, 0.80, 0.88, 0.90], [3, 14, 17, 13, 15, 27, 30, 20]))
+    width = float(
+        np.interp(
+            level, [0.30, 0.36, 0.5, 0.70, 0.73, 0.80, 0.88, 0.90], [3, 14, 17, 13, 15, 27, 30, 20]
+        )
+    )
     flat = np.abs(wall_mm - 6.5) - 4.3
     distance = np.maximum(flat, np.abs(x_mm) - np.float32(width))
-    corner = np.sqrt(np.maximum(flat + 3, 0) ** 2 + np.maximum(np.abs(x_mm) - width + 3, 0) ** 2) - 3
+    corner = (
+        np.sqrt(np.maximum(flat + 3, 0) ** 2 + np.maximum(np.abs(x_mm) - width + 3, 0) ** 2) - 3
+    )
     distance = np.where(front, np.maximum(distance, corner), np.float32(50))
     if abs(level - 0.715) < 0.006:
         blend(hu, DISC_HU, coverage(distance, blur_mm))
@@ -77,7 +89,12 @@ def draw_breastbone(
 
 
 def draw_shoulder_blades(
-    hu: Plane, person: Person, z_mm: float, wall_mm: Plane, angle_rad: Plane, skin_mm: Plane,
+    hu: Plane,
+    person: Person,
+    z_mm: float,
+    wall_mm: Plane,
+    angle_rad: Plane,
+    skin_mm: Plane,
     blur_mm: float,
 ) -> None:
     """The shoulder blades: thin plates behind the ribs, with the spine of each near the top."""
@@ -90,11 +107,13 @@ def draw_shoulder_blades(
     away = 21 + 10 * np.clip((angle_rad - 0.8) / 1.0, 0, 1.2) + 4 * rise
     arc = np.float32(person.thorax_half_width_mm * 0.75)
     edge = np.maximum(inner - angle_rad, angle_rad - outer) * arc
-    thick = 1.6 + 3.4 * np.exp(-((edge + 3) / 5) ** 2)
+    thick = 1.6 + 3.4 * np.exp(-(((edge + 3) / 5) ** 2))
     plate = np.maximum(np.abs(wall_mm - away) - thick, edge)
     if level > 0.72:
-        crest = np.maximum(np.abs((angle_rad - (inner + 0.55 * (outer - inner))) * arc) - 2.2,
-                           np.maximum(away - wall_mm, wall_mm - away - 26 * (level - 0.72) / 0.2))
+        crest = np.maximum(
+            np.abs((angle_rad - (inner + 0.55 * (outer - inner))) * arc) - 2.2,
+            np.maximum(away - wall_mm, wall_mm - away - 26 * (level - 0.72) / 0.2),
+        )
         plate = np.minimum(plate, crest)
     plate = np.maximum(plate, skin_mm + np.float32(9))
     shell(hu, plate, 1.3, person.bone_density * 0.85, blur_mm)
@@ -107,9 +126,14 @@ def draw_spine(
     """Vertebra or disc, canal, arches and processes at one height.
 
     Args:
-        x_mm, y_mm: Chest frame, the same shape as `hu` (a cut-out about the spine).
+        hu: A cut-out about the spine, changed in place.
+        person: For its measures.
+        x_mm: Chest frame x of the cut-out.
+        y_mm: Chest frame y of the cut-out.
+        z_mm: Chest frame height.
         centre_y_mm: Middle of the vertebral bodies at this height.
         texture: Random field of standard deviation 1, for the trabecular marrow.
+        blur_mm: Width over which edges are spread.
     """
     pitch = person.vertebra_pitch_mm
     level = person.lung_height_mm - z_mm

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
     from data.phantom.grid import Grid
 
-FAR_MM = 1000.0
+FAR_MM, REACH_MM = 1000.0, 24.0
 
 
-def coverage(distance_mm: NDArray[np.float32], blur_mm: float) -> NDArray[np.float32]:
+def coverage(distance_mm: NDArray[np.floating], blur_mm: float) -> NDArray[np.float32]:
     """Share of a voxel that is inside: 1 within, 0 without, linear over `blur_mm`."""
-    share: NDArray[np.float32] = np.float32(0.5) - distance_mm * np.float32(1 / blur_mm)
-    return np.clip(share, 0, 1, out=share)
+    share = np.float32(0.5) - distance_mm * np.float32(1 / blur_mm)
+    inside: NDArray[np.float32] = np.clip(share, 0, 1, out=share)
+    return inside
 
 
 def smooth_union(
@@ -40,7 +41,7 @@ def smooth_intersection(
     return -smooth_union(-a, -b, radius_mm)
 
 
-def normalised(field: NDArray[np.float32]) -> NDArray[np.float32]:
+def normalised(field: NDArray[np.floating]) -> NDArray[np.float32]:
     """Divides a field that is 0 on its surface by its gradient: a distance near the surface."""
     dz, dy, dx = np.gradient(field, COARSE_MM)
     length = np.sqrt(dx * dx + dy * dy + dz * dz)
@@ -70,18 +71,21 @@ def ellipsoid(
 
 
 def tube(
-    grid: Grid, points_xyz: NDArray[np.floating], radii_mm: Sequence[float], reach_mm: float = 24.0
+    grid: Grid, points_xyz: NDArray[np.floating], radii_mm: NDArray[np.floating]
 ) -> NDArray[np.float32]:
-    """Distance to a bent tube; `FAR_MM` where it is farther than `reach_mm` from its surface.
+    """Distance to a bent tube; `FAR_MM` where it is farther than `REACH_MM` from its surface.
 
     Args:
+        grid: Where to compute it.
         points_xyz: Chest frame, shape (n, 3).
         radii_mm: One at each point.
     """
     x, y, z = grid.coarse_chest
     distance = np.full(grid.coarse_shape_zyx, FAR_MM, np.float32)
-    for a, b, ra, rb in zip(points_xyz[:-1], points_xyz[1:], radii_mm[:-1], radii_mm[1:], strict=True):
-        reach = max(ra, rb) + reach_mm
+    for a, b, ra, rb in zip(
+        points_xyz[:-1], points_xyz[1:], radii_mm[:-1], radii_mm[1:], strict=True
+    ):
+        reach = max(ra, rb) + REACH_MM
         low, high = np.minimum(a, b) - reach, np.maximum(a, b) + reach
         inside = (x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1])
         rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
@@ -105,7 +109,9 @@ def smooth_noise(
     """A random field of standard deviation 1, smooth over `sigma` samples."""
     from scipy.ndimage import gaussian_filter
 
-    field = gaussian_filter(rng.standard_normal(tuple(shape_zyx), dtype=np.float32), sigma, mode="wrap")
+    field = gaussian_filter(
+        rng.standard_normal(tuple(shape_zyx), dtype=np.float32), sigma, mode="wrap"
+    )
     scaled: NDArray[np.float32] = field / max(float(field.std()), 1e-6)
     return scaled
 

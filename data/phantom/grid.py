@@ -14,12 +14,12 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     from data.phantom.person import Person
     from data.phantom.settings import PhantomSettings
 
 COARSE_MM = 3.0
-Field = "NDArray[np.float32]"
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,11 @@ class Grid:
         return np.stack([chest_x[y, x], chest_y[y, x], chest_z[z, 0, 0]], axis=-1)
 
     @cached_property
-    def _weights(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _weights(self) -> tuple[csr_array, csr_array]:
         """Matrices of linear interpolation from coarse to fine rows, and coarse to fine columns."""
+        # Sparse ones: BLAS would use every core, and its threads fight where cores are shared.
+        from scipy.sparse import csr_array
+
         matrices = []
         for axis in (1, 2):
             fine, coarse = self.axis_mm(axis), self.coarse_axes_mm[axis]
@@ -124,7 +127,7 @@ class Grid:
             matrix = np.zeros((len(fine), len(coarse)), np.float32)
             matrix[np.arange(len(fine)), low] = 1 - (place - low)
             matrix[np.arange(len(fine)), low + 1] = place - low
-            matrices.append(matrix)
+            matrices.append(csr_array(matrix))
         return matrices[0], matrices[1]
 
     def coarse_plane(self, field: NDArray[np.float32], index: int) -> NDArray[np.float32]:
@@ -138,7 +141,8 @@ class Grid:
     def refine(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
         """Interpolates a coarse plane to the fine rows and columns."""
         rows, columns = self._weights
-        fine: NDArray[np.float32] = rows @ (plane @ columns.T)
+        wide = np.ascontiguousarray((columns @ plane.T).T)
+        fine: NDArray[np.float32] = rows @ wide
         return fine
 
     def fine_plane(self, field: NDArray[np.float32], index: int) -> NDArray[np.float32]:

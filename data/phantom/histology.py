@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data.phantom.nodules import HISTOLOGIES, NoduleSpec
+from data.phantom.nodule_spec import HISTOLOGIES, NoduleSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,9 @@ def _benign(rng: np.random.Generator) -> NoduleSpec:
         )
     if kind == "lymph_node":
         return NoduleSpec(
-            diameter_mm=_size(rng, 5, 1.3, 3, 9), place="pleura", elongation=float(rng.uniform(1.4, 2.2))
+            diameter_mm=_size(rng, 5, 1.3, 3, 9),
+            place="pleura",
+            elongation=float(rng.uniform(1.4, 2.2)),
         )
     if kind == "round":
         return NoduleSpec(

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from data.phantom.tree import Tree
 
 PIECE_MM = 1.6
-END_RADIUS_MM = 0.26
-GROWTH = 0.39
+END_RADIUS_MM = 0.32
+GROWTH = 0.365
 """Radius = END_RADIUS_MM * ends ** GROWTH; Murray's law would have 1/3, lungs are measured
 between 1/3 and 1/2.3 (Huang et al., J Appl Physiol 1996;81:2123)."""
 AIRWAY_FROM_MM = 0.75
@@ -59,9 +59,8 @@ def make_lung_vessels(
     arteries: list[Tubes] = []
     veins: list[Tubes] = []
     bronchi: list[Tubes] = []
-    inside = lungs.distance_mm < -2.0
-    points, lobe = _strewn(grid, lungs, inside, settings.vessel_ends, rng)
-    points_vein, lobe_vein = _strewn(grid, lungs, inside, settings.vessel_ends, rng)
+    points, lobe = _strewn(grid, lungs, settings.vessel_ends, rng)
+    points_vein, lobe_vein = _strewn(grid, lungs, settings.vessel_ends, rng)
     scale = person.vessel_scale * (9000 / settings.vessel_ends) ** GROWTH
     for side, names, sign in (("right", (0, 1, 2), -1.0), ("left", (3, 4), 1.0)):
         mine = np.isin(lobe, names)
@@ -69,7 +68,7 @@ def make_lung_vessels(
             continue
         root = np.array(mediastinum.hila[f"hilar {side} artery"])
         tree = grow_tree(
-            root, (sign, 0.25, -0.3), points[mine], rng, first_groups=lobe[mine].astype(np.int64)
+            root, (sign, 0.25, -0.3), points[mine], rng, first_groups=lobe[mine] - names[0]
         )
         radius = END_RADIUS_MM * scale * tree.ends**GROWTH
         aside = _aside(tree, mediastinum.hila[f"hilar {side} bronchus"] - root)
@@ -93,11 +92,11 @@ def make_lung_vessels(
 def _strewn(
     grid: Grid,
     lungs: Lungs,
-    inside: NDArray[np.bool_],
     count: int,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
     """Points evenly strewn through the lungs but not against the fissures, and their lobes."""
+    inside = lungs.distance_mm < -2.0
     samples = np.flatnonzero(inside)
     chosen = samples[rng.integers(0, len(samples), int(count * 1.1))] if len(samples) else samples
     where = np.unravel_index(chosen, inside.shape)
@@ -109,7 +108,7 @@ def _strewn(
 
 
 def _aside(tree: Tree, towards: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A unit vector across each branch, turning little from parent to child: where its bronchus is."""
+    """Unit vectors across the branches, turning little from parent to child: to its bronchus."""
     along = tree.end - tree.start
     along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
     aside = np.empty_like(along)
@@ -144,10 +143,14 @@ def _tubes(
         index = np.flatnonzero(mine)
         if not len(index):
             continue
-        line = curves(_part(tree, index), int(count))
+        line = curves(tree, index, int(count))
         t = np.linspace(0, 1, count + 1)
         if shift is not None:
-            line = line + shift[parent[index], None] * (1 - t[:, None]) + shift[index, None] * t[:, None]
+            line = (
+                line
+                + shift[parent[index], None] * (1 - t[:, None])
+                + shift[index, None] * t[:, None]
+            )
         t = (t[:-1] + t[1:]) / 2
         width = start_radius[index, None] * (1 - t) ** 2 + radius[index, None] * (1 - (1 - t) ** 2)
         parts.append((line[:, :-1].reshape(-1, 3), line[:, 1:].reshape(-1, 3), width.ravel()))
@@ -155,12 +158,6 @@ def _tubes(
         return Tubes(np.empty((0, 3)), np.empty((0, 3)), np.empty(0))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     return Tubes(*columns)
-
-
-def _part(tree: Tree, index: NDArray[np.intp]) -> Tree:
-    """Some branches of a tree."""
-    fields = (tree.start, tree.end, tree.leaving, tree.ends, tree.parent)
-    return type(tree)(*(field[index] for field in fields))
 
 
 def _joined(tubes: list[Tubes]) -> Tubes:

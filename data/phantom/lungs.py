@@ -58,12 +58,16 @@ def make_lungs(
     oblique = (z - middle - slope * y * 0.9 + bow + 4 * bend) / np.sqrt(1 + slope**2)
     oblique = oblique.astype(np.float32)
     level = (0.49 + 0.02 * v[9]) * height
-    horizontal = (z - level - 0.12 * (y + 20) + 8 * ((x + 70) / 60) ** 2 + 3 * bend).astype(np.float32)
+    horizontal = (z - level - 0.12 * (y + 20) + 8 * ((x + 70) / 60) ** 2 + 3 * bend).astype(
+        np.float32
+    )
     horizontal = np.where((x < 0) & (oblique > 0), horizontal, np.float32(300))
     return Lungs(distance.astype(np.float32), (oblique, horizontal))
 
 
-def lobes(lungs: Lungs, points_zyx: tuple[NDArray[np.intp], ...], x_mm: NDArray[np.float32]) -> NDArray[np.int8]:
+def lobes(
+    lungs: Lungs, points_zyx: tuple[NDArray[np.intp], ...], x_mm: NDArray[np.float32]
+) -> NDArray[np.int8]:
     """Lobe of coarse samples: 0 to 2 right upper, middle, lower; 3 and 4 left upper, lower."""
     oblique, horizontal = (f[points_zyx] for f in lungs.fissures_mm)
     right = np.where(oblique <= 0, 2, np.where(horizontal > 0, 0, 1))

@@ -48,7 +48,7 @@ class NoduleShape:
         return radius * rise
 
     def distance_mm(self, offset_xyz_mm: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Distance from the surface, negative inside, at places (..., 3) from the centre of mass."""
+        """Distance from the surface, negative inside, at places (..., 3) off the centre of mass."""
         place = np.asarray(offset_xyz_mm - self.shift_mm, dtype=np.float32)
         away = np.linalg.norm(place, axis=-1)
         direction = place / np.maximum(away, 1e-4)[..., None]
@@ -75,6 +75,7 @@ def draw_shape(
         diameter_mm: Of the sphere of equal volume.
         margin: ``smooth``, ``lobulated`` or ``spiculated`` (its spicules are not part of this).
         elongation: Longest over shortest axis, before the bumps.
+        rng: Decides the rest.
     """
     axes = np.array([elongation ** (1 / 2), elongation ** rng.uniform(-0.4, 0.3), elongation**-0.5])
     axes = axes * rng.uniform(0.93, 1.07, 3)
@@ -82,7 +83,7 @@ def draw_shape(
     count, low, high = {"smooth": (4, 2.0, 4.0), "lobulated": (11, 4.0, 11.0)}.get(
         margin, (14, 6.0, 18.0)
     )
-    size = {"smooth": 0.05, "lobulated": 0.26}.get(margin, 0.20)
+    size = {"smooth": 0.05, "lobulated": 0.36}.get(margin, 0.24)
     bumps = rng.normal(size=(count, 3))
     bumps /= np.linalg.norm(bumps, axis=1, keepdims=True)
     heights = rng.uniform(-0.6, 1.0, count) * size

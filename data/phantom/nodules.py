@@ -1,4 +1,4 @@
-"""`NoduleSpec`, and `paint_nodule`: draws a nodule with known answers into any chest CT."""
+"""`paint_nodule`: draws a nodule with known answers into any chest CT."""
 
 from __future__ import annotations
 
@@ -17,64 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.phantom.nodule_shape import NoduleShape
+    from data.phantom.nodule_spec import NoduleSpec
 
     Box = tuple[slice, slice, slice]
-
-DENSITIES = ("solid", "part_solid", "ground_glass", "calcified")
-MARGINS = ("smooth", "lobulated", "spiculated")
-PLACES = ("isolated", "vessel", "pleura", "hilar")
-HISTOLOGIES = ("adenocarcinoma", "large_cell_carcinoma", "squamous_cell_carcinoma", "normal")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoduleSpec:
-    """A nodule to be drawn.
-
-    Attributes:
-        diameter_mm: Of the sphere of equal volume, 2 to 120. Spicules are not counted; what the
-            pleura cuts off is not drawn, so a nodule there ends up smaller (its truth says so).
-        density: One of `DENSITIES`.
-        margin: One of `MARGINS`.
-        place: One of `PLACES`; only `make_phantom` looks at it.
-        cavity: Share of the diameter that is an air-filled hole, 0 for none.
-        necrosis: Share of the diameter that is dead, darker tissue, 0 for none.
-        solid_share: Share of the diameter that is solid in a part-solid nodule.
-        elongation: Longest over shortest axis.
-        histology: One of `HISTOLOGIES`; ``normal`` is benign.
-    """
-
-    diameter_mm: float
-    density: str = "solid"
-    margin: str = "smooth"
-    place: str = "isolated"
-    cavity: float = 0.0
-    necrosis: float = 0.0
-    solid_share: float = 0.5
-    elongation: float = 1.1
-    histology: str = "normal"
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.diameter_mm <= 120:
-            msg = f"diameter_mm must be from 2 to 120, got {self.diameter_mm}"
-            raise ValueError(msg)
-        for name, value, allowed in (
-            ("density", self.density, DENSITIES),
-            ("margin", self.margin, MARGINS),
-            ("place", self.place, PLACES),
-            ("histology", self.histology, HISTOLOGIES),
-        ):
-            if value not in allowed:
-                msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}"
-                raise ValueError(msg)
-        for name, share in (("cavity", self.cavity), ("necrosis", self.necrosis)):
-            if not 0 <= share < 1:
-                msg = f"{name} must be a share of the diameter, 0 to 1, got {share}"
-                raise ValueError(msg)
-
-    @property
-    def malignant(self) -> bool:
-        """Whether it stands for a cancer."""
-        return self.histology != "normal"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +117,9 @@ class _Placed:
         step = self.spacing_zyx_mm / parts
         axes = [
             ((np.arange(n * p) + 0.5) / p - 0.5 - c) * s
-            for n, p, c, s in zip(self.size_zyx, parts, self.centre_zyx, self.spacing_zyx_mm, strict=True)
+            for n, p, c, s in zip(
+                self.size_zyx, parts, self.centre_zyx, self.spacing_zyx_mm, strict=True
+            )
         ]
         share = np.zeros([len(axis) for axis in axes], np.float32)
         reach = shape.reach_mm + edge_mm + float(step.max())
@@ -184,10 +131,11 @@ class _Placed:
             part = coverage(shape.distance_mm(offset), blur)
             share[tuple(slice(n[0], n[-1] + 1) for n in near)] = part
         z, y, x = self.size_zyx
-        share = share.reshape(z, parts[0], y, parts[1], x, parts[2]).mean((1, 3, 5))
+        split = share.reshape(z, parts[0], y, parts[1], x, parts[2])
+        whole: NDArray[np.float32] = split.mean((1, 3, 5))
         if self.psf_sigma_zyx_mm.any():
-            share = gaussian_filter(share, self.psf_sigma_zyx_mm / self.spacing_zyx_mm)
-        return share
+            whole = gaussian_filter(whole, self.psf_sigma_zyx_mm / self.spacing_zyx_mm)
+        return whole
 
 
 def _draw(
@@ -215,7 +163,11 @@ def _draw(
         fill = tissue + 5 * texture
         if spec.density == "calcified":
             whole = rng.random() < 0.5
-            core = share if whole else place.share(shape.shrunk(rng.uniform(0.4, 0.8), 0.5 * off_centre))
+            core = (
+                share
+                if whole
+                else place.share(shape.shrunk(rng.uniform(0.4, 0.8), 0.5 * off_centre))
+            )
             fill = fill + core * (rng.uniform(250, 1100) - fill)
         # In the lung the nodule takes the place of what was there; at the wall it joins it.
         gain = fill - hu
@@ -238,7 +190,8 @@ def _paint_spicules(
     rng: np.random.Generator,
 ) -> None:
     """Fine strands from the surface outward, thinner to their ends."""
-    count = int(rng.integers(14, 30))
+    # So many that each slice shows several: a strand is some 2 mm wide, the nodule a diameter.
+    count = int(min(max(4 * spec.diameter_mm, 30), 220) * rng.uniform(0.6, 1.3))
     direction = rng.normal(size=(count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     bend = 0.25 * rng.normal(size=(count, 3))
@@ -247,11 +200,14 @@ def _paint_spicules(
     pieces = 8
     t = np.linspace(0, 1, pieces + 1)
     along = root[:, None] * 0.85 + t * (length + 0.15 * root)[:, None]
-    line = along[:, :, None] * direction[:, None] + (t**2 * length[:, None])[:, :, None] * bend[:, None]
+    line = (
+        along[:, :, None] * direction[:, None]
+        + (t**2 * length[:, None])[:, :, None] * bend[:, None]
+    )
     voxel = (line + shape.shift_mm)[..., ::-1] / place.spacing_zyx_mm + place.centre_zyx
-    thick = rng.uniform(0.5, 1.1, count) * min(1.0, spec.diameter_mm / 14)
+    thick = rng.uniform(0.6, 1.5, count) * min(1.0, spec.diameter_mm / 14)
     radius = thick[:, None] * (1 - 0.75 * (t[:-1] + t[1:]) / 2)
-    faint = {"ground_glass": -640.0, "part_solid": -380.0}.get(spec.density, -60.0)
+    faint = {"ground_glass": -560.0, "part_solid": -260.0}.get(spec.density, 0.0)
     paint_tubes(
         hu,
         place.spacing_zyx_mm,
@@ -284,4 +240,6 @@ def _truth(
         centre = (indices * share.ravel()).sum(1) / max(float(share.sum()), 1e-9)
         volume = drawn
     z, y, x = (float(v) for v in centre + low)
-    return PaintedNodule((z, y, x), float((6 * volume / np.pi) ** (1 / 3)), float(volume), box, share)
+    return PaintedNodule(
+        (z, y, x), float((6 * volume / np.pi) ** (1 / 3)), float(volume), box, share
+    )

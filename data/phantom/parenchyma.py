@@ -34,9 +34,7 @@ class Parenchyma:
     texture: NDArray[np.float32]
     lungs: Lungs
 
-    def plane(
-        self, grid: Grid, index: int, lung_mm: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def plane(self, grid: Grid, index: int, lung_mm: NDArray[np.float32]) -> NDArray[np.float32]:
         """HU of the lungs at fine slice `index`, shape (rows, columns)."""
         hu = grid.fine_plane(self.hu, index)
         hu += 17 * self._texture_plane(grid, index)
@@ -46,7 +44,7 @@ class Parenchyma:
                 continue
             distance = np.abs(grid.refine(away))
             share = np.exp(-((distance / FISSURE_HALF_WIDTH_MM) ** 2)) * (lung_mm < 0)
-            hu += share * (FISSURE_HU - hu) * np.float32(0.55)
+            hu += share * (FISSURE_HU - hu) * np.float32(0.45)
         return hu
 
     def _texture_plane(self, grid: Grid, index: int) -> NDArray[np.float32]:
@@ -57,7 +55,8 @@ class Parenchyma:
         z = int(index * step_z / TEXTURE_MM) % size
         y = (np.arange(rows) * (step_y / TEXTURE_MM)).astype(int) % size
         x = (np.arange(columns) * (step_x / TEXTURE_MM)).astype(int) % size
-        return self.texture[z][y[:, None], x[None, :]]
+        plane: NDArray[np.float32] = self.texture[z][y[:, None], x[None, :]]
+        return plane
 
 
 TEXTURE_MM = 0.8

@@ -61,13 +61,10 @@ def draw_person(rng: np.random.Generator, settings: PhantomSettings) -> Person:
     half_width = (126.0 if female else 139.0) + 5.0 * size + rng.normal(0, 4.0)
     half_width = min(half_width, 0.425 * field_mm)
     dome = height * rng.uniform(0.17, 0.27)
-    contrast = settings.contrast_hu
-    if contrast is None:
-        contrast = 0.0 if rng.random() < 0.55 else float(rng.uniform(80, 280))
-    emphysema = settings.emphysema
-    if emphysema is None:
-        emphysema = 0.0 if rng.random() < 0.7 else float(rng.uniform(0.03, 0.25))
-    arms_up = rng.random() < 0.85 if settings.arms is None else settings.arms == "up"
+    # Everything is drawn, asked for or not, so that asking for one thing changes no other.
+    contrast = float(rng.uniform(80, 280)) * (rng.random() > 0.55)
+    emphysema = float(rng.uniform(0.03, 0.25)) * (rng.random() > 0.7)
+    arms_up = rng.random() < 0.85
     return Person(
         female=female,
         age_years=int(rng.integers(45, 82)),
@@ -81,15 +78,15 @@ def draw_person(rng: np.random.Generator, settings: PhantomSettings) -> Person:
         dome_height_left_mm=dome - rng.uniform(2, 14),
         heart_scale=float(rng.uniform(0.9, 1.12) * half_width / 135.0),
         vessel_scale=float(rng.uniform(0.9, 1.1)),
-        arms_up=bool(arms_up),
+        arms_up=bool(arms_up if settings.arms is None else settings.arms == "up"),
         roll_rad=float(rng.normal(0, 0.025)),
         centre_xy_mm=(float(rng.normal(0, 4)), float(rng.normal(-4, 5))),
         bottom_margin_mm=bottom,
         lung_hu=float(rng.normal(-872, 18)),
         gravity_hu_per_mm=float(rng.uniform(0.15, 0.6)),
-        emphysema=emphysema,
+        emphysema=emphysema if settings.emphysema is None else settings.emphysema,
         blood_hu=float(rng.uniform(36, 48)),
-        enhancement_hu=contrast,
+        enhancement_hu=contrast if settings.contrast_hu is None else settings.contrast_hu,
         bone_density=float(rng.uniform(0.7, 1.15)),
         stomach_gas=float(rng.uniform(0.0, 1.0)),
         calcification=float(max(0.0, rng.normal(0.2, 0.5))),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.phantom.lung_vessels import LungVessels
-    from data.phantom.nodules import NoduleSpec
+    from data.phantom.nodule_spec import NoduleSpec
     from data.phantom.tissue import Anatomy
 
 GAP_MM = 5.0
@@ -57,7 +57,9 @@ def place_nodules(
             gap = (spec.diameter_mm + specs[other].diameter_mm) / 2 + GAP_MM
             room = np.minimum(room, np.linalg.norm(site.chest_xyz - centre, axis=1) - gap)
         penalty = _penalty(anatomy, vessels, site, spec)
-        penalty += 10 * np.maximum(-room, 0) + 3 * np.maximum(spec.diameter_mm / 2 + 3 - site.edge_mm, 0)
+        penalty += 10 * np.maximum(-room, 0) + 3 * np.maximum(
+            spec.diameter_mm / 2 + 3 - site.edge_mm, 0
+        )
         good = np.flatnonzero(penalty <= max(0.0, float(penalty.min())) + 0.5)
         centre = site.chest_xyz[rng.choice(good)] + rng.uniform(-1, 1, 3)
         placed[index] = centre
@@ -71,9 +73,7 @@ def _site(anatomy: Anatomy) -> Site:
     axes = grid.coarse_axes_mm
     where = np.nonzero(inside)
     ends = [(grid.axis_mm(a)[0], grid.axis_mm(a)[-1]) for a in range(3)]
-    from_end = np.minimum(
-        axes[0][where[0]] - ends[0][0], ends[0][1] - axes[0][where[0]]
-    )
+    from_end = np.minimum(axes[0][where[0]] - ends[0][0], ends[0][1] - axes[0][where[0]])
     across = np.hypot(axes[1][where[1]], axes[2][where[2]])
     from_circle = min(ends[1][1], ends[2][1]) - across
     return Site(
@@ -89,17 +89,21 @@ def _penalty(
 ) -> NDArray[np.float64]:
     """How far (mm) each place is from being right for the nodule; 0 where it is."""
     radius = spec.diameter_mm / 2
-    too_shallow = np.maximum(radius + 2.5 - site.depth_mm, 0).astype(np.float64)
+    depth = site.depth_mm.astype(np.float64)
     if spec.place == "pleura":
-        near = (0.45 * radius, 0.8 * radius) if radius > 3 else (0.6 * radius, 1.2 * radius + 0.8)
-        off_pleura = np.maximum(near[0] - site.depth_mm, site.depth_mm - near[1])
-        other_surface = np.maximum(site.wall_mm - site.depth_mm - 2.5, 0)
-        return np.maximum(off_pleura, 0) + other_surface
-    if spec.place == "hilar":
-        hila = np.array([h for n, h in anatomy.mediastinum.hila.items() if n.endswith("artery")])
-        from_hilum = np.linalg.norm(site.chest_xyz[:, None] - hila[None], axis=2).min(1)
-        return np.maximum(from_hilum - (0.75 * radius + 22), 0) + np.maximum(0.35 * radius - site.depth_mm, 0)
-    return too_shallow + _vessel_penalty(vessels, site, spec)
+        shallow, deep = (0.45, 0.8 * radius) if radius > 3 else (0.6, 1.2 * radius + 0.8)
+        off_pleura = np.maximum(shallow * radius - depth, depth - deep)
+        other_surface = np.maximum(site.wall_mm - depth - 2.5, 0)
+        wrong = np.maximum(off_pleura, 0) + other_surface
+    elif spec.place == "hilar":
+        hila = [h for name, h in anatomy.mediastinum.hila.items() if name.endswith("artery")]
+        from_hilum = np.min([np.linalg.norm(site.chest_xyz - h, axis=1) for h in hila], axis=0)
+        too_far = np.maximum(from_hilum - (0.75 * radius + 22), 0)
+        wrong = too_far + np.maximum(0.35 * radius - depth, 0)
+    else:
+        wrong = np.maximum(radius + 2.5 - depth, 0) + _vessel_penalty(vessels, site, spec)
+    penalty: NDArray[np.float64] = wrong
+    return penalty
 
 
 def _vessel_penalty(vessels: LungVessels, site: Site, spec: NoduleSpec) -> NDArray[np.float64]:

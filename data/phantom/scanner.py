@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from data.phantom.grid import Grid
     from data.phantom.settings import PhantomSettings
 
-    Plane = NDArray[np.float32]
+    Plane = NDArray[np.floating]
 
 OUTSIDE_HU = -1024
-_NOISE_HU = {"soft": (7, 15), "standard": (10, 24), "sharp": (28, 65)}
+_NOISE_HU = {"soft": (7, 15), "standard": (9, 20), "sharp": (28, 65)}
 KERNEL_NAMES = {"soft": "B30f", "standard": "B45f", "sharp": "B70f"}
 
 
@@ -39,16 +39,13 @@ class Scanner:
     table_y_mm: float
 
 
-def draw_scanner(
-    settings: PhantomSettings, table_y_mm: float, rng: np.random.Generator
-) -> Scanner:
+def draw_scanner(settings: PhantomSettings, table_y_mm: float, rng: np.random.Generator) -> Scanner:
     """Draws what the settings leave open."""
-    kernel = settings.kernel or str(rng.choice(["soft", "standard", "sharp"], p=[0.4, 0.4, 0.2]))
-    noise = settings.noise_hu
-    drawn = float(rng.uniform(*_NOISE_HU[kernel]))
+    drawn = str(rng.choice(["soft", "standard", "sharp"], p=[0.4, 0.4, 0.2]))
+    kernel = settings.kernel or drawn
     thickness = settings.slice_thickness_mm or settings.spacing_mm[2]
-    if noise is None:
-        noise = drawn * min(1.3, max(0.5, (1.25 / thickness) ** 0.5))
+    noise = float(rng.uniform(*_NOISE_HU[kernel])) * min(1.3, max(0.5, (1.25 / thickness) ** 0.5))
+    noise = noise if settings.noise_hu is None else settings.noise_hu
     return Scanner(kernel, noise, thickness, table_y_mm)
 
 
@@ -58,8 +55,9 @@ def slice_weights(grid: Grid, thickness_mm: float) -> NDArray[np.float32]:
     place = np.arange(-grid.padding, grid.padding + 1) * step
     half = max(thickness_mm, step) / 2
     overlap = np.minimum(place + step / 2, half) - np.maximum(place - step / 2, -half)
-    weights = np.clip(overlap, 0, None)
-    return (weights / weights.sum()).astype(np.float32)
+    inside = np.clip(overlap, 0, None)
+    weights: NDArray[np.float32] = (inside / inside.sum()).astype(np.float32)
+    return weights
 
 
 def transfer(grid: Grid, kernel: str) -> tuple[Plane, Plane, Plane]:
@@ -80,7 +78,9 @@ def transfer(grid: Grid, kernel: str) -> tuple[Plane, Plane, Plane]:
     spectrum = mtf * np.sqrt(np.minimum(f, 0.9) + 0.012)
     share = np.divide(fy**2, f**2, out=np.full_like(f, 0.5), where=f > 0)
     along_rows, along_columns = spectrum * share, spectrum * (1 - share)
-    double = np.where((np.arange(fx.size) > 0) & (np.arange(fx.size) < (columns + 1) // 2), 2.0, 1.0)
+    double = np.where(
+        (np.arange(fx.size) > 0) & (np.arange(fx.size) < (columns + 1) // 2), 2.0, 1.0
+    )
     power = ((along_rows**2 + along_columns**2) * double).sum() / (rows * columns)
     scale = 1 / np.sqrt(power)
     return (

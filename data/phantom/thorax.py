@@ -71,6 +71,12 @@ def profile(person: Person, z_mm: NDArray[np.float32], which: str) -> NDArray[np
     return values
 
 
+def arm_centre_mm(person: Person, z_mm: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
+    """Chest frame x of the middle of the left arm where arms are down: nearer at the shoulder."""
+    nearer = np.clip((z_mm / person.lung_height_mm - 0.55) / 0.45, 0, 1)
+    return np.asarray(person.thorax_half_width_mm + 72 - 30 * nearer, np.float32)
+
+
 def make_thorax(grid: Grid, person: Person, rng: np.random.Generator) -> Thorax:
     """Computes the chest wall's fields."""
     x, y, z = grid.coarse_chest
@@ -80,8 +86,8 @@ def make_thorax(grid: Grid, person: Person, rng: np.random.Generator) -> Thorax:
     # The hollows beside the spine reach farther back than the midline.
     depth = depth - np.where(depth > 0, 0.10 * np.exp(-(((side - 0.45) / 0.28) ** 2)) * depth, 0)
     power = np.float32(2.25 + 0.15 * person.variation[0])
-    radius = (side**power + np.abs(depth) ** power) ** (1 / power)
-    radius = radius.astype(np.float32)
+    reach = (side**power + np.abs(depth) ** power) ** (1 / power)
+    radius: NDArray[np.float32] = reach.astype(np.float32)
     angle = np.arctan2(side, depth).astype(np.float32)
     wall = normalised(radius - 1)
     warp = smooth_noise(rng, grid.coarse_shape_zyx, 5.0)
@@ -112,13 +118,16 @@ def _muscle(
     level, m = z_mm / person.lung_height_mm, person.muscle_mm
 
     def bell(middle: float, width: float) -> NDArray[np.float32]:
-        return np.exp(-(((angle - middle) / width) ** 2))
+        share: NDArray[np.float32] = np.exp(-(((angle - middle) / width) ** 2))
+        return share
 
     high = np.clip((level - 0.42) / 0.15, 0, 1)
     reach = 12.5 + 0.25 * m + 23 * bell(0.1, 0.45) + 0.75 * m * bell(1.15, 0.40)
     reach = reach + 1.05 * m * bell(2.25, 0.42) * high + 0.35 * m * bell(1.9, 0.5)
-    reach = reach + (55 + 4 * m) * np.clip((level - 0.68) / 0.28, 0, 1) * (0.25 + np.sin(angle) ** 2)
-    return (reach + 1.5 * warp).astype(np.float32)
+    shoulder = np.clip((level - 0.68) / 0.28, 0, 1)
+    reach = reach + (55 + 4 * m) * shoulder * (0.25 + np.sin(angle) ** 2) + 1.5 * warp
+    muscle: NDArray[np.float32] = reach.astype(np.float32)
+    return muscle
 
 
 def _skin(grid: Grid, person: Person) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -145,17 +154,16 @@ def _skin(grid: Grid, person: Person) -> tuple[NDArray[np.float32], NDArray[np.f
     if person.female:
         v, height = person.variation, person.lung_height_mm
         size = 1 + 0.25 * v[1] + person.fat_mm / 60
-        top = -person.thorax_half_depth_mm * 0.86 - 12
+        top = -person.thorax_half_depth_mm * 0.86 - 4
         for sign in (-1, 1):
             breast = ellipsoid(
-                grid, (sign * 72, top, 0.42 * height), (58 * size, 32 * size, 52 * size)
+                grid, (sign * 72, top, 0.42 * height), (64 * size, 32 * size, 56 * size)
             )
-            skin = smooth_union(skin, breast, 22)
+            skin = smooth_union(skin, breast, 34)
     arm = np.full_like(skin, 500)
     if not person.arms_up:
         for sign in (-1, 1):
-            x_arm = sign * (person.thorax_half_width_mm + 62)
-            centre = np.where(z > 0.8 * person.lung_height_mm, 0.9, 1.0) * x_arm
+            centre = sign * arm_centre_mm(person, z)
             away = np.sqrt((x - centre) ** 2 + (y - 18) ** 2) - (38 + 0.3 * person.fat_mm)
             arm = np.minimum(arm, away)
         arm = np.maximum(arm, z - 1.0 * person.lung_height_mm).astype(np.float32)

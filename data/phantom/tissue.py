@@ -16,7 +16,7 @@ from data.phantom.bones import (
     shell,
 )
 from data.phantom.fields import coverage
-from data.phantom.thorax import profile
+from data.phantom.thorax import arm_centre_mm, profile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from data.phantom.person import Person
     from data.phantom.thorax import Thorax
 
-    Plane = NDArray[np.float32]
+    Plane = NDArray[np.floating]
 
 AIR_HU, FAT_HU, MUSCLE_HU, SKIN_HU = -996.0, -104.0, 52.0, 15.0
 
@@ -102,7 +102,7 @@ def _draw_inside(
 ) -> None:
     """Fat of the mediastinum, heart, what lies under the diaphragm, and the lungs."""
     grid, person = anatomy.grid, anatomy.person
-    enhancement = np.float32(person.enhancement_hu)
+    enhancement = person.enhancement_hu
     inner = coverage(wall + 0.4, blur)
     warp = grid.fine_plane(anatomy.thorax.warp_mm, index)
     blend(hu, FAT_HU + 14 + 9 * warp, inner)
@@ -125,7 +125,7 @@ def _draw_abdomen(
 ) -> None:
     """Diaphragm, fat, liver, spleen, and the stomach with its gas in front."""
     grid, person, abdomen = anatomy.grid, anatomy.person, anatomy.abdomen
-    enhancement = np.float32(person.enhancement_hu)
+    enhancement = person.enhancement_hu
     warp = grid.fine_plane(anatomy.thorax.warp_mm, index)
     blend(hu, MUSCLE_HU, coverage(below, blur) * inner)
     blend(hu, FAT_HU, coverage(below + 3.0, blur) * inner)
@@ -164,14 +164,17 @@ def _draw_limbs(hu: Plane, anatomy: Anatomy, index: int, z: float, blur: float) 
     shoulder = person.thorax_half_width_mm + (12 if person.arms_up else 42)
     if not person.arms_up:
         arm = grid.fine_plane(anatomy.thorax.arm_mm, index)
-        share = coverage(arm, blur)
-        blend(hu, FAT_HU, share)
+        # At the shoulder the arm is part of the trunk, whose skin and fat it does not have.
+        apart = coverage(-grid.fine_plane(anatomy.thorax.skin_mm, index), blur)
+        blend(hu, FAT_HU, coverage(arm, blur) * apart)
         blend(hu, MUSCLE_HU, coverage(arm + 0.35 * person.fat_mm + 3, blur))
-        centre = (person.thorax_half_width_mm + 62) * (0.9 if z > 0.8 * person.lung_height_mm else 1)
+        centre = arm_centre_mm(person, np.float32(z))
         bone = np.sqrt((np.abs(x) - centre) ** 2 + (y - 18) ** 2) - 10.5
         shell(hu, bone, 3.5, person.bone_density * 1.2, blur)
     top = person.lung_height_mm + 2
     squared = 23.0**2 - (z - top) ** 2
     if squared > 0:
-        head = np.sqrt((np.abs(x) - shoulder - 18) ** 2 + (y - 12) ** 2) - np.float32(np.sqrt(squared))
+        head = np.sqrt((np.abs(x) - shoulder - 18) ** 2 + (y - 12) ** 2) - np.float32(
+            np.sqrt(squared)
+        )
         shell(hu, head, 1.8, person.bone_density, blur)

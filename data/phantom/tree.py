@@ -8,7 +8,7 @@ J Appl Physiol 2004;97:2310. All branches of one generation are handled together
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,94 +52,92 @@ def grow_tree(
         root: Where it begins, (x, y, z).
         direction: Where it heads there.
         targets: Points to reach, shape (n, 3).
-        first_groups: The first parting, one label a target (the lobes); drawn when None.
+        rng: Decides how evenly each branch parts.
+        first_groups: The first parting, a label from 0 for each target (its lobe); drawn when
+            None.
     """
-    targets = np.asarray(targets, dtype=np.float64)
-    label = np.zeros(len(targets), np.int64)
+    points = np.asarray(targets, dtype=np.float64)
+    branch_of = np.zeros(len(points), np.int64)
     node = np.asarray(root, dtype=np.float64)[None, :]
     heading = _unit(np.asarray(direction, dtype=np.float64)[None, :])
-    index = np.array([-1])
-    parts: list[tuple[NDArray[np.float64], ...]] = []
+    index = np.array([-1], np.int64)
+    parts: list[tuple[NDArray[Any], ...]] = []
     made = 0
-    alive = np.ones(len(targets), bool)
     for generation in range(GENERATIONS):
         if generation == 0 and first_groups is not None:
-            child_of = first_groups.astype(np.int64) - first_groups.min()
-            key = child_of
+            side = first_groups.astype(np.int64)
         else:
-            key = label[alive] * 2 + _side(targets[alive], label[alive], node, heading, rng)
-        groups, inverse, counts = np.unique(key, return_inverse=True, return_counts=True)
-        width = 2 if generation or first_groups is None else len(groups) + 8
-        parent = groups // width if generation or first_groups is None else np.zeros(len(groups), int)
-        middle = _means(targets[alive], inverse, len(groups))
+            side = _side(points, branch_of, node, heading, rng)
+        sides = int(side.max()) + 1
+        groups, inverse, counts = np.unique(
+            branch_of * sides + side, return_inverse=True, return_counts=True
+        )
+        parent = groups // sides
         start, leaving = node[parent], heading[parent]
         step = np.where(counts == 1, 1.0, STEP * rng.uniform(0.85, 1.15, len(groups)))
-        end = start + step[:, None] * (middle - start)
-        parts.append((start, end, leaving, counts, index[parent]))
-        index = made + np.arange(len(groups))
+        end = start + step[:, None] * (_means(points, inverse, len(groups)) - start)
+        parts.append((start, end, leaving, counts.astype(np.int64), index[parent]))
+        goes_on = counts > 1
+        index = (made + np.arange(len(groups)))[goes_on]
         made += len(groups)
-        keep = counts > 1
-        renumber = np.cumsum(keep) - 1
-        label_alive = inverse
-        still = keep[label_alive]
-        alive_index = np.flatnonzero(alive)
-        label[alive_index] = renumber[label_alive]
-        alive[alive_index[~still]] = False
-        node, index = end[keep], index[keep]
-        heading = _unit(_unit(end - start)[keep] + 0.25 * leaving[keep])
-        if not alive.any():
+        node = end[goes_on]
+        heading = _unit(_unit(end - start)[goes_on] + 0.25 * leaving[goes_on])
+        points = points[goes_on[inverse]]
+        branch_of = (np.cumsum(goes_on) - 1)[inverse][goes_on[inverse]].astype(np.int64)
+        if not len(points):
             break
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return Tree(columns[0], columns[1], columns[2], columns[3].astype(int), columns[4].astype(int))
+    start, end, leaving, ends, parents = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    return Tree(start, end, leaving, ends, parents)
 
 
 def _side(
-    targets: NDArray[np.float64],
-    label: NDArray[np.int64],
+    points: NDArray[np.float64],
+    branch_of: NDArray[np.int64],
     node: NDArray[np.float64],
     heading: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
     """Parts each group by a plane through its middle, across its longest spread off the heading."""
     count = len(node)
-    middle = _means(targets, label, count)
-    offset = targets - middle[label]
-    ahead = _unit(_unit(middle - node) + 0.4 * heading)
-    offset -= (offset * ahead[label]).sum(1)[:, None] * ahead[label]
+    middle = _means(points, branch_of, count)
+    offset = points - middle[branch_of]
+    ahead = _unit(_unit(middle - node) + 0.4 * heading)[branch_of]
+    offset -= (offset * ahead).sum(1)[:, None] * ahead
     spread = np.empty((count, 3, 3))
     for i in range(3):
         for j in range(i, 3):
             spread[:, i, j] = spread[:, j, i] = np.bincount(
-                label, offset[:, i] * offset[:, j], minlength=count
+                branch_of, offset[:, i] * offset[:, j], minlength=count
             )
     values, vectors = np.linalg.eigh(spread)
-    normal = vectors[:, :, 2]
-    place = (offset * normal[label]).sum(1)
-    size = np.sqrt(np.maximum(values[:, 2], 0) / np.bincount(label, minlength=count))
-    cut = size * rng.uniform(-0.75, 0.75, count)
-    side: NDArray[np.int64] = (place > cut[label]).astype(np.int64)
-    # A group that the cut does not part would never end: cut it in the middle instead.
-    ones = np.bincount(label, side, minlength=count)
-    total = np.bincount(label, minlength=count)
-    unparted = (ones == 0) | (ones == total)
-    return np.where(unparted[label], (place > 0).astype(np.int64), side)
+    place = (offset * vectors[branch_of, :, 2]).sum(1)
+    total = np.bincount(branch_of, minlength=count)
+    cut = np.sqrt(np.maximum(values[:, 2], 0) / total) * rng.uniform(-0.75, 0.75, count)
+    side = (place > cut[branch_of]).astype(np.int64)
+    # A cut that leaves one side empty would never end the branch: cut in the middle instead.
+    ones = np.bincount(branch_of, side, minlength=count)
+    empty = (ones == 0) | (ones == total)
+    parted: NDArray[np.int64] = np.where(empty[branch_of], place > 0, side).astype(np.int64)
+    return parted
 
 
-def curves(tree: Tree, pieces: int) -> NDArray[np.float64]:
-    """Points along each branch, shape (n, pieces + 1, 3): a quadratic curve leaving its parent."""
-    length = np.linalg.norm(tree.end - tree.start, axis=1)[:, None]
-    control = tree.start + 0.38 * length * tree.leaving
-    control = 0.55 * control + 0.45 * (tree.start + tree.end) / 2
+def curves(tree: Tree, chosen: NDArray[np.integer], pieces: int) -> NDArray[np.float64]:
+    """Points along chosen branches, shape (n, pieces + 1, 3): each a parabola from its parent."""
+    start, end, leaving = tree.start[chosen], tree.end[chosen], tree.leaving[chosen]
+    control = start + 0.38 * np.linalg.norm(end - start, axis=1)[:, None] * leaving
+    control = 0.55 * control + 0.45 * (start + end) / 2
     t = np.linspace(0, 1, pieces + 1)[None, :, None]
     points: NDArray[np.float64] = (
-        (1 - t) ** 2 * tree.start[:, None]
-        + 2 * t * (1 - t) * control[:, None]
-        + t**2 * tree.end[:, None]
+        (1 - t) ** 2 * start[:, None] + 2 * t * (1 - t) * control[:, None] + t**2 * end[:, None]
     )
     return points
 
 
-def _means(points: NDArray[np.float64], label: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+def _means(
+    points: NDArray[np.float64], label: NDArray[np.integer], count: int
+) -> NDArray[np.float64]:
     """Mean of the points of each label, shape (count, 3)."""
     number = np.maximum(np.bincount(label, minlength=count), 1)
     sums = [np.bincount(label, points[:, axis], minlength=count) for axis in range(3)]

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import ArrayLike, NDArray
 
 CHUNK = 3_000_000
@@ -17,7 +15,7 @@ CHUNK = 3_000_000
 
 def paint_tubes(
     hu: NDArray[np.float32],
-    spacing_zyx_mm: Sequence[float],
+    spacing_zyx_mm: ArrayLike,
     starts_zyx: NDArray[np.floating],
     ends_zyx: NDArray[np.floating],
     radii_mm: NDArray[np.floating],
@@ -31,6 +29,7 @@ def paint_tubes(
 
     Args:
         hu: The volume, changed in place, C order.
+        spacing_zyx_mm: Its voxel distances.
         starts_zyx: Voxel places of the pieces' starts, shape (n, 3); pieces should be short.
         ends_zyx: Their ends.
         radii_mm: Shape (n,). A tube thinner than a voxel is painted as wide but fainter.
@@ -88,7 +87,9 @@ def _paint(
     length2 = np.maximum((along * along).sum(1), 1e-6)
     dot = along @ place.T - (along * start).sum(1)[:, None]
     t = np.clip(dot / length2[:, None], 0, 1)
-    distance2 = (place * place).sum(1)[None, :] - 2 * (start @ place.T) + (start * start).sum(1)[:, None]
+    distance2 = (
+        (place * place).sum(1)[None, :] - 2 * (start @ place.T) + (start * start).sum(1)[:, None]
+    )
     distance2 += t * (t * length2[:, None] - 2 * dot)
     distance = np.sqrt(np.maximum(distance2, 0))
     wide = np.maximum(radii, blur / 2)

@@ -14,6 +14,7 @@ from data.phantom import draw_nodule, paint_nodule
 from models.contracts import NoduleClass
 from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
 from models.training.degradation import degrade
+from models.training.detection_samples import sites_of
 from models.training.pasting import nodule_stamp, paste
 from preprocessing.volume import AIR_HU
 from preprocessing.working_grid import normalise_hu
@@ -186,8 +187,8 @@ class _Lungs:
             high = np.maximum(np.ceil(centre + radius), 0).astype(int)
             lung[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = False
         edge = lung & ~ndimage.binary_erosion(lung, iterations=3)
-        lung_zyx, edge_zyx = (np.argwhere(mask).astype(np.int16) for mask in (lung, edge))
-        return cls(case.volume.hu, lung_zyx, edge_zyx, lung_zyx.mean(axis=0))
+        lung_zyx = sites_of(lung)
+        return cls(case.volume.hu, lung_zyx, sites_of(edge), lung_zyx.mean(axis=0))
 
     def cube(
         self, rng: np.random.Generator, place: str

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from data.nodule_crops import NoduleCrop
     from data.prepared import PreparedCase
 
+MOST_SITES = 100_000
+"""Sites kept for each volume: enough to meet every part of it, and a small part of its memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
@@ -173,6 +176,14 @@ class DetectionSamples(Dataset[dict[str, torch.Tensor]]):
             paste(hu, lung_stamp(donor.astype(np.int16), stamp), site)
 
 
+def sites_of(mask: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """At most `MOST_SITES` voxels of a mask, (n, 3), the same ones every time."""
+    inside = np.flatnonzero(mask)
+    if len(inside) > MOST_SITES:
+        inside = np.random.default_rng(0).choice(inside, MOST_SITES, replace=False)
+    return np.stack(np.unravel_index(inside, mask.shape), axis=1).astype(np.int16)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Background:
     """A prepared case with its sites listed."""
@@ -199,7 +210,7 @@ class _Background:
             for finding in case.findings
         ]
         nodules = [nodule for nodule in known if not nodule.ignored]
-        sites = [np.argwhere(mask).astype(np.int16) for mask in (lung, edge, volume.search_mask)]
+        sites = [sites_of(mask) for mask in (lung, edge, volume.search_mask)]
         return cls(volume.hu, nodules, known, *sites)
 
     def site(self, rng: np.random.Generator, sites: NDArray[np.int16]) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data.material import phantom_case, real_case
-from data.nodule_crops import patient_bucket, read_crops, read_records
+from data.nodule_crops import EXAMINATION_MODULUS, patient_bucket, read_crops, read_records
 from data.prepared import KnownFinding
 from models.networks.centre_net import CentreNet
 from models.training.detection_samples import DetectionSamples, SamplingPlan
@@ -85,6 +85,7 @@ def crops_of(plan: DataPlan, part: str) -> list[NoduleCrop]:
         record
         for record in read_records(plan.nodule_crops)
         if record.patient_id not in plan.held_out_patients
+        and patient_bucket(record.patient_id, EXAMINATION_MODULUS) != 0
         and patient_bucket(record.patient_id, plan.split_modulus) in buckets
     ]
     return list(read_crops(plan.nodule_crops, records))

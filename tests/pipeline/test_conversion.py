@@ -8,11 +8,11 @@ from data.ct_series import ct_datasets, save_series
 from pipeline.conversion import convert
 from pipeline.errors import OutputError
 from preprocessing.errors import SeriesError, UsageError
-from tests.preprocessing.volumes import OBLIQUE, make_volume
+from tests.preprocessing.volumes import AXIAL, OBLIQUE, make_volume
 
 
-def write_study(folder, *, uid="1.2.3", directions=np.eye(3), spacing_mm=(7, 8, 5)):
-    volume = make_volume(directions, uid=uid, spacing_mm=spacing_mm)
+def write_study(folder, *, uid="1.2.3", directions=AXIAL):
+    volume = make_volume(directions, uid=uid)
     save_series(ct_datasets(volume), folder)
     return volume
 

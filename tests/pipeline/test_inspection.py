@@ -21,14 +21,14 @@ THICK = Notice(NoticeCode.THICK_SLICES, "Slices are 5 mm thick.", {"thickness_mm
 @pytest.fixture
 def study(tmp_path):
     """One study of a thick and a thin series, a scout, and a text file."""
-    thick = ct_datasets(make_volume(spacing_mm=(7, 8, 5)))
-    thin = ct_datasets(make_volume(spacing_mm=(7, 8, 2.5), shape_zyx=(40, 24, 28)))
-    scout = ct_datasets(make_volume(shape_zyx=(1, 24, 28)))
+    thick = ct_datasets(make_volume(uid="1.2.3", spacing_mm=(7, 8, 5)))
+    thin = ct_datasets(make_volume(uid="1.2.4", spacing_mm=(7, 8, 2.5), shape_zyx=(40, 24, 28)))
+    scout = ct_datasets(make_volume(uid="1.2.5", shape_zyx=(1, 24, 28)))
     for number, datasets in enumerate([thick, thin, scout], start=1):
         for dataset in datasets:
+            dataset.StudyInstanceUID = "1.2.3"
             dataset.SeriesInstanceUID = f"1.2.3.{number}"
             dataset.SeriesNumber = number
-            dataset.SOPInstanceUID += f".{number}"
         save_series(datasets, tmp_path / "study" / str(number))
     scout_path = tmp_path / "study" / "3" / "00001.dcm"
     scout[0].ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
@@ -86,7 +86,7 @@ def test_the_json_has_the_promised_keys(study):
     rows = json.loads(as_json(inspect([study])))
     chosen = next(row for row in rows if row["chosen"])
     assert chosen["path"] == str(study / "2")
-    assert (chosen["study_uid"], chosen["series_uid"]) == ("1.2.3.1", "1.2.3.2")
+    assert (chosen["study_uid"], chosen["series_uid"]) == ("1.2.3", "1.2.3.2")
     assert (chosen["verdict"], chosen["reason"]) == ("analysed_with_notices", None)
     assert chosen["shape_zyx"] == [40, 24, 28]
     np.testing.assert_allclose(chosen["spacing_mm"], [7, 8, 2.5])

@@ -133,7 +133,7 @@ def test_a_wrong_header_is_refused_with_a_sentence(tmp_path, changes, reason, wo
         ({"Modality": "MET_MOD_MR"}, Reason.NOT_CT),
         ({"ElementType": "MET_UCHAR"}, Reason.NOT_CT),
         ({"ElementSpacing": "1 1 5"}, Reason.NOT_CHEST),
-        ({"ElementSpacing": "20 20 2"}, Reason.TOO_FEW_SLICES),
+        ({"ElementSpacing": "20 20 1.5"}, Reason.TOO_FEW_SLICES),
     ],
 )
 def test_headers_alone_reject_what_is_no_chest_ct(tmp_path, changes, reason):

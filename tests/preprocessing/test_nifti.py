@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from preprocessing import single_file
 from preprocessing.codes import NoticeCode, Reason
 from preprocessing.errors import SeriesError
 from preprocessing.nifti import describe_nifti, nifti_header_bytes, read_nifti
@@ -179,6 +180,15 @@ def test_values_that_cannot_be_hu_are_unreadable(tmp_path, value):
 def test_a_mask_is_told_from_ct_by_its_header(tmp_path, dtype):
     series = describe(save(image_of(make_volume(), dtype), tmp_path / "mask.nii.gz"))
     assert series.rejection.reason is Reason.NOT_CT
+    assert not series.readable
+
+
+def test_what_packs_like_no_ct_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(single_file, "RATIO_FREE_BYTES", 2**16)
+    image = nib.Nifti1Image(np.zeros((100, 100, 50), "i2"), np.diag([3.0, 3, 5, 1]))
+    series = describe(save(image, tmp_path / "bomb.nii.gz"))
+    assert series.rejection.reason is Reason.NOT_CT
+    assert "never packs so well" in series.rejection.message
     assert not series.readable
 
 

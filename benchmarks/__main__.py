@@ -1,0 +1,40 @@
+"""`make bench`: every benchmark after the other, or those that are named.
+
+``python -m benchmarks reading decoding`` runs two of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def main() -> int:
+    """Runs each benchmark in a process of its own, so that none warms up the next."""
+    known = [
+        module.name for module in pkgutil.iter_modules([str(FOLDER)]) if module.name != "__main__"
+    ]
+    chosen = sys.argv[1:] or known
+    unknown = sorted(set(chosen) - set(known))
+    if unknown:
+        print(f"no benchmark {', '.join(unknown)}; known: {', '.join(known)}", file=sys.stderr)
+        return 2
+    worst = 0
+    for name in chosen:
+        print(
+            f"\n== {name}: {(importlib.import_module(f'benchmarks.{name}').__doc__ or '').splitlines()[0]}",
+            flush=True,
+        )
+        worst = max(
+            worst,
+            subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode,
+        )
+    return worst
+
+
+sys.exit(main())

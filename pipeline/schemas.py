@@ -1,0 +1,47 @@
+"""Writes the JSON schema of every document that leaves the program: `make schemas`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.phantom.writing import PhantomTruth
+from models.manifest import Manifest
+from pipeline.closing import RunDocument
+from pipeline.documents import Report
+from pipeline.evaluation.documents import ClassificationEvaluation, Luna16Evaluation
+from pipeline.inspection import InspectionRow
+from pipeline.status import Status
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+DOCUMENTS: dict[str, type[BaseModel]] = {
+    "classification-evaluation-1": ClassificationEvaluation,
+    "inspection-1": InspectionRow,
+    "luna16-evaluation-1": Luna16Evaluation,
+    "manifest-1": Manifest,
+    "phantom-truth-1": PhantomTruth,
+    "report-1": Report,
+    "run-1": RunDocument,
+    "status-1": Status,
+}
+"""By the name and version that its file has in docs/schemas."""
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Writes one file for each document into `folder`, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, document in DOCUMENTS.items():
+        path = folder / f"{name}.json"
+        schema = document.model_json_schema(mode="serialization")
+        path.write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+if __name__ == "__main__":
+    write_schemas(Path(sys.argv[1]))

@@ -1,0 +1,44 @@
+import pytest
+import yaml
+
+from pipeline.config import CONFIGS_FOLDER, load_config
+from preprocessing.errors import UsageError
+
+
+def test_a_file_need_only_hold_what_differs(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("detection: {operating_point: strict}")
+    config, default = load_config(str(path)), load_config()
+    assert config.detection.operating_point == "strict"
+    assert config.detection.max_findings == default.detection.max_findings
+    assert config.models == default.models
+
+
+def test_every_default_is_visible_in_the_default_file():
+    values = yaml.safe_load((CONFIGS_FOLDER / "default.yaml").read_text())
+    assert load_config().model_dump() == values
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("detection: {operating_pont: strict}", "operating_pont: Extra inputs are not permitted"),
+        ("detection: {max_findings: -1}", "detection.max_findings: .* got -1"),
+        ("detection: [", "cannot be read as YAML"),
+        ("just a sentence", "must hold sections"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key_and_value(tmp_path, text, message):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        load_config(str(path))
+
+
+def test_an_unknown_name_tells_the_known_ones():
+    with pytest.raises(UsageError, match="one of: default; got 'nightly'"):
+        load_config("nightly")
+
+
+def test_how_the_work_is_done_does_not_change_what_the_result_is_known_by():
+    assert load_config(workers=2).sha256() == load_config().sha256()

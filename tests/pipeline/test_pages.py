@@ -1,0 +1,54 @@
+import re
+
+import pytest
+
+from pipeline.documents import RESEARCH_CLASSES, RESEARCH_USE
+from pipeline.pages import INDEX_ROWS, lead_sentence, report_page, write_index
+from pipeline.tables import WorklistRow
+from tests.pipeline.scripted import make_report
+
+PICTURES = {f"finding_{number:02d}.png": b"png" for number in (1, 2)} | {"key_image.png": b"png"}
+
+
+@pytest.fixture
+def page():
+    return report_page(make_report(scores=(0.9, 0.5)), PICTURES)
+
+
+def test_a_report_needs_no_other_file_no_script_and_no_network(page):
+    assert not re.search(r"https?://|<script|<link|@import|url\(", page)
+    sources = re.findall(r'src="([^"]{0,30})', page)
+    assert len(sources) == 3
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+
+
+def test_every_class_is_shown_with_its_band_and_the_research_statement(page):
+    assert RESEARCH_USE in page
+    findings = page.split('<section class="finding">')[1:]
+    assert len(findings) == 2
+    for finding in findings:
+        assert "large cell carcinoma" in finding
+        assert 'class="chip review"' in finding
+        assert RESEARCH_CLASSES in finding
+
+
+def test_what_a_header_says_cannot_become_markup():
+    page = report_page(make_report(series_description="<b>bold</b>"), PICTURES)
+    assert "<b>" not in page
+    assert "&lt;b&gt;bold" in page
+
+
+def test_the_first_sentence_tells_how_many_and_the_largest():
+    assert lead_sentence(make_report(scores=())) == "No finding above the operating point."
+    one = lead_sentence(make_report(scores=(0.9,)))
+    assert one == "One finding: 10.0 mm, left lung, upper zone."
+    two = lead_sentence(make_report(scores=(0.9, 0.5)))
+    assert two == "2 findings; the largest is number 2: 11.0 mm, left lung, upper zone."
+
+
+def test_the_index_stays_small_however_many_studies_there_are(tmp_path):
+    row = WorklistRow("1", "1.1", "p", "20000131", "analysed", "", 1, 0.9, 9.0, "", "x/report.html")
+    path = write_index(tmp_path, [row] * (INDEX_ROWS + 5), {("analysed", ""): INDEX_ROWS + 5})
+    text = path.read_text()
+    assert text.count('href="x/report.html"') == INDEX_ROWS
+    assert f"all {INDEX_ROWS + 5} are in worklist.csv" in text

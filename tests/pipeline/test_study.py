@@ -1,0 +1,94 @@
+"""The whole way of a study, with models that need no network."""
+
+import json
+import math
+
+import pytest
+
+from data.phantom import SMALL, NoduleSpec, make_phantom, write_phantom
+from models.contracts import Candidate
+from pipeline.config import load_config
+from pipeline.documents import Report
+from pipeline.errors import ExitCode
+from pipeline.progress import Progress
+from pipeline.runner import run
+from pipeline.studies import RunOptions
+from pipeline.study import keep
+from tests.pipeline.fakes import prepare_with_fakes
+from tests.pipeline.scripted import scripted_config
+
+
+def analyse(folder, out, **options):
+    return run(
+        [folder / "input"],
+        out=out,
+        config=scripted_config(folder),
+        progress=Progress(quiet=True),
+        options=RunOptions(**options),
+        prepare=prepare_with_fakes,
+    )
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A phantom with one nodule of 20 mm, and the run over it."""
+    folder = tmp_path_factory.mktemp("study")
+    phantom = make_phantom(3, settings=SMALL, nodules=[NoduleSpec(diameter_mm=20.0)])
+    write_phantom(phantom, folder / "input", formats=["dicom"])
+    summary = analyse(folder, folder / "out")
+    return folder, phantom, summary
+
+
+def read_report(out):
+    (path,) = out.glob("studies/*/*/report.json")
+    return path.parent, Report.model_validate_json(path.read_bytes())
+
+
+def test_a_nodule_is_found_where_it_is_and_can_be_found_on_its_image_again(study):
+    folder, phantom, summary = study
+    assert summary.exit_code is ExitCode.DONE
+    _, report = read_report(folder / "out")
+    truth = phantom.nodules[0]
+    nearest = min(
+        report.findings,
+        key=lambda finding: math.dist(finding.centre_world_mm, truth.centre_world_mm),
+    )
+    assert math.dist(nearest.centre_world_mm, truth.centre_world_mm) < 4
+    x, y, z = phantom.volume.voxel_xyz(nearest.centre_world_mm)
+    assert nearest.source is not None
+    assert (nearest.source.column, nearest.source.row) == pytest.approx((x, y), abs=0.01)
+    side = "left" if phantom.lung_labels[round(z), round(y), round(x)] == 2 else "right"
+    assert nearest.place.lung == side
+
+
+def test_the_folder_of_a_series_holds_the_report_and_every_picture_it_names(study):
+    folder, report = read_report(study[0] / "out")
+    names = {path.name for path in folder.iterdir()}
+    pictures = {finding.picture for finding in report.findings}
+    assert names == {"report.json", "report.html", "key_image.png"} | pictures
+
+
+def test_the_same_input_gives_the_same_bytes_times_aside(study):
+    folder = study[0]
+    analyse(folder, folder / "again")
+    first, second = (read_report(folder / name)[0] for name in ("out", "again"))
+    for path in first.glob("*.png"):
+        assert path.read_bytes() == (second / path.name).read_bytes()
+    documents = [json.loads((each / "report.json").read_bytes()) for each in (first, second)]
+    pages = [(each / "report.html").read_text().splitlines() for each in (first, second)]
+    for document in documents:
+        del document["times"]
+    assert documents[0] == documents[1]
+    differing = [line for line, other in zip(*pages, strict=True) if line != other]
+    assert all("<th>Times</th>" in line for line in differing)
+    for table in ("findings.csv", "luna16_predictions.csv", "worklist.csv", "index.html"):
+        contents = [(folder / name / table).read_bytes() for name in ("out", "again")]
+        assert contents[0] == contents[1]
+
+
+def test_findings_are_the_best_candidates_from_the_threshold_up():
+    marks = [Candidate((0.0, 0.0, 0.0), 5.0, score) for score in (0.2, 0.9, 0.5, 0.7)]
+    config = load_config().detection.model_copy(update={"max_findings": 2})
+    assert [mark.score for mark in keep(marks, threshold=0.5, config=config)] == [0.9, 0.7]
+    config = config.model_copy(update={"max_findings": 20})
+    assert [mark.score for mark in keep(marks, threshold=0.5, config=config)] == [0.9, 0.7, 0.5]

@@ -1,0 +1,126 @@
+"""Bad input ends in one clear sentence and the exit code of the design, soon and in little memory."""
+
+import resource
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from data.ct_series import ct_datasets, save_series
+from data.phantom import SMALL, make_phantom
+from preprocessing.volume import SeriesFacts, Volume
+
+TRICKY = Path(__file__).parents[2] / "shared" / "real" / "tricky"
+PROGRAM = "from pipeline.command_line import main; main()"
+MOST_SECONDS, MOST_BYTES = 60, 3 * 2**30
+"""Bounds, not aims: a bomb would break them at once."""
+
+
+def limit_memory():
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
+
+
+def run(source, out):
+    started = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "run", str(source), "--out", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=2 * MOST_SECONDS,
+        preexec_fn=limit_memory,
+    )
+    assert time.monotonic() - started < MOST_SECONDS
+    assert "Traceback" not in ended.stderr
+    return ended
+
+
+def empty_folder(folder):
+    (folder / "empty").mkdir()
+
+
+def text_file(folder):
+    (folder / "notes.dcm").write_text("not a picture", encoding="utf-8")
+
+
+def truncated_dicom(folder):
+    affine = np.diag([0.7, 0.7, 1.25, 1.0])
+    volume = Volume(np.zeros((1, 64, 64), np.int16), affine, SeriesFacts("1.2.3", "1.2.3.4"))
+    (path,) = save_series(ct_datasets(volume), folder)
+    path.write_bytes(path.read_bytes()[:-5000])
+
+
+def zip_bomb(folder):
+    with zipfile.ZipFile(folder / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        zeros = bytes(2**20)
+        with archive.open("bomb.dcm", "w", force_zip64=True) as member:
+            for _ in range(512):
+                member.write(zeros)
+
+
+def zip_that_points_outside(folder):
+    with zipfile.ZipFile(folder / "slip.zip", "w") as archive:
+        archive.writestr("../../evil.dcm", b"evil")
+
+
+def missing_raw(folder):
+    (folder / "scan.mhd").write_text(
+        "ObjectType = Image\nNDims = 3\nDimSize = 64 64 64\nElementType = MET_SHORT\n"
+        "ElementSpacing = 1 1 1\nOffset = 0 0 0\nElementDataFile = scan.raw\n",
+        encoding="utf-8",
+    )
+
+
+def nifti_without_affine(folder):
+    image = nibabel.Nifti1Image(np.zeros((64, 64, 64), np.int16), None)
+    image.header.set_zooms((5, 5, 5))
+    image.set_qform(None, 0)
+    image.set_sform(None, 0)
+    image.to_filename(folder / "scan.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "told"),
+    [
+        (empty_folder, 3, "nothing to analyse"),
+        (text_file, 3, "nothing to analyse"),
+        (truncated_dicom, 4, "truncated"),
+        (zip_bomb, 4, "archive_unsafe"),
+        (zip_that_points_outside, 4, "archive_unsafe"),
+        (missing_raw, 4, "scan.raw"),
+        (nifti_without_affine, 4, "no_position"),
+    ],
+)
+def test_bad_input_is_told_in_a_sentence_and_ends_with_its_code(make, code, told, tmp_path):
+    source = tmp_path / "input"
+    source.mkdir()
+    make(source)
+    ended = run(source, tmp_path / "out")
+    assert ended.returncode == code, ended.stderr
+    assert told in ended.stdout + ended.stderr
+    assert not list(tmp_path.parent.rglob("evil*"))
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not TRICKY.is_dir(), reason="../shared/real/tricky is not here")
+@pytest.mark.parametrize(
+    "folder", sorted(TRICKY.glob("bad/*")) if TRICKY.is_dir() else [], ids=lambda path: path.name
+)
+def test_every_bad_folder_ends_without_a_crash_and_with_nothing_analysed(folder, tmp_path):
+    ended = run(folder, tmp_path / "out")
+    assert ended.returncode in {3, 4}, ended.stderr
+
+
+def test_a_broken_file_beside_a_good_study_loses_nothing_of_the_good_one(tmp_path):
+    source = tmp_path / "input"
+    save_series(ct_datasets(make_phantom(5, settings=SMALL).volume), source / "good")
+    (source / "bad").mkdir()
+    truncated_dicom(source / "bad")
+    ended = run(source, tmp_path / "out")
+    assert ended.returncode == 4
+    assert len(list((tmp_path / "out").rglob("report.html"))) == 1

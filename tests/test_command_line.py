@@ -1,0 +1,104 @@
+"""The commands from outside: exit codes, one clear sentence, and nothing heavy for help."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.command_line import app
+from pipeline.ending import ending
+from pipeline.errors import ExitCode, OutputError, OutputHeldError
+from pipeline.ledger import Ledger, Row, RunRow
+from preprocessing.errors import UsageError
+
+
+def call(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_every_command_is_in_the_help():
+    text = call("--help").output
+    for name in ("run", "inspect", "convert", "status", "phantom"):
+        assert name in text
+
+
+def test_help_imports_nothing_heavy():
+    program = "import sys, pipeline.command_line; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    modules = set(
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    )
+    assert not modules & {"torch", "monai", "numpy", "scipy", "pydantic", "pydicom", "SimpleITK"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run",),
+        ("run", "nowhere", "--out", "out"),
+        ("run", ".", "--out", "out", "--config", "no-such-config"),
+        ("run", ".", "--out", "out", "--workers", "0"),
+        ("status", "nowhere"),
+        ("inspect", "nowhere"),
+        ("convert", ".", "--out", "volume.txt"),
+        ("no-such-command",),
+    ],
+)
+def test_a_users_mistake_ends_with_2_and_a_sentence(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(*words)
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stderr.strip()
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("a mistake"), 2),
+        (OutputError("no room"), 5),
+        (OutputHeldError("held"), 6),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("ours"), 1),
+    ],
+)
+def test_each_way_to_end_has_its_exit_code_and_a_traceback_only_for_debug(error, code, capsys):
+    for debug in (False, True):
+        with pytest.raises(SystemExit) as caught, ending(debug=debug):
+            raise error
+        told = capsys.readouterr().err
+        assert caught.value.code == code
+        assert ("Traceback" in told) is debug
+        assert told.splitlines()[-1].startswith("hounsfield: ")
+
+
+def test_status_tells_counts_rate_time_left_and_failures(tmp_path):
+    with Ledger(tmp_path) as ledger:
+        ledger.start_run(RunRow("2026-01-01T10:00:00+00:00", None, 40, 10, 10))
+        ledger.note_progress(30, finished_at="2026-01-01T12:00:00+00:00")
+        ledger.record([Row("a", "1", "1.1", 1, "failed", "truncated")])
+    text = call("status", tmp_path).output
+    for words in ("30 of 40", "10.0 studies an hour", "Time left: 1:00:00", "1 truncated"):
+        assert words in text
+    document = json.loads(call("status", tmp_path, "--json").output)
+    assert document["failures"] == {"truncated": 1}
+    assert document["seconds_left"] == 3600
+
+
+def test_a_terminate_signal_ends_like_an_interrupt():
+    program = (
+        "import os, signal; from pipeline.ending import ending\n"
+        "with ending(debug=False): os.kill(os.getpid(), signal.SIGTERM); signal.pause()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+    assert ended.returncode == ExitCode.INTERRUPTED
+    assert b"goes on from here" in ended.stderr
+
+
+def test_the_small_phantom_can_be_asked_for(tmp_path):
+    result = call("phantom", tmp_path / "study", "--size", "small", "--nodules", 0)
+    assert result.exit_code == 0
+    assert len(list(Path(tmp_path / "study").rglob("*.dcm"))) == 80
