@@ -78,6 +78,7 @@ def _jpeg(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
     from imagecodecs import jpeg8_decode
 
     _check_closed(encoded)
+    _check_jpeg_extent(encoded, layout)
     stored = jpeg8_decode(encoded)
     return DecodedFrame(stored, layout.bits_stored)
 
@@ -86,6 +87,7 @@ def _jpeg_ls(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
     from imagecodecs import jpegls_decode
 
     _check_closed(encoded)
+    _check_jpeg_extent(encoded, layout)
     return DecodedFrame(jpegls_decode(encoded), layout.bits_stored)
 
 
@@ -108,6 +110,28 @@ def _jpeg_2000(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
 
 
 _J2K_START = b"\xff\x4f\xff\x51"
+
+
+def _check_jpeg_extent(encoded: bytes, layout: PixelLayout) -> None:
+    """Compares the size that a JPEG or JPEG-LS claims with the header's, before decoding.
+
+    The frame header is the first segment of a kind SOF (ISO/IEC 10918-1, B.2.2; 14495-1, C.2.2).
+    """
+    at = encoded.find(b"\xff\xd8") + 2
+    while at >= 2 and at + 9 <= len(encoded) and encoded[at] == 0xFF:
+        marker, length = encoded[at + 1], int.from_bytes(encoded[at + 2 : at + 4])
+        if marker in _START_OF_FRAME:
+            rows, columns = struct.unpack(">2H", encoded[at + 5 : at + 9])
+            if (rows, columns) != (layout.rows, layout.columns):
+                msg = f"codestream of {rows} x {columns}"
+                raise ValueError(msg)
+            return
+        at += 1 if marker == 0xFF else 2 + length
+    msg = "no JPEG frame begins there"
+    raise ValueError(msg)
+
+
+_START_OF_FRAME = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 
 
 def _check_closed(encoded: bytes) -> None:

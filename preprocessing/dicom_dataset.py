@@ -35,6 +35,7 @@ UNDEFINED_LENGTH = 0xFFFFFFFF
 _PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _HEAD_BYTES = 32 * 1024
 _HEAD_GROWTH = 32
+_MOST_HEAD_BYTES = 64 * 1024 * 1024  # functional groups of thousands of frames take some 20 MiB
 _COUNTED_CHUNK_BYTES = 1024 * 1024
 _INFLATED_HEAD_BYTES = 8 * 1024 * 1024
 _VALUE_REPRESENTATIONS = frozenset(vr.value.encode() for vr in VR if len(vr.value) == 2)
@@ -95,7 +96,10 @@ def parse_header(file: BinaryIO, size: int, tags: list[int]) -> ParsedHeader | N
             parsed = None
         if parsed is not None and (whole or parsed.pixel_offset is not None):
             return parsed
-        length = min(length * _HEAD_GROWTH, size)
+        if length >= _MOST_HEAD_BYTES:
+            msg = f"it has no pixel data within its first {_MOST_HEAD_BYTES >> 20} MiB of elements"
+            raise SeriesError(Reason.UNREADABLE, msg)
+        length = min(length * _HEAD_GROWTH, size, _MOST_HEAD_BYTES)
         more = file.read(length - len(head))
         if not more:
             size = len(head)

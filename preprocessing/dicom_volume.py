@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from preprocessing.codes import NoticeCode, Reason
 from preprocessing.dicom_acquisitions import Plane
+from preprocessing.dicom_codecs import NATIVE_SYNTAXES
 from preprocessing.dicom_notices import geometry_notices, lossy_notice, pixel_notices
 from preprocessing.dicom_pixels import FrameFindings, read_hu
 from preprocessing.errors import SeriesError
+from preprocessing.processors import available_processors
 from preprocessing.slice_geometry import (
     MOST_MISSING_SLICES,
     StackGeometry,
@@ -95,16 +98,24 @@ def _read_planes(
     if layout is None:
         raise too_many_lost([], 0)
     hu = allocate_stack(geometry, layout.rows, layout.columns)
-    findings: list[FrameFindings] = []
-    failures: dict[int, SeriesError] = {}
-    for place, index in enumerate(geometry.order):
-        plane = planes[index]
+
+    def read(place: int) -> FrameFindings | SeriesError:
+        plane = planes[geometry.order[place]]
         try:
-            out = hu[stack_index(geometry, place)]
-            findings.append(read_hu(plane.instance, plane.frame, out))
+            return read_hu(plane.instance, plane.frame, hu[stack_index(geometry, place)])
         except SeriesError as error:
-            failures[index] = error
-    return hu, findings, failures
+            return error
+
+    # The codecs release the interpreter's lock; parsing and copying raw pixels do not.
+    raw = planes[0].instance.transfer_syntax_uid in NATIVE_SYNTAXES
+    with ThreadPoolExecutor(1 if raw else available_processors()) as pool:
+        outcomes = list(pool.map(read, range(len(geometry.order))))
+    failures = {
+        index: outcome
+        for index, outcome in zip(geometry.order, outcomes, strict=True)
+        if isinstance(outcome, SeriesError)
+    }
+    return hu, [found for found in outcomes if isinstance(found, FrameFindings)], failures
 
 
 def _source_frames(planes: Sequence[Plane], geometry: StackGeometry) -> tuple[SourceFrame, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from preprocessing.processors import available_processors
 from preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def resample_separable(
     ]
     z, y, x = (len(positions) for positions in axes)
     target = np.empty((z, y, x), dtype=np.int16)
-    workers = max(1, min(threads or _processors(), z))
+    workers = max(1, min(threads or available_processors(), z))
     bounds = np.linspace(0, z, workers + 1).astype(int)
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(
@@ -114,13 +114,6 @@ def _window(positions: NDArray[np.float64], size: int) -> slice:
     start = int(np.clip(np.floor(positions.min()) - reach, 0, size - 1))
     stop = int(np.clip(np.floor(positions.max()) + reach + 1, start + 1, size))
     return slice(start, stop)
-
-
-def _processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _fill(

@@ -14,9 +14,8 @@ from data.phantom import draw_nodule, paint_nodule
 from models.contracts import NoduleClass
 from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
 from models.training.degradation import degrade
-from models.training.detection_samples import sites_of
 from models.training.pasting import nodule_stamp, paste
-from preprocessing.volume import AIR_HU
+from models.training.sites import cut_cube, sites_of
 from preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
@@ -200,12 +199,7 @@ class _Lungs:
         else:
             sites = self.edge_zyx if place == "pleura" else self.lung_zyx
             site = sites[int(rng.integers(len(sites)))]
-        start = site.astype(int) - CUBE_VOXELS // 2
-        low = np.maximum(start, 0)
-        high = np.minimum(start + CUBE_VOXELS, self.hu.shape)
-        cube = np.full((CUBE_VOXELS,) * 3, AIR_HU, np.float32)
-        inside = tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))
-        cube[inside] = self.hu[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        cube = cut_cube(self.hu, site.astype(np.int64) - CUBE_VOXELS // 2, CUBE_VOXELS)
         return cube, np.full(3, CUBE_VOXELS // 2, np.float64)
 
 

@@ -14,7 +14,7 @@ from data.phantom import HISTOLOGIES, draw_nodule, paint_nodule
 from models.training.degradation import degrade
 from models.training.detection_targets import CropNodule, detection_target
 from models.training.pasting import lung_stamp, nodule_stamp, paste
-from preprocessing.volume import AIR_HU
+from models.training.sites import cut_cube, sites_of
 from preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from data.nodule_crops import NoduleCrop
     from data.prepared import PreparedCase
-
-MOST_SITES = 100_000
-"""Sites kept for each volume: enough to meet every part of it, and a small part of its memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +173,6 @@ class DetectionSamples(Dataset[dict[str, torch.Tensor]]):
             paste(hu, lung_stamp(donor.astype(np.int16), stamp), site)
 
 
-def sites_of(mask: NDArray[np.bool_]) -> NDArray[np.int16]:
-    """At most `MOST_SITES` voxels of a mask, (n, 3), the same ones every time."""
-    inside = np.flatnonzero(mask)
-    if len(inside) > MOST_SITES:
-        inside = np.random.default_rng(0).choice(inside, MOST_SITES, replace=False)
-    return np.stack(np.unravel_index(inside, mask.shape), axis=1).astype(np.int16)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Background:
     """A prepared case with its sites listed."""
@@ -237,10 +226,7 @@ class _Background:
     ) -> tuple[NDArray[np.float32], list[CropNodule]]:
         """A cube of HU around a voxel, air beyond the volume, and what is known to lie in it."""
         start = centre - size // 2
-        low, high = np.maximum(start, 0), np.minimum(start + size, self.hu.shape)
-        hu = np.full((size,) * 3, AIR_HU, np.float32)
-        inside = tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))
-        hu[inside] = self.hu[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        hu = cut_cube(self.hu, start, size)
         moved = [
             CropNodule.at(
                 np.subtract(nodule.centre_zyx, start), nodule.diameter_mm, ignored=nodule.ignored

@@ -1,6 +1,8 @@
+import struct
+
 import numpy as np
 import pytest
-from pydicom.uid import JPEG2000Lossless
+from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless
 
 from preprocessing.codes import Reason
 from preprocessing.dicom_header import read_instance
@@ -135,6 +137,19 @@ def test_a_codestream_of_another_size_than_its_header_fails(tmp_path, syntax):
     with pytest.raises(SeriesError) as caught:
         _hu_of(dataset, tmp_path)
     assert caught.value.reason in {Reason.UNREADABLE, Reason.TRUNCATED}
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLosslessSV1])
+def test_a_codestream_that_claims_a_huge_size_is_refused_before_it_is_decoded(tmp_path, syntax):
+    path = save(slice_dataset(BODY, syntax=syntax), tmp_path / "slice.dcm")
+    content = bytearray(path.read_bytes())
+    extent = struct.pack(">2H", *BODY.shape)
+    at = content.index(extent, content.rindex(b"\xff\xd8"))
+    content[at : at + 4] = struct.pack(">2H", 65520, 65520)
+    path.write_bytes(content)
+    instance = read_instance(ByteSource(path))
+    with pytest.raises(SeriesError, match="codestream of 65520 x 65520"):
+        read_hu(instance, instance.frames[0], np.empty(BODY.shape, np.int16))
 
 
 def test_an_unknown_transfer_syntax_is_named(tmp_path):

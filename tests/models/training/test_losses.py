@@ -8,7 +8,11 @@ from models.training.losses import detection_loss, partial_label_loss
 def a_target():
     heat = torch.zeros(1, 4, 4, 4)
     heat[0, 1, 2, 3] = 1
-    return {"heat": heat, "regression": torch.zeros(1, 4, 4, 4, 4), "weight": torch.ones(heat.shape)}
+    return {
+        "heat": heat,
+        "regression": torch.zeros(1, 4, 4, 4, 4),
+        "weight": torch.ones(heat.shape),
+    }
 
 
 def marks(logit_at_centre, logit_elsewhere):
