@@ -1,4 +1,4 @@
-"""Bad input ends in one clear sentence and the exit code of the design, soon and in little memory."""
+"""Bad input ends in one clear sentence and its exit code, soon and in little memory."""
 
 import resource
 import subprocess

@@ -13,11 +13,11 @@ COLUMNS = (
 
 def write_crop(folder, affine, mask_xyz):
     """One nodule whose HU tell where each voxel lies: 10 x + y along the patient's axes."""
-    x, y, z = (
+    x, y = (
         nibabel.affines.apply_affine(
             np.diag([-1, -1, 1, 1]) @ affine, np.moveaxis(np.indices(mask_xyz.shape), 0, -1)
         )[..., i]
-        for i in range(3)
+        for i in range(2)
     )
     for name, array in (("ct", 10 * x + y), ("mask", mask_xyz)):
         image = nibabel.Nifti1Image(np.rint(array).astype(np.int16), affine)

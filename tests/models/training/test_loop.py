@@ -32,7 +32,7 @@ class Line(Dataset):
         return {"image": torch.tensor([x]), "y": torch.tensor([3 * x])}
 
 
-class Killed(Exception):
+class KillError(Exception):
     pass
 
 
@@ -44,7 +44,7 @@ def a_task(die_at=None):
         nonlocal calls
         calls += 1
         if calls == die_at:
-            raise Killed
+            raise KillError
         return {"loss": (output - batch["y"]).square().mean()}
 
     return Task(nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1)), Line(), Line(), loss)
@@ -56,7 +56,7 @@ def weights(network):
 
 def test_a_run_that_was_killed_and_resumed_ends_in_the_same_weights(tmp_path):
     whole = train(a_task(), PLAN, seed=3, config_sha256="c", out=tmp_path / "whole")
-    with pytest.raises(Killed):
+    with pytest.raises(KillError):
         train(a_task(die_at=11), PLAN, seed=3, config_sha256="c", out=tmp_path / "killed")
     resumed = train(a_task(), PLAN, seed=3, config_sha256="c", out=tmp_path / "killed")
     assert torch.equal(weights(whole), weights(resumed))
