@@ -25,13 +25,33 @@ class KnownFinding:
         centre_world_mm: (x, y, z) in LPS mm.
         diameter_mm: Of the sphere of its size; for an `ignored` one, of the sphere to leave out.
         ignored: Neither a nodule to find nor a place to call empty.
-        histology: One of the four class names, or empty where it is not known.
+        histology: One of the four class names, ``small_cell_carcinoma``, or empty where it is
+            not known.
+        readers: How many radiologists marked it; 0 where that is not known.
+        malignancy: Median of their ratings, 1 to 5; None where there are none.
+        texture: The same: 1 ground glass to 5 solid.
     """
 
     centre_world_mm: tuple[float, float, float]
     diameter_mm: float
     ignored: bool = False
     histology: str = ""
+    readers: int = 0
+    malignancy: float | None = None
+    texture: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOrigin:
+    """Where a case came from.
+
+    Attributes:
+        voxels_sha256: Of the native HU and their shape: the same for two copies of a series.
+        fingerprint: Of the files it was made of: unchanged, it need not be made again.
+    """
+
+    voxels_sha256: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +69,19 @@ class PreparedCase:
     volume: WorkingVolume
     findings: tuple[KnownFinding, ...]
     synthetic: bool
+    origin: CaseOrigin = CaseOrigin()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What a case's file tells without its arrays; the words are those of `PreparedCase`."""
+
+    series_uid: str
+    patient_id: str
+    spacing_mm: float
+    findings: tuple[KnownFinding, ...]
+    synthetic: bool
+    origin: CaseOrigin
 
 
 def save_case(case: PreparedCase, path: Path) -> None:
@@ -60,6 +93,7 @@ def save_case(case: PreparedCase, path: Path) -> None:
         "synthetic": case.synthetic,
         "spacing_mm": case.volume.spacing_mm,
         "findings": [asdict(finding) for finding in case.findings],
+        "origin": asdict(case.origin),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
@@ -81,25 +115,43 @@ def load_case(path: Path) -> PreparedCase:
     Raises:
         UsageError: It is of another version of the form.
     """
+    facts = load_facts(path)
     with np.load(path, allow_pickle=False) as arrays:
-        facts = json.loads(str(arrays["facts"]))
-        if facts["form_version"] != FORM_VERSION:
-            msg = (
-                f"{path} has form version {facts['form_version']}, wanted {FORM_VERSION}: "
-                "delete the prepared folder and prepare it again"
-            )
-            raise UsageError(msg)
         volume = WorkingVolume(
             hu=arrays["hu"],
             lung_labels=arrays["lung_labels"],
             search_mask=arrays["search_mask"],
             affine=arrays["affine"],
-            spacing_mm=facts["spacing_mm"],
+            spacing_mm=facts.spacing_mm,
         )
+    return PreparedCase(
+        facts.series_uid, facts.patient_id, volume, facts.findings, facts.synthetic, facts.origin
+    )
+
+
+def load_facts(path: Path) -> CaseFacts:
+    """Reads what a case's file tells, without its arrays.
+
+    Raises:
+        UsageError: It is of another version of the form.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        facts = json.loads(str(arrays["facts"]))
+    if facts["form_version"] != FORM_VERSION:
+        msg = (
+            f"{path} has form version {facts['form_version']}, wanted {FORM_VERSION}: "
+            "delete the prepared folder and prepare it again"
+        )
+        raise UsageError(msg)
     findings = tuple(
         KnownFinding(**{**finding, "centre_world_mm": tuple(finding["centre_world_mm"])})
         for finding in facts["findings"]
     )
-    return PreparedCase(
-        facts["series_uid"], facts["patient_id"], volume, findings, facts["synthetic"]
+    return CaseFacts(
+        facts["series_uid"],
+        facts["patient_id"],
+        facts["spacing_mm"],
+        findings,
+        facts["synthetic"],
+        CaseOrigin(**facts.get("origin", {})),
     )

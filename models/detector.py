@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 MOST_CANDIDATES = 100
 """As many marks a scan as the LUNA16 protocol reads."""
 
+DIAMETER_RANGE_MM = (2.0, 100.0)
+"""Sizes that were trained on; what the network gives beyond them means nothing."""
+
 LOWEST_LOGIT = -4.0
 """Peaks below this are never looked at: a score of 0.018 before calibration."""
-
-HU_OUTSIDE_SEARCH = -1000
 
 
 class HeatmapDetector:
@@ -107,8 +108,8 @@ def _decode(
     at = tuple(cells.T)
     offset = np.clip(marks[OFFSET][:, *at].T, -1.0, 1.0)
     centres = (cells + offset + 0.5) * STRIDE - 0.5
-    diameters = REFERENCE_DIAMETER_MM * np.exp(np.clip(marks[LOG_DIAMETER][at], -2.0, 3.0))
-    return centres.astype(np.float64), diameters.astype(np.float64)
+    diameters = REFERENCE_DIAMETER_MM * np.exp(marks[LOG_DIAMETER][at].astype(np.float64))
+    return centres.astype(np.float64), np.clip(diameters, *DIAMETER_RANGE_MM)
 
 
 def _suppress(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def verified_weights(folder: Path) -> bytes:
-    """The weight file's bytes, after comparing their sha256 with the manifest's.
+    """The safetensors of a model, after comparing the file's sha256 with the manifest's.
 
     Raises:
         UsageError: The file is missing or is not the one the manifest speaks of.
@@ -86,7 +87,7 @@ def verified_weights(folder: Path) -> bytes:
             f"wanted {manifest.sha256}; install the model again"
         )
         raise UsageError(msg)
-    return content
+    return gzip.decompress(content) if path.suffix == ".gz" else content
 
 
 def load_models(*, detector: str, classifier: str, threads: int) -> Models:

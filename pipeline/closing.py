@@ -67,6 +67,9 @@ def closing_lines(out: Path, summary: RunSummary) -> list[str]:
         lines.append(f"Nothing to analyse in the input{f' ({reasons})' if reasons else ''}.")
     else:
         lines.append(f"Series and files: {counts}{f' ({reasons})' if reasons else ''}.")
+    lines += [f"Failed: {told}" for told in summary.failed]
+    if summary.verdicts["failed"] > len(summary.failed):
+        lines.append("Failed: more, see ledger.sqlite and the index")
     reports = [out / row["report"] for row in read_worklist(out) if row["report"]]
     if len(reports) == 1:
         lines.append(f"Report: {reports[0]}")

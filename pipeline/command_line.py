@@ -24,6 +24,9 @@ Out = Annotated[Path, typer.Option("--out", help="Where results go; made where i
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Print a line for each series.")]
+Config = Annotated[
+    str, typer.Option("--config", help="A name in configs/, or a YAML file with what differs.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -31,9 +34,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 def run(
     inputs: Inputs,
     out: Out,
-    config: Annotated[
-        str, typer.Option(help="A name in configs/, or a YAML file with what differs.")
-    ] = "default",
+    config: Config = "default",
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; else as configured.")
     ] = None,
@@ -76,18 +77,29 @@ def inspect(
     headers_only: Annotated[
         bool, typer.Option("--headers-only", help="Read no pixels: faster, fewer notices.")
     ] = False,
+    config: Config = "default",
     json: Json = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Tell what is there, and what a run would make of it."""
     from pipeline.ending import ending
 
     with ending(debug=debug):
+        from pipeline.config import load_config
         from pipeline.inspection import as_json
         from pipeline.inspection import inspect as inspect_inputs
         from pipeline.inspection_table import print_table
+        from pipeline.progress import Progress
 
-        rows = inspect_inputs(inputs, read_pixels=not headers_only)
+        progress = Progress(quiet=quiet)
+        rows = inspect_inputs(
+            inputs,
+            read_pixels=not headers_only,
+            kernel=load_config(config).series.kernel,
+            on_file=progress.looked_at,
+            on_series=None if headers_only else progress.reading,
+        )
         if json:
             typer.echo(as_json(rows))
         else:
@@ -104,6 +116,7 @@ def convert(
     grid: Annotated[
         Literal["native", "working"], typer.Option(help="As scanned, or as networks see it.")
     ] = "native",
+    config: Config = "default",
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -111,9 +124,11 @@ def convert(
     from pipeline.ending import ending
 
     with ending(debug=debug):
+        from pipeline.config import load_config
         from pipeline.conversion import convert as convert_series
 
-        volume = convert_series(source, out, series_uid=series, grid=grid)
+        kernel = load_config(config).series.kernel
+        volume = convert_series(source, out, series_uid=series, grid=grid, kernel=kernel)
         if not quiet:
             for notice in volume.notices:
                 typer.echo(f"{notice.code}: {notice.message}", err=True)
@@ -139,7 +154,9 @@ def phantom(
     size: Annotated[
         Literal["full", "small"], typer.Option(help="512 x 512 x 300, or 256 x 256 x 80.")
     ] = "full",
-    nodules: Annotated[int | None, typer.Option(min=0, help="How many; else drawn.")] = None,
+    nodules: Annotated[
+        int | None, typer.Option(min=0, max=100, help="How many; else drawn.")
+    ] = None,
     form: Annotated[Literal["dicom", "luna16", "nifti", "all"], typer.Option("--format")] = "dicom",
     quiet: Quiet = False,
     debug: Debug = False,
@@ -194,6 +211,37 @@ def models_verify(debug: Debug = False) -> None:
         from pipeline.model_pages import verify_lines
 
         typer.echo("\n".join(verify_lines()))
+
+
+@app.command()
+def prepare(
+    dataset: Annotated[
+        Literal["luna16", "lidc-idri", "lung-pet-ct-dx", "nsclc-radiomics"],
+        typer.Argument(help="What the download is."),
+    ],
+    source: Annotated[Path, typer.Argument(help="The folder of the download.")],
+    out: Out,
+    include_held_out: Annotated[
+        bool, typer.Option("--include-held-out", help="Patients kept for examination too.")
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Bring a data set into the form that training reads; goes on where it was stopped."""
+    from pipeline.ending import ending
+
+    with ending(debug=debug):
+        from pipeline.preparing import exit_code, prepare_dataset, report_lines
+
+        report = prepare_dataset(
+            dataset, source, out, include_held_out=include_held_out, quiet=quiet
+        )
+        if json:
+            typer.echo(report.model_dump_json(indent=2))
+        elif not quiet:
+            typer.echo("\n".join(report_lines(report, out)))
+    raise typer.Exit(exit_code(report))
 
 
 @app.command()

@@ -58,8 +58,8 @@ def convert(
     volume_format = VolumeFormat.of(out)
     found = discover([source]).series
     series = _by_uid(found, series_uid, source) if series_uid else _best(found, source, kernel)
-    if any(out.resolve() == one.path.resolve() for one in series.sources):
-        msg = f"--out {out} is the input itself; choose another name"
+    if any(out.resolve() == one.path.resolve() for each in found for one in each.sources):
+        msg = f"--out {out} is a file of the input; choose another name"
         raise UsageError(msg)
     volume = read_volume(series)
     written: Volume | WorkingVolume = volume

@@ -11,6 +11,7 @@ from preprocessing.codes import Reason, Verdict
 from preprocessing.discovery import discover
 from preprocessing.errors import SeriesError
 from preprocessing.lungs import find_lungs
+from preprocessing.path_text import path_text
 from preprocessing.quality import assess_quality
 from preprocessing.reading import read_volume
 from preprocessing.selection import KernelChoice, Ranked, by_study, rank_series
@@ -131,7 +132,7 @@ def _series_row(
     else:
         verdict = Verdict.ANALYSED_WITH_NOTICES if notices else Verdict.ANALYSED
     return InspectionRow(
-        path=str(series.path),
+        path=path_text(series.path),
         study_uid=series.facts.study_uid,
         series_uid=series.facts.series_uid,
         verdict=verdict,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import defaultdict
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ _STYLES = {
 _WORDS = {Verdict.ANALYSED_WITH_NOTICES: "with notices"}
 _COLUMNS = "{:<42}  {:>14}  {:>16}  {:<12}"
 _INDENT = 4
+_FILE_WIDTH = 100
 
 
 def print_table(rows: Sequence[InspectionRow], console: Console | None = None) -> None:
@@ -39,7 +41,8 @@ def print_table(rows: Sequence[InspectionRow], console: Console | None = None) -
         rows: From `inspect`.
         console: Where to; standard output by default.
     """
-    console = console or Console(highlight=False)
+    width = None if sys.stdout.isatty() else _FILE_WIDTH
+    console = console or Console(highlight=False, width=width)
     root = _common_folder(rows)
     if root:
         console.print(f"In {root}", markup=False)

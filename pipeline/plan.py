@@ -12,6 +12,7 @@ from pipeline.outputs import folder_name
 from preprocessing.codes import Reason
 from preprocessing.discovery import discover
 from preprocessing.errors import UsageError
+from preprocessing.path_text import path_text
 from preprocessing.selection import KernelChoice, by_study, rank_series
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class PlannedSeries:
     def key(self) -> tuple[str, str, str, int]:
         """Its key in the ledger."""
         facts = self.series.facts
-        return (str(self.series.path), facts.study_uid, facts.series_uid, self.part)
+        return (path_text(self.series.path), facts.study_uid, facts.series_uid, self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,13 @@ def require_separate_places(inputs: Sequence[Path], out: Path) -> None:
     """Holds the rule that nothing is ever written beside the input.
 
     Raises:
-        UsageError: The output folder is an input, or lies inside one.
+        UsageError: The output folder is an input, lies inside one, or holds one right beside
+            what would be written.
     """
     for path in inputs:
-        if out.resolve().is_relative_to(path.resolve()):
-            msg = f"--out {out} must lie outside the input {path}; choose another folder"
+        beside = out.resolve() == path.resolve().parent
+        if beside or out.resolve().is_relative_to(path.resolve()):
+            msg = f"--out {out} must be a folder apart from the input {path}; choose another"
             raise UsageError(msg)
 
 
@@ -131,7 +134,7 @@ class _Names:
 
     def give(self, series: Series) -> tuple[int, str]:
         facts = series.facts
-        key = (str(series.path), facts.study_uid, facts.series_uid)
+        key = (path_text(series.path), facts.study_uid, facts.series_uid)
         self._keys[key] += 1
         study, name = folder_name(facts.study_uid), folder_name(facts.series_uid)
         folder = f"{STUDIES_FOLDER}/{study}/{name}"
@@ -154,7 +157,7 @@ def _passed_over(one: PassedOver) -> Row:
 
 def _rejected(series: Series, part: int, rejection: SeriesError) -> Row:
     return Row(
-        path=str(series.path),
+        path=path_text(series.path),
         study_uid=series.facts.study_uid,
         series_uid=series.facts.series_uid,
         part=part,

@@ -17,12 +17,15 @@ from rich.progress import (
     Progress as Bar,
 )
 
+from preprocessing.path_text import path_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.progress import TaskID
 
     from pipeline.ledger import Row
+    from preprocessing.series import Series
 
 _FILES_A_LINE = 10_000
 
@@ -49,6 +52,10 @@ class Progress:
         """Says now and then how many files of the input were looked at."""
         if files % _FILES_A_LINE == 0:
             self.say(f"{files} files looked at")
+
+    def reading(self, series: Series) -> None:
+        """Says which series is read next."""
+        self.say(f"Reading {path_text(series.path)} {series.facts.series_description}".rstrip())
 
     @contextmanager
     def studies(self, total: int) -> Iterator[None]:

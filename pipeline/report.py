@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +18,10 @@ from pipeline.documents import (
     SourceDocument,
 )
 from preprocessing.codes import Verdict
+from preprocessing.path_text import path_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from models.contracts import Candidate, Finding
     from pipeline.documents import ProvenanceDocument, TimesDocument
@@ -42,7 +44,7 @@ def report_document(
     times: TimesDocument,
 ) -> Report:
     """Makes the document; findings and candidates must be given best score first."""
-    noted = _notices(notices)
+    noted = _notices(_without_folders(series, notices))
     return Report(
         verdict=Verdict.ANALYSED_WITH_NOTICES if noted else Verdict.ANALYSED,
         series=_series(series, volume),
@@ -83,6 +85,18 @@ def _series(series: Series, volume: Volume) -> SeriesDocument:
         spacing_mm=tuple(np.round(volume.spacing_mm, 6).tolist()),
         orientation=series.orientation,
     )
+
+
+def _without_folders(series: Series, notices: Iterable[Notice]) -> Iterator[Notice]:
+    """Names files without their folders: those may be named after the patient."""
+    folders = {source.folder for source in series.sources} | {path_text(series.path)}
+    # A member at the top of an archive is named ``study.zip!slice.dcm``.
+    before = {folder if folder.endswith("!") else f"{folder}/" for folder in folders}
+    for notice in notices:
+        message = notice.message
+        for words in sorted(before, key=lambda words: (-len(words), words)):
+            message = message.replace(words, "")
+        yield replace(notice, message=message)
 
 
 def _notices(notices: Iterable[Notice]) -> tuple[NoticeDocument, ...]:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _Study = tuple["PlannedSeries", ...]
 """The series of one study that are still to be tried, the best first."""
 
+MOST_FAILED = 20
+"""So many failures are told at the end of a run; the ledger has all."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -45,6 +48,7 @@ class RunSummary:
     Attributes:
         studies: Those that hold something to analyse.
         already_done: Those of them that an earlier run had finished.
+        failed: The first `MOST_FAILED` that failed: what, and why.
     """
 
     studies: int = 0
@@ -52,9 +56,13 @@ class RunSummary:
     findings: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
 
     def count(self, row: Row) -> None:
         """Adds a series."""
+        if row.verdict == Verdict.FAILED and len(self.failed) < MOST_FAILED:
+            told = row.message if row.path in row.message else f"{row.path}: {row.message}"
+            self.failed.append(told)
         self.verdicts[row.verdict] += 1
         self.findings += row.findings
         if row.reason:

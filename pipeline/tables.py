@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from models.contracts import NoduleClass
 from pipeline.documents import Report
-from pipeline.errors import writing_to
+from pipeline.errors import OutputError, writing_to
 from pipeline.outputs import REPORT_HTML, REPORT_JSON, whole_file
 from preprocessing.codes import Verdict
 
@@ -134,7 +136,15 @@ def _table(
 def _read_report(folder: Path) -> Report:
     path = folder / REPORT_JSON
     with writing_to(path):
-        return Report.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+    try:
+        return Report.model_validate_json(content)
+    except ValidationError as error:
+        msg = (
+            f"{path} is no report of this version of Hounsfield; remove its folder and run again, "
+            "or choose another --out"
+        )
+        raise OutputError(msg) from error
 
 
 def _finding_cells(finding: FindingDocument) -> tuple[object, ...]:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pipeline.study import Analysis
     from preprocessing.series import Series
 
+READY = "ready"
+"""What a worker says when its models are loaded and it may be timed."""
+
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 _TORCH_OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
@@ -79,27 +82,26 @@ def prepare_analysis(order: WorkOrder) -> Callable[[Series], Analysis]:
 
 
 def serve(pipe: Connection, order: WorkOrder) -> None:
-    """Answers each series that comes with an `Outcome`, until the pipe ends.
+    """Loads the models, says `READY`, then answers each series with an `Outcome`.
 
-    An exception is sent instead where the run as a whole cannot go on: the models cannot be
-    loaded, or the output place cannot be written.
+    It ends with the pipe. An exception is sent instead where the run as a whole cannot go on:
+    the models cannot be loaded, or the output place cannot be written.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(order.threads)
-    analyse: Callable[[Series], Analysis] | None = None
     try:
+        try:
+            analyse = order.prepare(order)
+        except HounsfieldError as error:
+            pipe.send(error)
+            return
+        except Exception:  # noqa: BLE001 - without models there is no run: the parent tells
+            pipe.send(RuntimeError(traceback.format_exc()))
+            return
+        pipe.send(READY)
         while True:
-            series = pipe.recv()
-            try:
-                analyse = analyse or order.prepare(order)
-            except HounsfieldError as error:
-                pipe.send(error)
-                return
-            except Exception:  # noqa: BLE001 - without models there is no run: the parent tells
-                pipe.send(RuntimeError(traceback.format_exc()))
-                return
-            pipe.send(_attempt(analyse, series, order.out))
+            pipe.send(_attempt(analyse, pipe.recv(), order.out))
     except (EOFError, BrokenPipeError):
         return  # the parent has gone
 

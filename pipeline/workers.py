@@ -13,7 +13,7 @@ from multiprocessing import connection, get_context
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from pipeline.worker import Outcome, serve
+from pipeline.worker import READY, Outcome, serve
 from preprocessing.codes import Reason
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from preprocessing.series import Series
 
 _STOPPING_S = 5.0
+_STARTING_S = 300.0
+"""What a worker may take to start and load its models, on a slow disk too."""
 
 
 @dataclass(slots=True)
@@ -32,6 +34,7 @@ class _Worker:
     pipe: Connection
     task: int | None = None
     started: float = 0.0
+    ready: bool = False
 
     def stop(self) -> None:
         """Ends the process at once, whatever it does."""
@@ -100,6 +103,9 @@ class WorkerPool:
                 break
             if isinstance(reply, Exception):
                 raise reply
+            if reply == READY:  # from here on the series is timed, not the start
+                worker.ready, worker.started = True, monotonic()
+                continue
             task = worker.task
             worker.task = None
             self._busy.remove(worker)
@@ -107,7 +113,7 @@ class WorkerPool:
             assert task is not None
             return task, reply
         for worker in tuple(self._busy):
-            if monotonic() - worker.started > self._timeout_s:
+            if monotonic() - worker.started > (self._timeout_s if worker.ready else _STARTING_S):
                 msg = f"It took longer than {self._timeout_s:g} s (run.timeout_s); given up."
                 self._lose(worker, Reason.TIMED_OUT, msg)
         return self._lost.popleft() if self._lost else None

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from preprocessing.codes import Notice, NoticeCode
 from preprocessing.slice_geometry import SPACING_TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from preprocessing.dicom_acquisitions import Plane
     from preprocessing.dicom_pixels import FrameFindings
@@ -22,7 +27,7 @@ def geometry_notices(
     """Notices of tilt, holes, spacing and header conflicts.
 
     Args:
-        planes: The planes of the volume.
+        planes: The planes of the volume, in the order of `geometry.depths_mm`.
         geometry: How they lie.
         lost: For each slice that could not be read, why; each message names its file.
     """
@@ -94,17 +99,49 @@ def _missing(
     filled = len(geometry.missing)
     if not filled and not lost:
         return None
-    depths = ", ".join(f"{z * geometry.spacing_mm:.1f}" for z in geometry.missing)
     parts = []
+    numbers: dict[str, float | str] = {
+        "missing": filled,
+        "unreadable": len(lost),
+        "present": len(planes),
+    }
     if filled:
-        parts.append(
-            f"{filled} of {geometry.slices} slices are missing, {depths} mm from the first, and "
-            "were interpolated"
+        axis = int(np.argmax(np.abs(geometry.normal)))
+        along = [_missing_place_mm(geometry, z)[axis] for z in geometry.missing]
+        places = "; ".join(
+            f"at {'xyz'[axis]} {place:.1f} mm, between {_neighbours(planes, geometry, z)}"
+            for z, place in zip(geometry.missing, along, strict=True)
         )
+        parts.append(f"{filled} of {geometry.slices} slices missing and interpolated: {places}")
+        numbers[f"missing_{'xyz'[axis]}_mm"] = ", ".join(f"{place:.2f}" for place in along)
     if lost:
         parts.append(f"{len(lost)} could not be read: " + "; ".join(e.message for e in lost))
-    numbers = {"missing": filled, "unreadable": len(lost), "present": len(planes)}
     return Notice(NoticeCode.MISSING_SLICES_FILLED, "; ".join(parts), numbers)
+
+
+def _missing_place_mm(geometry: StackGeometry, grid_index: int) -> NDArray[np.float64]:
+    """The first pixel's centre of a missing slice, LPS mm, as its neighbours have it."""
+    depth = grid_index * geometry.spacing_mm
+    along_row, along_column = (
+        np.interp(depth, geometry.depths_mm, geometry.shifts_mm[:, axis]) for axis in (0, 1)
+    )
+    place: NDArray[np.float64] = (
+        geometry.origin_mm
+        + depth * geometry.normal
+        + along_row * geometry.row_direction
+        + along_column * geometry.column_direction
+    )
+    return place
+
+
+def _neighbours(planes: Sequence[Plane], geometry: StackGeometry, grid_index: int) -> str:
+    """The files of the slices on both sides of a missing one."""
+    after = bisect(geometry.grid_index or (), grid_index)
+    names = []
+    for instance, frame in planes[after - 1 : after + 1]:
+        of_frame = f" frame {frame.number}" if len(instance.frames) > 1 else ""
+        names.append(instance.source.name + of_frame)
+    return " and ".join(names)
 
 
 def _uneven(geometry: StackGeometry) -> Notice | None:

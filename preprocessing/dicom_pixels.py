@@ -79,6 +79,9 @@ def _read_hu(instance: Instance, frame: Frame, out: NDArray[np.int16]) -> FrameF
             "supported; CT has 1 sample of 8, 16 or 32 bits"
         )
         raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
+    if frame.rescale_slope == 0:
+        msg = "RescaleSlope (0028,1053) is 0, which makes every pixel the same; its HU are not told"
+        raise SeriesError(Reason.UNREADABLE, msg)
     bits, precision = _read_bits(instance, layout, frame, out)
     conflicts: list[str] = []
     signed = layout.signed
@@ -136,6 +139,12 @@ def _read_bits(
     Native 16-bit elements are read into `out` itself; its dtype then says nothing.
     """
     syntax = instance.transfer_syntax_uid
+    if layout.fragments and syntax in NATIVE_SYNTAXES:
+        msg = (
+            f"its pixels are compressed, but transfer syntax (0002,0010) {syntax}, told or found, "
+            "is of plain ones; export it again"
+        )
+        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
     if layout.fragments:
         with instance.source.open() as file:
             parts = []
@@ -241,12 +250,8 @@ def _padding_is_tissue(stored: _Stored, layout: PixelLayout, frame: Frame) -> bo
     bounds = _padding_bounds(stored, layout)
     if bounds is None:
         return False
-    return any(
-        _PADDING_NEVER_IN[0]
-        < value * frame.rescale_slope + frame.rescale_intercept
-        <= _PADDING_NEVER_IN[1]
-        for value in bounds
-    )
+    low, high = sorted(value * frame.rescale_slope + frame.rescale_intercept for value in bounds)
+    return low <= _PADDING_NEVER_IN[1] and high > _PADDING_NEVER_IN[0]
 
 
 def _is_inverted(stored: _Stored, frame: Frame) -> bool:

@@ -22,6 +22,7 @@ from preprocessing.dicom_notices import duplicates_notice, geometry_notices, los
 from preprocessing.dicom_volume import spacing_hint_mm, too_many_lost
 from preprocessing.errors import SeriesError
 from preprocessing.series import Series, SeriesFormat
+from preprocessing.single_file import MAX_VOXELS
 from preprocessing.slice_geometry import (
     MOST_MISSING_SLICES,
     SAME_PLACE_MM,
@@ -176,7 +177,7 @@ def _stack_series(
     ordered = [stack[index] for index in geometry.order]
     layout = stack[0].instance.pixels
     damages = [instance.damage for instance in lost if instance.damage is not None]
-    rejection: SeriesError | None = None
+    rejection = _too_large(geometry, stack[0])
     if len(damages) > MOST_MISSING_SLICES:
         rejection = too_many_lost(damages, len(stack) + len(damages))
     return replace(
@@ -204,6 +205,18 @@ def _one_place(stack: Sequence[Plane]) -> SeriesError:
         "series or versions of one slice, not a volume"
     )
     return SeriesError(Reason.DUPLICATE_SERIES, msg)
+
+
+def _too_large(geometry: StackGeometry, plane: Plane) -> SeriesError | None:
+    """Refuses a header that lies about its size, before anything is allocated for it."""
+    layout = plane.instance.pixels
+    z, y, x = finished_shape(geometry, layout.rows, layout.columns) if layout else (0, 0, 0)
+    if z * y * x <= MAX_VOXELS:
+        return None
+    msg = (
+        f"{plane.instance.source}: {x} x {y} x {z} voxels are not a CT volume; the header is wrong"
+    )
+    return SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
 
 
 def _too_few(geometry: StackGeometry) -> SeriesError | None:

@@ -56,17 +56,18 @@ def read_dicom_volume(series: Series) -> Volume:
         lost += failures.values()
         whole = [plane for index, plane in enumerate(whole) if index not in failures]
     voxels = hu.size
+    ordered = [whole[index] for index in geometry.order]
     hu, affine = finish_stack(hu, geometry)
     dropped = [n for n in series.notices if n.code is NoticeCode.DUPLICATE_SLICES_DROPPED]
     return Volume(
         hu=hu,
         affine=affine,
         series=series.facts,
-        source_frames=_source_frames(whole, geometry),
+        source_frames=_source_frames(ordered, geometry),
         notices=(
             *dropped,
             *lossy_notice(whole),
-            *geometry_notices(whole, geometry, lost),
+            *geometry_notices(ordered, geometry, lost),
             *pixel_notices(findings, voxels),
         ),
     )
@@ -122,8 +123,7 @@ def _source_frames(planes: Sequence[Plane], geometry: StackGeometry) -> tuple[So
     """The original images with their own, true affines: tilted ones stay tilted here."""
     row_spacing, column_spacing = geometry.pixel_spacing_mm
     frames = []
-    for index in geometry.order:
-        instance, frame = planes[index]
+    for instance, frame in planes:
         affine = np.eye(4)
         affine[:3, 0] = geometry.row_direction * column_spacing
         affine[:3, 1] = geometry.column_direction * row_spacing

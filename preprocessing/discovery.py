@@ -17,6 +17,7 @@ from preprocessing.errors import SeriesError
 from preprocessing.file_walk import walk_files
 from preprocessing.metaimage import describe_metaimage
 from preprocessing.nifti import describe_nifti
+from preprocessing.path_text import path_text
 from preprocessing.sources import ByteSource
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def discover(inputs: Sequence[Path], *, progress: Callable[[int], None] | None =
             search.look_at(ByteSource(found))
         else:
             path, error = found
-            search.pass_over(str(path), error)
+            search.pass_over(path_text(path), error)
         if progress is not None:
             progress(count)
     return search.result()
@@ -115,7 +116,7 @@ class _Search:
             series.extend(group.as_series(group_instances(group.instances)))
         series.extend(distinct_names(self.single_files))
         return Discovery(
-            tuple(sorted(series, key=lambda one: (str(one.path), one.facts.series_uid))),
+            tuple(sorted(series, key=lambda one: (path_text(one.path), one.facts.series_uid))),
             tuple(sorted(self.passed_over, key=lambda one: (one.path, one.message))),
         )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from preprocessing.path_text import path_text
+
 if TYPE_CHECKING:
     from preprocessing.codes import Reason
 
@@ -35,9 +37,9 @@ class SeriesError(HounsfieldError):
     exit_code = 4
 
     def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
         self.reason = reason
-        self.message = message
+        self.message = path_text(message)
+        super().__init__(self.message)
 
     def __reduce__(self) -> tuple[type[SeriesError], tuple[Reason, str]]:
         """Lets the error cross from a worker process."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.codes import Reason
 from preprocessing.errors import SeriesError, UsageError
+from preprocessing.path_text import path_text
 
 if TYPE_CHECKING:
     import os
@@ -22,13 +23,18 @@ def walk_files(inputs: Sequence[Path]) -> Iterator[Path | tuple[Path, SeriesErro
     What cannot be opened is yielded with the error.
 
     Raises:
-        UsageError: An input does not exist.
+        UsageError: An input does not exist or cannot be reached.
     """
     walk = _Walk()
     for path in inputs:
-        if not path.exists():
-            msg = f"{path} does not exist"
-            raise UsageError(msg)
+        try:
+            path.stat()
+        except FileNotFoundError as error:
+            msg = f"{path_text(path)} does not exist"
+            raise UsageError(msg) from error
+        except OSError as error:  # too long a name, no permission, a loop of links
+            msg = f"{path_text(path)} cannot be opened: {error.strerror or error}"
+            raise UsageError(msg) from error
         yield from walk.visit(path)
 
 

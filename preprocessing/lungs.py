@@ -32,6 +32,13 @@ VOXEL_ML = LUNG_GRID_MM**3 / 1000
 SMALLEST_LUNGS_ML = 150.0
 """Less lung than this is no chest: the bases on an abdominal CT, the sinuses of a head."""
 
+LARGEST_BODY_MM3 = 2e9
+"""The whole body in the widest field of view, 800 x 800 x 2000 mm, and room beside it."""
+
+MOST_CUT_PER_CM = 0.8
+"""Area where the view cuts the lungs, over their volume. A slab of 4 cm through the chest, the
+thinnest that is analysed, has 0.5; the foam of a head holder, open to all sides, had 1.5."""
+
 CROP_LUNG_FRACTION, SMALLEST_CROP_ML = 0.2, 5.0
 """A box cut out of a lung is smaller, but lung fills at least this part of it."""
 
@@ -88,8 +95,10 @@ def find_lungs(volume: Volume, *, threads: int | None = None) -> Lungs:
 
     Raises:
         SeriesError: With `Reason.LUNGS_NOT_FOUND` where the header says that this is a chest,
-            with `Reason.NOT_CHEST` where it does not.
+            with `Reason.NOT_CHEST` where it does not, with `Reason.INCONSISTENT_GEOMETRY` where
+            the header's spacing makes it larger than any patient.
     """
+    _refuse_if_too_large(volume)
     hu, native_affine = upright_view(volume)
     native_mm = np.linalg.norm(native_affine[:3, :3], axis=0)
     shape_xyz = np.asarray(hu.shape[::-1])
@@ -107,7 +116,10 @@ def find_lungs(volume: Volume, *, threads: int | None = None) -> Lungs:
     affine[:3, 3] = native_affine[:3, :3] @ start_xyz + native_affine[:3, 3]
 
     found = find_lung_air(coarse, LUNG_GRID_MM)
-    _refuse_if_no_lungs(volume, found.lungs)
+    cuts = _cut_faces(found.lungs)
+    if found.open_area_cm2 > 0:
+        cuts["circle"] = found.open_area_cm2
+    _refuse_if_no_lungs(volume, found.lungs, cut_cm2=sum(cuts.values()))
     body_middle = _body_middle(found.body)
     middle = body_middle
     if middle is None:  # The middle of the scanner will do: patients lie near it.
@@ -117,9 +129,6 @@ def find_lungs(volume: Volume, *, threads: int | None = None) -> Lungs:
     if body_middle is not None:
         sides, empty_side = find_opaque_lung(coarse, sides, found.body, body_middle=body_middle)
     labels, search_mask = lung_extent(sides, found.airway, found.body, LUNG_GRID_MM)
-    cuts = _cut_faces(found.lungs)
-    if found.open_area_cm2 > 0:
-        cuts["circle"] = found.open_area_cm2
     return Lungs(
         hu=coarse,
         labels=labels,
@@ -134,14 +143,29 @@ def find_lungs(volume: Volume, *, threads: int | None = None) -> Lungs:
     )
 
 
-def _refuse_if_no_lungs(volume: Volume, lungs: NDArray[np.bool_]) -> None:
-    """Ends the series where what was found is too little to be lungs."""
+def _refuse_if_too_large(volume: Volume) -> None:
+    """A spacing that lies would make the coarse grid of it fill the memory."""
+    sides_mm = np.multiply(volume.shape_zyx[::-1], volume.spacing_mm)
+    if np.prod(sides_mm) <= LARGEST_BODY_MM3:
+        return
+    x, y, z = sides_mm
+    msg = (
+        f"By its spacing the series measures {x:.0f} x {y:.0f} x {z:.0f} mm: no patient is so large"
+    )
+    raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+
+
+def _refuse_if_no_lungs(volume: Volume, lungs: NDArray[np.bool_], *, cut_cm2: float) -> None:
+    """Ends the series where what was found is too little, or too open, to be lungs."""
     found_ml = np.count_nonzero(lungs) * VOXEL_ML
     is_crop = found_ml >= SMALLEST_CROP_ML and lungs.mean() >= CROP_LUNG_FRACTION
-    if found_ml >= SMALLEST_LUNGS_ML or is_crop:
+    is_open = cut_cm2 > MOST_CUT_PER_CM * found_ml
+    if is_crop or (found_ml >= SMALLEST_LUNGS_ML and not is_open):
         return
     told = volume.series.body_part_examined.upper()
     got = f"found {found_ml:.0f} ml of air-holding lung, wanted {SMALLEST_LUNGS_ML:.0f} ml"
+    if is_open:
+        got = f"{found_ml:.0f} ml that could be lung lie open to the edge of the view"
     if any(word in told for word in ("CHEST", "LUNG", "THORAX")):
         msg = f"No lungs in a series that says BodyPartExamined {told!r} (0018,0015): {got}."
         raise SeriesError(Reason.LUNGS_NOT_FOUND, msg)

@@ -6,6 +6,7 @@ world in LPS mm, as DICOM does, so nothing is turned.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -104,7 +105,7 @@ def _header_keys(file: BinaryIO, source: ByteSource) -> dict[str, str]:
         if not line or file.tell() > HEADER_LIMIT:
             msg = f"{source}: the MetaImage header must end with ElementDataFile, it does not"
             raise SeriesError(Reason.TRUNCATED, msg)
-        key, _, value = line.decode("latin-1").partition("=")
+        key, _, value = os.fsdecode(line).partition("=")
         keys[key.strip().lower()] = value.strip()
     return keys
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from preprocessing.archives import ZipEntry, read_entry, read_entry_head
+from preprocessing.path_text import path_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,8 @@ class ByteSource:
 
     def __str__(self) -> str:
         """The name for messages: ``study.zip!folder/slice.dcm`` for a member."""
-        return f"{self.path}!{self.entry.name}" if self.entry else str(self.path)
+        path = path_text(self.path)
+        return f"{path}!{self.entry.name}" if self.entry else path
 
     def __lt__(self, other: ByteSource) -> bool:
         """Orders by name, so that lists of sources are the same on every machine."""
@@ -35,14 +37,14 @@ class ByteSource:
     @property
     def name(self) -> str:
         """The file's own name, without folders."""
-        return self.entry.name.rsplit("/", 1)[-1] if self.entry else self.path.name
+        return self.entry.name.rsplit("/", 1)[-1] if self.entry else path_text(self.path.name)
 
     @property
     def folder(self) -> str:
         """Where it lies: its folder, or the archive and the folder inside it."""
         if self.entry is None:
-            return str(self.path.parent)
-        return f"{self.path}!{self.entry.name.rpartition('/')[0]}"
+            return path_text(self.path.parent)
+        return f"{path_text(self.path)}!{self.entry.name.rpartition('/')[0]}"
 
     def size_bytes(self) -> int:
         """How many bytes `open` gives, known without reading them."""

@@ -87,8 +87,8 @@ def nifti_without_affine(folder):
 @pytest.mark.parametrize(
     ("make", "code", "told"),
     [
-        (empty_folder, 3, "nothing to analyse"),
-        (text_file, 3, "nothing to analyse"),
+        (empty_folder, 3, "Nothing to analyse"),
+        (text_file, 3, "Nothing to analyse"),
         (truncated_dicom, 4, "truncated"),
         (zip_bomb, 4, "archive_unsafe"),
         (zip_that_points_outside, 4, "archive_unsafe"),

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from data.ct_series import ct_datasets, save_series
 from pipeline.command_line import app
 from pipeline.ending import ending
 from pipeline.errors import ExitCode, OutputError, OutputHeldError
 from pipeline.ledger import Ledger, Row, RunRow
 from preprocessing.errors import UsageError
+from tests.preprocessing.volumes import make_volume
 
 
 def call(*words):
@@ -43,6 +45,10 @@ def test_help_imports_nothing_heavy():
         ("run", ".", "--out", "out", "--workers", "0"),
         ("status", "nowhere"),
         ("inspect", "nowhere"),
+        ("inspect", "n" * 300),
+        ("inspect", ".", "--config", "no-such-config"),
+        ("convert", ".", "--out", "volume.nii.gz", "--config", "no-such-config"),
+        ("phantom", "out", "--nodules", "5000"),
         ("convert", ".", "--out", "volume.txt"),
         ("no-such-command",),
     ],
@@ -73,6 +79,23 @@ def test_each_way_to_end_has_its_exit_code_and_a_traceback_only_for_debug(error,
         assert caught.value.code == code
         assert ("Traceback" in told) is debug
         assert told.splitlines()[-1].startswith("hounsfield: ")
+
+
+def test_inspect_and_convert_choose_by_the_configured_kernel_as_a_run_does(tmp_path):
+    for name, kernel in (("1", "B30f"), ("2", "B70f")):
+        datasets = ct_datasets(make_volume(uid=f"1.2.{name}"))
+        for dataset in datasets:
+            dataset.StudyInstanceUID = "1.2.3"
+            dataset.ConvolutionKernel = kernel
+        save_series(datasets, tmp_path / "in" / name)
+    (tmp_path / "sharp.yaml").write_text("series: {kernel: lung}\n")
+    for config, chosen in (("default", "1.2.1.2"), (tmp_path / "sharp.yaml", "1.2.2.2")):
+        told = call("inspect", tmp_path / "in", "--headers-only", "--json", "--config", config)
+        rows = json.loads(told.stdout)
+        assert [row["series_uid"] for row in rows if row["chosen"]] == [chosen]
+        out = tmp_path / "volume.npz"
+        assert call("convert", tmp_path / "in", "--out", out, "--config", config).exit_code == 0
+        assert "has the wanted" in next(row["message"] for row in rows if not row["chosen"])
 
 
 def test_status_tells_counts_rate_time_left_and_failures(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import platform
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from models.manifest import Manifest
 
-WEIGHTS_NAME = "weights.safetensors"
+WEIGHTS_NAME = "weights.safetensors.gz"
 
 
 def half_precision_weights(network: nn.Module) -> bytes:
@@ -35,16 +36,17 @@ def half_precision_weights(network: nn.Module) -> bytes:
 
 
 def publish(manifest: Manifest, weights: bytes, folder: Path) -> Manifest:
-    """Writes ``weights.safetensors``, ``manifest.json`` and the model card into `folder`.
+    """Writes ``weights.safetensors.gz``, ``manifest.json`` and the model card into `folder`.
 
     Returns:
         The manifest with the weights' sha256.
     """
+    packed = gzip.compress(weights, mtime=0)  # the same weights give the same file
     final = manifest.model_copy(
-        update={"weights": WEIGHTS_NAME, "sha256": hashlib.sha256(weights).hexdigest()}
+        update={"weights": WEIGHTS_NAME, "sha256": hashlib.sha256(packed).hexdigest()}
     )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / WEIGHTS_NAME).write_bytes(weights)
+    (folder / WEIGHTS_NAME).write_bytes(packed)
     (folder / "manifest.json").write_text(final.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(model_card(final), encoding="utf-8")
     return final

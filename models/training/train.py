@@ -32,7 +32,7 @@ def run_training(config_path: Path, out: Path) -> Manifest:
 
     Args:
         config_path: The recipe.
-        out: Holds the checkpoint while training and, at the end, ``weights.safetensors``,
+        out: Holds the checkpoint while training and, at the end, ``weights.safetensors.gz``,
             ``manifest.json`` and the card; `hounsfield run` takes such a folder as a model.
 
     Raises:

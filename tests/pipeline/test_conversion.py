@@ -51,8 +51,10 @@ def test_the_input_is_never_written_over(tmp_path):
     write_study(tmp_path / "in")
     convert(tmp_path / "in", convert_input)
     before = convert_input.read_bytes()
-    with pytest.raises(UsageError, match="is the input itself"):
+    with pytest.raises(UsageError, match="is a file of the input"):
         convert(convert_input, convert_input)
+    with pytest.raises(UsageError, match="is a file of the input"):
+        convert(tmp_path, convert_input, series_uid="1.2.3.2")
     assert convert_input.read_bytes() == before
 
 

@@ -1,8 +1,13 @@
 import pytest
 from pydantic import ValidationError
 
+from data.ct_series import ct_datasets, save_series
 from pipeline.documents import Report
+from pipeline.report import report_document
+from preprocessing.codes import Notice, NoticeCode
+from preprocessing.discovery import discover
 from tests.pipeline.scripted import make_report
+from tests.preprocessing.volumes import make_volume
 
 
 def test_a_report_survives_its_json():
@@ -18,3 +23,21 @@ def test_no_field_of_a_report_is_a_persons_name():
 
 def test_the_likeliest_class_is_the_one_with_the_largest_probability():
     assert make_report().findings[0].likeliest_class == "large_cell_carcinoma"
+
+
+def test_a_report_names_files_without_the_folders_that_may_bear_a_name(tmp_path):
+    made = make_report()
+    save_series(ct_datasets(make_volume()), tmp_path / "DOE JANE")
+    (series,) = discover([tmp_path]).series
+    slice_path = series.sources[3]
+    report = report_document(
+        series,
+        make_volume(),
+        findings=(),
+        candidates=(),
+        notices=[Notice(NoticeCode.MISSING_SLICES_FILLED, f"{slice_path}: it is cut off")],
+        provenance=made.provenance,
+        times=made.times,
+    )
+    assert report.notices[0].message == f"{slice_path.name}: it is cut off"
+    assert "JANE" not in report.as_json()

@@ -32,6 +32,12 @@ def test_every_class_is_shown_with_its_band_and_the_research_statement(page):
         assert RESEARCH_CLASSES in finding
 
 
+def test_a_report_without_findings_does_not_speak_of_marks():
+    page = report_page(make_report(scores=()), {"key_image.png": b"png"})
+    assert "No finding above the operating point." in page
+    assert "marked" not in page
+
+
 def test_what_a_header_says_cannot_become_markup():
     page = report_page(make_report(series_description="<b>bold</b>"), PICTURES)
     assert "<b>" not in page

@@ -261,10 +261,12 @@ def test_an_input_without_any_series_has_nothing_to_analyse(place):
 
 
 def test_nothing_is_written_inside_the_input(place):
-    place.out = place.input / "out"
-    with pytest.raises(UsageError, match="must lie outside the input"):
-        place.run()
-    assert not place.out.exists()
+    for out in (place.input / "out", place.folder):
+        place.out = out
+        with pytest.raises(UsageError, match="must be a folder apart from the input"):
+            place.run()
+        assert not (place.out / LOCK_NAME).exists()
+    assert not list(place.input.iterdir())
 
 
 def test_no_output_holds_the_patients_name(place):

@@ -2,6 +2,7 @@ import csv
 
 import pytest
 
+from pipeline.errors import OutputError
 from pipeline.ledger import Ledger, Row
 from pipeline.tables import FINDINGS_COLUMNS, write_tables
 from tests.pipeline.scripted import make_report
@@ -58,3 +59,10 @@ def test_luna16_predictions_hold_every_candidate_kept_or_not(tables):
 def test_the_worklist_starts_with_the_highest_score_and_ends_with_what_failed(tables):
     _, *rows = read(tables / "worklist.csv")
     assert [row[1] for row in rows] == ["1.2", "1.1", "1.3", "9.1"]
+
+
+def test_a_report_of_another_version_is_named(tmp_path):
+    record(tmp_path, "1.1", (0.4,))
+    (tmp_path / "studies/1/1.1/report.json").write_text('{"version": 99}')
+    with Ledger(tmp_path) as ledger, pytest.raises(OutputError, match=r"1\.1/report\.json is no"):
+        write_tables(tmp_path, ledger)

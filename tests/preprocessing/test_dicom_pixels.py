@@ -158,3 +158,28 @@ def test_an_unknown_transfer_syntax_is_named(tmp_path):
     with pytest.raises(SeriesError, match=r"1\.2\.840\.10008\.1\.2\.4\.201 is not supp") as caught:
         _hu_of(dataset, tmp_path)
     assert caught.value.reason is Reason.UNSUPPORTED_ENCODING
+
+
+def test_a_padding_range_that_holds_all_tissue_is_not_believed(tmp_path):
+    dataset = slice_dataset(
+        BODY, signed=True, intercept=0, PixelPaddingValue=-3000, PixelPaddingRangeLimit=5000
+    )
+    hu, findings = _hu_of(dataset, tmp_path)
+    np.testing.assert_array_equal(hu, BODY)
+    assert "PixelPaddingValue" in findings.conflicts[0]
+
+
+def test_a_rescale_slope_of_0_is_refused(tmp_path):
+    with pytest.raises(SeriesError, match=r"RescaleSlope \(0028,1053\) is 0") as caught:
+        _hu_of(slice_dataset(BODY, RescaleSlope="0"), tmp_path)
+    assert caught.value.reason is Reason.UNREADABLE
+
+
+def test_compressed_pixels_that_the_transfer_syntax_denies_are_named(tmp_path):
+    path = save(slice_dataset(BODY, syntax=JPEGLSLossless), tmp_path / "slice.dcm")
+    native = b"1.2.840.10008.1.2.1\0\0\0"
+    path.write_bytes(path.read_bytes().replace(str(JPEGLSLossless).encode(), native))
+    instance = read_instance(ByteSource(path))
+    with pytest.raises(SeriesError, match="its pixels are compressed") as caught:
+        read_hu(instance, instance.frames[0], np.empty(BODY.shape, np.int16))
+    assert caught.value.reason is Reason.UNSUPPORTED_ENCODING

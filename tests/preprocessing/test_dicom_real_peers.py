@@ -6,6 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from imagecodecs import jpegls_decode
+from pydicom import dcmread
+from pydicom.encaps import generate_frames
+from pydicom.uid import ExplicitVRLittleEndian
 
 from preprocessing.codes import Reason
 from preprocessing.dicom_header import read_instance
@@ -58,17 +62,40 @@ def test_hu_and_place_equal_simpleitk(folder):
     )
 
 
+@pytest.fixture(scope="module")
+def uncompressed_chest(tmp_path_factory):
+    """LIDC-IDRI-0001 without compression: Debian's dcm2niix was built without JPEG-LS."""
+    folder = tmp_path_factory.mktemp("uncompressed")
+    for path in (REAL / CHESTS[0] / "ct").iterdir():
+        dataset = dcmread(path)
+        (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
+        dataset.PixelData = jpegls_decode(frame).tobytes()
+        dataset["PixelData"].VR = "OW"
+        dataset["PixelData"].is_undefined_length = False
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.save_as(folder / path.name)
+    return folder
+
+
+@pytest.mark.skipif(shutil.which("dcm2niix") is None, reason="dcm2niix is not installed")
 @pytest.mark.parametrize("folder", PLAIN)
 def test_hu_and_place_equal_dcm2niix(folder, tmp_path):
-    if shutil.which("dcm2niix") is None:
-        pytest.skip("dcm2niix is not installed")
+    _assert_equal_to_dcm2niix(TRICKY / folder, tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("dcm2niix") is None, reason="dcm2niix is not installed")
+def test_hu_and_place_of_a_whole_chest_equal_dcm2niix(uncompressed_chest, tmp_path):
+    _assert_equal_to_dcm2niix(uncompressed_chest, tmp_path)
+
+
+def _assert_equal_to_dcm2niix(folder, tmp_path):
     import nibabel
 
     command = ["dcm2niix", "-b", "n", "-z", "n", "-o", str(tmp_path), "-f", "x"]
-    subprocess.run([*command, str(TRICKY / folder)], check=True, capture_output=True)
+    subprocess.run([*command, str(folder)], check=True, capture_output=True)
     theirs = nibabel.load(tmp_path / "x.nii")
     their_hu = np.asanyarray(theirs.dataobj)
-    ours = _volume(TRICKY / folder)
+    ours = _volume(folder)
 
     voxels = np.stack(np.meshgrid([0, 511], [0, 511], [0, len(ours.hu) - 1]), axis=-1).reshape(
         -1, 3

@@ -200,3 +200,13 @@ def test_a_missing_slice_thickness_is_noted(tmp_path):
     series = only_series(save_stack(stack_datasets(DEPTHS, SliceThickness=None), tmp_path))
     assert series.rejection is None
     assert "spacing_inferred" in codes_of(series.notices)
+
+
+def test_a_pixel_spacing_that_makes_a_tilt_endless_allocates_nothing(tmp_path):
+    tilted = stack_datasets(
+        np.arange(0, 60, 5.0), shape=(16, 16), spacing_mm=(0.001, 0.001), shift_mm=(0.3, 0.3)
+    )
+    series = only_series(save_stack(tilted, tmp_path))
+    assert series.rejection.reason is Reason.INCONSISTENT_GEOMETRY
+    assert "are not a CT volume" in series.rejection.message
+    assert not series.readable

@@ -70,9 +70,27 @@ def test_a_few_missing_slices_are_filled_and_noted(tmp_path):
     volume = _volume(save_stack(datasets, tmp_path))
     (notice,) = [n for n in volume.notices if n.code == "missing_slices_filled"]
     assert notice.numbers["missing"] == 3
+    assert notice.numbers["missing_z_mm"] == "8.00, 22.00, 24.00"
+    names = sorted((path.name for path in tmp_path.iterdir()), key=_number)
+    for place, below in (("8.0", 3), ("22.0", 9), ("24.0", 9)):
+        files = f"{names[below]} and {names[below + 1]}"
+        assert f"at z {place} mm, between {files}" in notice.message
     assert volume.shape_zyx[0] == 20
     assert len(volume.source_frames) == 17
     assert largest_error_hu(volume) <= 4.0
+
+
+def _number(name):
+    return int(name.split("-")[1].removesuffix(".dcm"))
+
+
+def test_a_missing_slice_of_a_tilted_stack_is_told_where_its_neighbours_have_it(tmp_path):
+    depths = np.delete(np.arange(20) * 2.0, 4)
+    axes = ((1.0, 0.0, 0.0), (0.0, np.cos(0.3), np.sin(0.3)))
+    table = (0.0, np.tan(0.3))  # the table moves along z, the slices lie askew
+    volume = _volume(save_stack(stack_datasets(depths, axes=axes, shift_mm=table), tmp_path))
+    (notice,) = [n for n in volume.notices if n.code == "missing_slices_filled"]
+    assert float(notice.numbers["missing_z_mm"]) == pytest.approx(8 / np.cos(0.3), abs=0.01)
 
 
 def test_slices_that_cannot_be_decoded_count_as_missing(tmp_path):

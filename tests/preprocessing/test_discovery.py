@@ -15,6 +15,7 @@ from data.ct_series import ct_datasets, save_series
 from preprocessing.codes import Reason
 from preprocessing.discovery import discover
 from preprocessing.errors import UsageError
+from preprocessing.reading import read_volume
 from preprocessing.series import SeriesFormat
 from preprocessing.sources import ByteSource
 from preprocessing.writing import VolumeFormat, write_volume
@@ -224,3 +225,18 @@ def test_sources_sort_by_name(tmp_path):
     names = ["b", "a", "c"]
     ordered = sorted(ByteSource(tmp_path / name) for name in names)
     assert [source.name for source in ordered] == ["a", "b", "c"]
+
+
+def test_names_in_any_alphabet_and_any_bytes_are_found_and_can_be_printed(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    write_dicom(folder / "\u80ba" / "Ren\u00e9")
+    (folder / "notes.txt").write_text("some notes on a study, longer than a header's beginning")
+    (folder / "broken.zip").write_bytes(b"PK\x03\x04")
+    found = discover([tmp_path])
+    (series,) = found.series
+    assert read_volume(series).shape_zyx == (20, 24, 28)
+    assert str(series.sources[0]).startswith(f"{tmp_path}/caf\\xe9/\u80ba/Ren\u00e9/")
+    for one in found.passed_over:
+        assert "caf\\xe9" in one.path.encode().decode()
+        assert "caf\\xe9" in one.message.encode().decode()
+    assert len(found.passed_over) == 2

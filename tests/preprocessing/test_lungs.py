@@ -13,7 +13,7 @@ from data.phantom.settings import SMALL
 from preprocessing.codes import Reason
 from preprocessing.errors import SeriesError
 from preprocessing.lung_morphology import close, dilate, erode, within
-from preprocessing.lungs import find_lungs
+from preprocessing.lungs import _refuse_if_no_lungs, find_lungs
 from preprocessing.planar_hulls import planar_hulls
 from preprocessing.volume import SeriesFacts, Volume
 from preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
@@ -276,3 +276,21 @@ def test_hulls_hold_each_planes_mask_and_no_more_than_its_convex_hull():
     assert not hull[1, 14, 14]
     assert not hull[0].any()
     assert np.array_equal(planar_hulls(mask.transpose(1, 0, 2), axis=1), hull.transpose(1, 0, 2))
+
+
+def test_a_spacing_that_makes_a_patient_a_giant_is_refused(chest):
+    affine = chest.affine.copy()
+    affine[:3, :3] *= 100
+    with pytest.raises(SeriesError, match="no patient is so large") as caught:
+        find_lungs(Volume(chest.hu[:8, :16, :16].copy(), affine, chest.series))
+    assert caught.value.reason is Reason.INCONSISTENT_GEOMETRY
+
+
+def test_what_lies_open_to_the_edge_of_the_view_is_no_lung():
+    volume = Volume(np.zeros((60, 60, 60), np.int16), np.eye(4), SeriesFacts("1", "1.1"))
+    lungs = np.zeros((60, 60, 60), bool)
+    lungs[10:40, 10:40, 10:20] = True  # 243 ml
+    _refuse_if_no_lungs(volume, lungs, cut_cm2=0.7 * 243)
+    with pytest.raises(SeriesError, match="lie open to the edge of the view") as caught:
+        _refuse_if_no_lungs(volume, lungs, cut_cm2=0.9 * 243)
+    assert caught.value.reason is Reason.NOT_CHEST

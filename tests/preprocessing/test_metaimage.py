@@ -163,3 +163,10 @@ def test_big_endian_data_and_a_header_in_front_of_them_are_read(tmp_path):
 def test_content_decides_not_the_name():
     assert looks_like_metaimage(b"Comment = by hand\nNDims = 3\n")
     assert not looks_like_metaimage(b"name = NDims\n[section]\n")
+
+
+def test_the_data_file_may_have_a_name_in_any_alphabet(tmp_path):
+    volume = make_volume()
+    sitk.WriteImage(sitk_image(volume), str(tmp_path / "\u80ba.mhd"))
+    assert (tmp_path / "\u80ba.raw").is_file()
+    np.testing.assert_array_equal(read(tmp_path / "\u80ba.mhd").hu, volume.hu)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from preprocessing.codes import NoticeCode
+from preprocessing.codes import NoticeCode, Reason
 from preprocessing.discovery import discover
+from preprocessing.errors import SeriesError
 from preprocessing.lungs import find_lungs
 from preprocessing.quality import assess_quality
 from preprocessing.reading import read_volume
@@ -99,3 +100,10 @@ def test_trachea_and_main_bronchi_lie_between_the_lungs_and_in_neither(name):
     left = np.logical_or.accumulate((lungs.labels == LEFT_LUNG)[:, :, ::-1], axis=2)[:, :, ::-1]
     between = right & left & (lungs.labels == OUTSIDE)
     assert np.count_nonzero(between & (lungs.hu < -900)) * 0.027 > 8
+
+
+def test_the_foam_of_a_head_holder_is_no_lung():
+    (head,) = discover([REAL / "tricky" / "uneven"]).series
+    with pytest.raises(SeriesError, match="open to the edge of the view") as caught:
+        find_lungs(read_volume(head))
+    assert caught.value.reason is Reason.NOT_CHEST

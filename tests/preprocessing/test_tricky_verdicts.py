@@ -236,7 +236,7 @@ def test_the_missing_slice_is_filled_at_its_place():
         [18.108, 23.108, 28.107, 33.107, 38.107],
         atol=2e-3,
     )
-    assert "15.0 mm from the first" in notice(read, FILLED).message
+    assert "at z 33.1 mm, between IM-0001-0009" in notice(read, FILLED).message
     halfway = (read.hu[2].astype(float) + read.hu[4]) / 2
     assert np.abs(read.hu[3] - halfway).max() <= 0.5
 

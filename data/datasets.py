@@ -1,0 +1,118 @@
+"""What every data set tells: its series, whose they are, and what is known to lie in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from preprocessing.codes import Reason, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from data.prepared import KnownFinding
+    from preprocessing.discovery import Discovery
+    from preprocessing.errors import SeriesError
+    from preprocessing.series import Series
+    from preprocessing.volume import Volume
+
+UNKNOWN_DIAMETER_MM = 10.0
+"""Of places without a size; what LUNA16's protocol takes for them."""
+
+
+class LeftOut(BaseModel):
+    """Something of a source that is not prepared.
+
+    Attributes:
+        name: A series UID, or a file.
+        reason: A reason code of series, or ``no_labels``, ``series_missing``, ``held_out``.
+        failed: Whether something is wrong with it; else it is only not wanted.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    reason: str
+    message: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSeries:
+    """A series of a data set that can be prepared.
+
+    Attributes:
+        patient_id: What splits are made by.
+        findings: What is known to lie in the series, given its volume; raises `SeriesError`
+            where the labels do not fit.
+        label_files: What `findings` reads; a change in them prepares the series anew.
+        fold: The data set's own subset, from 0; None where it has none.
+    """
+
+    series: Series
+    patient_id: str
+    findings: Callable[[Volume], Sequence[KnownFinding]]
+    label_files: tuple[Path, ...]
+    fold: int | None = None
+
+    @property
+    def series_uid(self) -> str:
+        """SeriesInstanceUID, or the stem of a MetaImage."""
+        return self.series.facts.series_uid
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetContents:
+    """What lies in a source: series to prepare, and what is left out before any pixel is read."""
+
+    series: tuple[LabelledSeries, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def usable_ct(found: Discovery) -> tuple[list[Series], list[LeftOut]]:
+    """Parts the CT series that can be read from what is damaged.
+
+    Files and series of other kinds (tables, PET, segmentations, localizers) are passed over in
+    silence: data sets are full of them.
+    """
+    usable = [series for series in found.series if series.rejection is None]
+    left_out = [
+        _left_out(series.facts.series_uid, series.rejection)
+        for series in found.series
+        if series.rejection is not None and _worth_telling(series.rejection.reason)
+    ]
+    left_out += [
+        LeftOut(name=one.path, reason=one.reason, message=one.message, failed=True)
+        for one in found.passed_over
+        if _worth_telling(one.reason)
+    ]
+    return usable, left_out
+
+
+def failure(name: str, error: SeriesError) -> LeftOut:
+    """What is told of a series that could not be prepared."""
+    return _left_out(name, error)
+
+
+def missing_series(source: Path, uids: Iterable[str], *, what: str) -> list[LeftOut]:
+    """What is told, in one sentence, of series that labels name and that are not there."""
+    missing = sorted(uids)
+    if not missing:
+        return []
+    msg = (
+        f"{what} name {len(missing)} series that are not in the source (the first: {missing[0]}): "
+        "download more and prepare again, if they are wanted"
+    )
+    return [LeftOut(name=str(source), reason="series_missing", message=msg, failed=False)]
+
+
+def _left_out(name: str, error: SeriesError) -> LeftOut:
+    failed = error.reason.verdict is Verdict.FAILED
+    return LeftOut(name=name, reason=error.reason, message=error.message, failed=failed)
+
+
+def _worth_telling(reason: Reason) -> bool:
+    return reason.verdict is Verdict.FAILED or reason is Reason.DUPLICATE_SERIES

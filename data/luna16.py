@@ -1,0 +1,114 @@
+"""LUNA16: MetaImage series in ten official subsets, and its tables of findings (Setio 2017)."""
+
+from __future__ import annotations
+
+import csv
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.datasets import (
+    UNKNOWN_DIAMETER_MM,
+    DatasetContents,
+    LabelledSeries,
+    missing_series,
+    usable_ct,
+)
+from data.prepared import KnownFinding
+from preprocessing.discovery import discover
+from preprocessing.errors import UsageError
+
+if TYPE_CHECKING:
+    from preprocessing.volume import Volume
+
+ANNOTATIONS, EXCLUDED = "annotations.csv", "annotations_excluded.csv"
+
+
+def read_luna16(source: Path) -> DatasetContents:
+    """Finds the series under ``subset0`` to ``subset9``, and the tables beside or below them.
+
+    The files name no patient: each series counts as a patient of its own, and the folds are the
+    official subsets. A series outside them has none.
+
+    Raises:
+        UsageError: ``annotations.csv`` is missing, a table is there twice or cannot be read.
+    """
+    usable, left_out = usable_ct(discover([source]))
+    annotations, excluded_table = _only(source, ANNOTATIONS), _at_most_one(source, EXCLUDED)
+    nodules = read_findings(annotations, ignored=False)
+    excluded = read_findings(excluded_table, ignored=True) if excluded_table else {}
+    tables = (annotations, excluded_table) if excluded_table else (annotations,)
+    labelled = []
+    for series in usable:
+        uid = series.facts.series_uid
+        known = (*nodules.get(uid, ()), *excluded.get(uid, ()))
+        labelled.append(
+            LabelledSeries(
+                series=series,
+                patient_id=uid,
+                findings=partial(_listed, known),
+                label_files=tables,
+                fold=_subset(series.path.relative_to(source)),
+            )
+        )
+    told = {Path(one.name).stem for one in left_out} | {one.series_uid for one in labelled}
+    gone = nodules.keys() - told
+    return DatasetContents(
+        tuple(labelled), (*left_out, *missing_series(source, gone, what="annotations"))
+    )
+
+
+def read_findings(table: Path, *, ignored: bool) -> dict[str, list[KnownFinding]]:
+    """Reads ``seriesuid,coordX,coordY,coordZ,diameter_mm`` (LPS mm), by series.
+
+    A negative diameter is unknown.
+
+    Raises:
+        UsageError: A column is missing, or a cell is no number.
+    """
+    findings: dict[str, list[KnownFinding]] = {}
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        for number, row in enumerate(csv.DictReader(stream), start=2):
+            try:
+                x, y, z, diameter_mm = (
+                    float(row[name]) for name in ("coordX", "coordY", "coordZ", "diameter_mm")
+                )
+                known = findings.setdefault(row["seriesuid"], [])
+            except (KeyError, TypeError, ValueError) as error:
+                msg = f"{table}, line {number}: {error!r}; the columns of LUNA16 are needed"
+                raise UsageError(msg) from error
+            if diameter_mm < 0:
+                diameter_mm = UNKNOWN_DIAMETER_MM
+            known.append(KnownFinding((x, y, z), diameter_mm, ignored=ignored))
+    return findings
+
+
+def _listed(known: tuple[KnownFinding, ...], _volume: Volume) -> tuple[KnownFinding, ...]:
+    """The tables tell all in mm already."""
+    return known
+
+
+def _only(source: Path, name: str) -> Path:
+    """The one table of a name at or below a folder."""
+    found = _at_most_one(source, name)
+    if found is None:
+        msg = f"{source} must hold {name}, but holds none"
+        raise UsageError(msg)
+    return found
+
+
+def _at_most_one(source: Path, name: str) -> Path | None:
+    found = sorted(source.rglob(name))
+    if len(found) > 1:
+        msg = f"{source} must hold one {name}, but holds {found[0]} and {found[1]}"
+        raise UsageError(msg)
+    return found[0] if found else None
+
+
+def _subset(path: Path) -> int | None:
+    """The official subset that a path goes through."""
+    for part in path.parts:
+        if match := re.fullmatch(r"subset([0-9])", part):
+            return int(match[1])
+    return None

@@ -1,0 +1,60 @@
+"""From the outline of a region on one plane to its pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+def pixels_inside(outline_xy: ArrayLike, *, with_edge: bool) -> NDArray[np.int64]:
+    """Lists the pixels of a closed outline.
+
+    Args:
+        outline_xy: Shape (n, 2): corners in pixels, the first pixel's centre at (0, 0). The
+            last is joined to the first.
+        with_edge: Whether the pixels that the outline itself runs over belong to the region.
+
+    Returns:
+        (x, y) of each pixel, shape (m, 2); it may be empty, and lie outside the image.
+    """
+    from PIL import Image, ImageDraw
+
+    corners = np.asarray(outline_xy, dtype=np.float64).reshape(-1, 2)
+    origin = np.floor(corners.min(axis=0)).astype(np.int64) - 1
+    width, height = (np.ceil(corners.max(axis=0)).astype(np.int64) + 2 - origin).tolist()
+    points = [(x, y) for x, y in (corners - origin).tolist()]
+    image = Image.new("L", (width, height))
+    draw = ImageDraw.Draw(image)
+    if len(points) > 1:
+        draw.polygon(points, fill=1, outline=1)
+    else:
+        draw.point(points, fill=1)
+    if not with_edge:
+        draw.line([*points, points[0]], fill=0)
+    inside_yx = np.argwhere(np.asarray(image, dtype=np.uint8))
+    return np.asarray(inside_yx[:, ::-1] + origin, dtype=np.int64)
+
+
+def pixel_centres_inside(outline_xy: ArrayLike) -> NDArray[np.int64]:
+    """Lists the pixels whose centre lies inside a closed outline, by the even-odd rule.
+
+    Args:
+        outline_xy: Shape (n, 2), corners between pixels as well as on them.
+
+    Returns:
+        (x, y) of each pixel, shape (m, 2).
+    """
+    corners = np.asarray(outline_xy, dtype=np.float64).reshape(-1, 2)
+    low = np.floor(corners.min(axis=0)).astype(np.int64)
+    high = np.ceil(corners.max(axis=0)).astype(np.int64)
+    ys, xs = np.mgrid[low[1] : high[1] + 1, low[0] : high[0] + 1]
+    inside = np.zeros(xs.shape, dtype=bool)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y0 != y1:
+            left_of_edge = xs < x0 + (ys - y0) * (x1 - x0) / (y1 - y0)
+            inside ^= ((y0 > ys) != (y1 > ys)) & left_of_edge
+    return np.column_stack([xs[inside], ys[inside]])

@@ -1,0 +1,128 @@
+"""A region of a volume as the list of its voxels, and the way there from original images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preprocessing.codes import Reason
+from preprocessing.errors import SeriesError
+from preprocessing.volume import apply_affine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from preprocessing.volume import Volume
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VoxelRegion:
+    """Some voxels of a volume, each listed once, in order.
+
+    Attributes:
+        flat: Indices into the raveled volume, increasing.
+        shape_zyx: Of the volume.
+        affine: Of the volume.
+    """
+
+    flat: NDArray[np.int64]
+    shape_zyx: tuple[int, int, int]
+    affine: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, parts_zyx: Sequence[NDArray[np.int64]], volume: Volume) -> VoxelRegion:
+        """The voxels of all parts, each of shape (n, 3); what lies outside the volume is left."""
+        voxels = np.concatenate([np.empty((0, 3), np.int64), *parts_zyx])
+        inside = ((voxels >= 0) & (voxels < volume.shape_zyx)).all(axis=1)
+        flat = np.unique(np.ravel_multi_index(tuple(voxels[inside].T), volume.shape_zyx))
+        return cls(flat, volume.shape_zyx, volume.affine)
+
+    @classmethod
+    def majority(cls, regions: Sequence[VoxelRegion]) -> VoxelRegion:
+        """The voxels that lie in at least half of the regions of one volume."""
+        flat, counts = np.unique(
+            np.concatenate([region.flat for region in regions]), return_counts=True
+        )
+        return cls(flat[2 * counts >= len(regions)], regions[0].shape_zyx, regions[0].affine)
+
+    def __len__(self) -> int:
+        """Number of voxels."""
+        return len(self.flat)
+
+    @property
+    def voxels_zyx(self) -> NDArray[np.int64]:
+        """Indices, shape (n, 3)."""
+        return np.stack(np.unravel_index(self.flat, self.shape_zyx), axis=1)
+
+    @property
+    def centre_world_mm(self) -> tuple[float, float, float]:
+        """Centre of mass, (x, y, z) in LPS mm."""
+        x, y, z = apply_affine(self.affine, self.voxels_zyx.mean(axis=0)[::-1]).tolist()
+        return (x, y, z)
+
+    @property
+    def diameter_mm(self) -> float:
+        """Of the sphere of the same volume."""
+        voxel_mm3 = abs(float(np.linalg.det(self.affine[:3, :3])))
+        return float(np.cbrt(6 / np.pi * len(self) * voxel_mm3))
+
+    def shared(self, other: VoxelRegion) -> int:
+        """How many voxels lie in both."""
+        return len(np.intersect1d(self.flat, other.flat, assume_unique=True))
+
+    def joined(self, other: VoxelRegion) -> VoxelRegion:
+        """The voxels of either."""
+        return VoxelRegion(np.union1d(self.flat, other.flat), self.shape_zyx, self.affine)
+
+    def either(self, other: VoxelRegion) -> VoxelRegion:
+        """The voxels of one or the other, not of both."""
+        flat = np.setxor1d(self.flat, other.flat, assume_unique=True)
+        return VoxelRegion(flat, self.shape_zyx, self.affine)
+
+    def without(self, other: VoxelRegion) -> VoxelRegion:
+        """The voxels that are not in the other."""
+        flat = np.setdiff1d(self.flat, other.flat, assume_unique=True)
+        return VoxelRegion(flat, self.shape_zyx, self.affine)
+
+
+def source_affines(volume: Volume) -> dict[str, NDArray[np.float64]]:
+    """The affine of each original image by its SOPInstanceUID: (column, row, 0) to LPS mm."""
+    return {frame.sop_instance_uid: frame.affine for frame in volume.source_frames}
+
+
+def image_world_mm(
+    pixels_xy: ArrayLike, sop_instance_uid: str, affines: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Maps pixels of an original image, shape (n, 2), to LPS mm, shape (n, 3).
+
+    Raises:
+        SeriesError: The image is not in the series.
+    """
+    affine = affines.get(sop_instance_uid)
+    if affine is None:
+        msg = (
+            f"a mark lies on the image {sop_instance_uid}, which is not in the series: "
+            "the download may be partial"
+        )
+        raise SeriesError(Reason.MISSING_SLICES, msg)
+    pixels = np.asarray(pixels_xy, dtype=np.float64).reshape(-1, 2)
+    return apply_affine(affine, np.column_stack([pixels, np.zeros(len(pixels))]))
+
+
+def image_voxels(
+    pixels_xy: ArrayLike,
+    sop_instance_uid: str,
+    affines: Mapping[str, NDArray[np.float64]],
+    volume: Volume,
+) -> NDArray[np.int64]:
+    """Maps pixels of an original image, shape (n, 2), to the volume's voxels, [z, y, x].
+
+    Raises:
+        SeriesError: The image is not in the series.
+    """
+    world_mm = image_world_mm(pixels_xy, sop_instance_uid, affines)
+    return np.rint(volume.voxel_xyz(world_mm)).astype(np.int64)[:, ::-1]
