@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.phantom import PhantomSettings, make_phantom
-from models.store import load_models
+from models.loading import load_models
 from pipeline.evaluation import luna16_command, luna16_summary
 from preprocessing.lungs import find_lungs
 from preprocessing.processors import available_processors

@@ -1,23 +1,22 @@
-"""What every data set tells: its series, whose they are, and what is known to lie in them."""
+"""What every data set tells: what can be prepared, whose it is, and what is left out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from preprocessing.codes import Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from data.prepared import KnownFinding
+    from data.prepared import PreparedCase
     from preprocessing.discovery import Discovery
     from preprocessing.errors import SeriesError
     from preprocessing.series import Series
-    from preprocessing.volume import Volume
 
 UNKNOWN_DIAMETER_MM = 10.0
 """Of places without a size; what LUNA16's protocol takes for them."""
@@ -40,36 +39,39 @@ class LeftOut(BaseModel):
     failed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledSeries:
-    """A series of a data set that can be prepared.
-
-    Attributes:
-        patient_id: What splits are made by.
-        findings: What is known to lie in the series, given its volume; raises `SeriesError`
-            where the labels do not fit.
-        label_files: What `findings` reads; a change in them prepares the series anew.
-        fold: The data set's own subset, from 0; None where it has none.
-    """
-
-    series: Series
-    patient_id: str
-    findings: Callable[[Volume], Sequence[KnownFinding]]
-    label_files: tuple[Path, ...]
-    fold: int | None = None
+class CaseSource(Protocol):
+    """Something of a data set that can be prepared: a series, a phantom, a single nodule."""
 
     @property
     def series_uid(self) -> str:
-        """SeriesInstanceUID, or the stem of a MetaImage."""
-        return self.series.facts.series_uid
+        """What the case is called; no two cases of a data set are called alike."""
+
+    @property
+    def patient_id(self) -> str:
+        """What splits are made by."""
+
+    @property
+    def fold(self) -> int | None:
+        """The data set's own subset, from 0; None where it has none."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when what `make` gives does; found without reading any voxel."""
+
+    def make(self) -> PreparedCase:
+        """Prepares it.
+
+        Raises:
+            SeriesError: It cannot be read, or its labels do not fit.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetContents:
-    """What lies in a source: series to prepare, and what is left out before any pixel is read."""
+    """What lies in a source: cases to prepare, and what is left out before any voxel is read."""
 
-    series: tuple[LabelledSeries, ...]
-    left_out: tuple[LeftOut, ...]
+    cases: Sequence[CaseSource]
+    left_out: Sequence[LeftOut] = ()
 
 
 def usable_ct(found: Discovery) -> tuple[list[Series], list[LeftOut]]:

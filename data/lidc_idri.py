@@ -10,16 +10,17 @@ import numpy as np
 from data.datasets import (
     UNKNOWN_DIAMETER_MM,
     DatasetContents,
-    LabelledSeries,
     LeftOut,
     failure,
     missing_series,
     usable_ct,
 )
+from data.fingerprints import files_fingerprint
+from data.labelled_series import LabelledSeries, Labels
 from data.lidc_consensus import consensus_nodules
 from data.lidc_xml import read_lidc_xml
 from data.prepared import KnownFinding
-from data.voxel_regions import image_world_mm, source_affines
+from data.voxel_regions import VoxelRegion, image_world_mm, source_affines
 from preprocessing.codes import Reason
 from preprocessing.discovery import discover
 from preprocessing.errors import SeriesError
@@ -53,20 +54,21 @@ def read_lidc_idri(source: Path) -> DatasetContents:
             LabelledSeries(
                 series=series,
                 patient_id=series.facts.patient_id,
-                findings=partial(known_findings, readings.pop(uid)),
-                label_files=(xml_of[uid],),
+                labels=partial(known_labels, readings.pop(uid)),
+                labels_fingerprint=files_fingerprint([xml_of[uid]]),
             )
         )
     return DatasetContents(
-        tuple(labelled), (*left_out, *missing_series(source, readings, what="readings"))
+        labelled, [*left_out, *missing_series(source, readings, what="readings")]
     )
 
 
-def known_findings(readings: LidcReadings, volume: Volume) -> list[KnownFinding]:
-    """The consensus nodules, then the places that are neither nodule nor empty.
+def known_labels(readings: LidcReadings, volume: Volume) -> Labels:
+    """The consensus nodules with their outlines, then what is neither nodule nor empty.
 
-    A nodule outlined by fewer than `READERS_NEEDED`, a nodule below 3 mm and a marked
-    non-nodule are to be ignored, unless they lie within a nodule that counts.
+    Every outlined nodule is in the mask. A nodule outlined by fewer than `READERS_NEEDED`, a
+    nodule below 3 mm and a marked non-nodule are to be ignored, unless they lie within a nodule
+    that counts.
 
     Raises:
         SeriesError: The readings are of another series, or of images that are not there.
@@ -74,6 +76,7 @@ def known_findings(readings: LidcReadings, volume: Volume) -> list[KnownFinding]
     if readings.series_uid != volume.series.series_uid:
         msg = f"readings are of {readings.series_uid}, the series is {volume.series.series_uid}"
         raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+    nodules = consensus_nodules(readings.nodules, volume)
     findings = [
         KnownFinding(
             nodule.centre_world_mm,
@@ -82,8 +85,10 @@ def known_findings(readings: LidcReadings, volume: Volume) -> list[KnownFinding]
             readers=nodule.readers,
             malignancy=nodule.ratings.get("malignancy"),
             texture=nodule.ratings.get("texture"),
+            spiculation=nodule.ratings.get("spiculation"),
+            calcification=nodule.ratings.get("calcification"),
         )
-        for nodule in consensus_nodules(readings.nodules, volume)
+        for nodule in nodules
     ]
     counted = [finding for finding in findings if not finding.ignored]
     affines = source_affines(volume)
@@ -92,7 +97,8 @@ def known_findings(readings: LidcReadings, volume: Volume) -> list[KnownFinding]
         x, y, z = place.tolist()
         if not any(_within(finding, (x, y, z)) for finding in counted):
             findings.append(KnownFinding((x, y, z), UNKNOWN_DIAMETER_MM, ignored=True, readers=1))
-    return findings
+    regions = [nodule.majority for nodule in nodules]
+    return Labels(tuple(findings), outlined=VoxelRegion.union(regions, volume))
 
 
 def _within(finding: KnownFinding, place_world_mm: tuple[float, float, float]) -> bool:

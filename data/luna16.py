@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.datasets import (
-    UNKNOWN_DIAMETER_MM,
-    DatasetContents,
-    LabelledSeries,
-    missing_series,
-    usable_ct,
-)
+import numpy as np
+
+from data.datasets import UNKNOWN_DIAMETER_MM, DatasetContents, missing_series, usable_ct
+from data.labelled_series import LabelledSeries, Labels
 from data.prepared import KnownFinding
 from preprocessing.discovery import discover
 from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from preprocessing.volume import Volume
 
 ANNOTATIONS, EXCLUDED = "annotations.csv", "annotations_excluded.csv"
+CANDIDATES = ("candidates_V2.csv", "candidates.csv")
+"""Tables of candidates; the first that is there is read, as it holds what the other does."""
 
 
 def read_luna16(source: Path) -> DatasetContents:
@@ -38,25 +40,26 @@ def read_luna16(source: Path) -> DatasetContents:
     annotations, excluded_table = _only(source, ANNOTATIONS), _at_most_one(source, EXCLUDED)
     nodules = read_findings(annotations, ignored=False)
     excluded = read_findings(excluded_table, ignored=True) if excluded_table else {}
-    tables = (annotations, excluded_table) if excluded_table else (annotations,)
+    candidates = read_candidates(source)
     labelled = []
     for series in usable:
         uid = series.facts.series_uid
-        known = (*nodules.get(uid, ()), *excluded.get(uid, ()))
+        labels = Labels(
+            (*nodules.get(uid, ()), *excluded.get(uid, ())),
+            candidates=None if candidates is None else candidates.get(uid, np.empty((0, 4))),
+        )
         labelled.append(
             LabelledSeries(
                 series=series,
                 patient_id=uid,
-                findings=partial(_listed, known),
-                label_files=tables,
+                labels=partial(_listed, labels),
+                labels_fingerprint=_fingerprint(labels),
                 fold=_subset(series.path.relative_to(source)),
             )
         )
     told = {Path(one.name).stem for one in left_out} | {one.series_uid for one in labelled}
     gone = nodules.keys() - told
-    return DatasetContents(
-        tuple(labelled), (*left_out, *missing_series(source, gone, what="annotations"))
-    )
+    return DatasetContents(labelled, [*left_out, *missing_series(source, gone, what="annotations")])
 
 
 def read_findings(table: Path, *, ignored: bool) -> dict[str, list[KnownFinding]]:
@@ -84,9 +87,39 @@ def read_findings(table: Path, *, ignored: bool) -> dict[str, list[KnownFinding]
     return findings
 
 
-def _listed(known: tuple[KnownFinding, ...], _volume: Volume) -> tuple[KnownFinding, ...]:
+def read_candidates(source: Path) -> dict[str, NDArray[np.float64]] | None:
+    """Reads the candidates of each series, where a table of them is at or below a folder.
+
+    Returns:
+        For each series (n, 4): x, y, z in LPS mm and 1 for a nodule, 0 for none. None where
+        there is no table.
+
+    Raises:
+        UsageError: A table is there twice, a column is missing, or a cell is no number.
+    """
+    table = next((found for name in CANDIDATES if (found := _at_most_one(source, name))), None)
+    if table is None:
+        return None
+    rows: dict[str, list[tuple[float, ...]]] = {}
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        for number, row in enumerate(csv.DictReader(stream), start=2):
+            try:
+                place = tuple(float(row[name]) for name in ("coordX", "coordY", "coordZ", "class"))
+                rows.setdefault(row["seriesuid"], []).append(place)
+            except (KeyError, TypeError, ValueError) as error:
+                msg = f"{table}, line {number}: {error!r}; the columns of LUNA16 are needed"
+                raise UsageError(msg) from error
+    return {uid: np.array(places) for uid, places in rows.items()}
+
+
+def _listed(labels: Labels, _volume: Volume) -> Labels:
     """The tables tell all in mm already."""
-    return known
+    return labels
+
+
+def _fingerprint(labels: Labels) -> str:
+    candidates = b"" if labels.candidates is None else labels.candidates.tobytes()
+    return hashlib.sha256(repr(labels.findings).encode() + candidates).hexdigest()
 
 
 def _only(source: Path, name: str) -> Path:

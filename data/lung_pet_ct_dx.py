@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.datasets import DatasetContents, LabelledSeries, LeftOut, usable_ct
+from data.datasets import DatasetContents, LeftOut, usable_ct
+from data.fingerprints import files_fingerprint
+from data.labelled_series import LabelledSeries, Labels
 from data.prepared import KnownFinding
 from data.voxel_regions import image_voxels, source_affines
 from data.xml_files import number_of, read_xml, text_of
@@ -89,8 +91,8 @@ def read_lung_pet_ct_dx(source: Path) -> DatasetContents:
             LabelledSeries(
                 series=series,
                 patient_id=series.facts.patient_id,
-                findings=partial(known_findings, files),
-                label_files=files,
+                labels=partial(known_labels, files),
+                labels_fingerprint=files_fingerprint(files),
             )
         )
     lone = [path for path in path_of.values() if _is_box_file(path)]
@@ -99,24 +101,26 @@ def read_lung_pet_ct_dx(source: Path) -> DatasetContents:
         left_out.append(
             LeftOut(name=str(source), reason="series_missing", message=msg, failed=False)
         )
-    return DatasetContents(tuple(labelled), tuple(left_out))
+    return DatasetContents(labelled, left_out)
 
 
-def known_findings(files: Iterable[Path], volume: Volume) -> list[KnownFinding]:
+def known_labels(files: Iterable[Path], volume: Volume) -> Labels:
     """The lesions of a series' box files.
 
     Raises:
         SeriesError: A file is damaged, has an unknown letter, or its image is not there.
     """
     boxes = [box for path in files for box in read_boxes(path)]
-    return [
-        KnownFinding(
-            lesion.centre_world_mm,
-            lesion.diameter_mm,
-            histology=HISTOLOGY_OF_LETTER[lesion.letter],
+    return Labels(
+        tuple(
+            KnownFinding(
+                lesion.centre_world_mm,
+                lesion.diameter_mm,
+                histology=HISTOLOGY_OF_LETTER[lesion.letter],
+            )
+            for lesion in boxed_lesions(boxes, volume)
         )
-        for lesion in boxed_lesions(boxes, volume)
-    ]
+    )
 
 
 def read_boxes(path: Path) -> list[ImageBox]:

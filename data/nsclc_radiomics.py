@@ -10,9 +10,12 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from data.datasets import DatasetContents, LabelledSeries, LeftOut, failure, usable_ct
+from data.datasets import DatasetContents, LeftOut, failure, usable_ct
+from data.fingerprints import files_fingerprint
+from data.labelled_series import LabelledSeries, Labels
 from data.prepared import KnownFinding
 from data.tumour_contours import read_tumours, referenced_series
+from data.voxel_regions import VoxelRegion
 from preprocessing.discovery import discover
 from preprocessing.errors import SeriesError, UsageError
 
@@ -36,22 +39,28 @@ HISTOLOGY_OF_CELL = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Labels:
+class _TumourFile:
     """The file of a series' tumours, and its patient's histology."""
 
     path: Path
     histology: str
 
-    def findings(self, volume: Volume) -> list[KnownFinding]:
-        return [
+    def labels(self, volume: Volume) -> Labels:
+        """Every tumour as a finding; the primary ones make the mask."""
+        tumours = [
+            (name.upper() == PRIMARY, region) for name, region in read_tumours(self.path, volume)
+        ]
+        findings = tuple(
             KnownFinding(
                 region.centre_world_mm,
                 region.diameter_mm,
-                ignored=name.upper() != PRIMARY,
-                histology=self.histology if name.upper() == PRIMARY else "",
+                ignored=not primary,
+                histology=self.histology if primary else "",
             )
-            for name, region in read_tumours(self.path, volume)
-        ]
+            for primary, region in tumours
+        )
+        outlined = VoxelRegion.union([region for primary, region in tumours if primary], volume)
+        return Labels(findings, outlined)
 
 
 def read_nsclc_radiomics(source: Path) -> DatasetContents:
@@ -65,7 +74,7 @@ def read_nsclc_radiomics(source: Path) -> DatasetContents:
     """
     found = discover([source])
     usable, left_out = usable_ct(found)
-    table, histology_of = read_histology(source)
+    _, histology_of = read_histology(source)
     tumours_of, unreadable = _tumour_files(found.series)
     left_out += unreadable
     labelled = []
@@ -75,16 +84,16 @@ def read_nsclc_radiomics(source: Path) -> DatasetContents:
             msg = f"no RTSTRUCT or SEG of the series {uid} is in the source"
             left_out.append(LeftOut(name=uid, reason="no_labels", message=msg, failed=False))
             continue
-        labels = _Labels(tumours_of[uid], histology_of.get(patient, ""))
+        tumours = _TumourFile(tumours_of[uid], histology_of.get(patient, ""))
         labelled.append(
             LabelledSeries(
                 series=series,
                 patient_id=patient,
-                findings=labels.findings,
-                label_files=(labels.path, table),
+                labels=tumours.labels,
+                labels_fingerprint=f"{files_fingerprint([tumours.path])} {tumours.histology}",
             )
         )
-    return DatasetContents(tuple(labelled), tuple(left_out))
+    return DatasetContents(labelled, left_out)
 
 
 def read_histology(source: Path) -> tuple[Path, dict[str, str]]:

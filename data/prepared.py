@@ -1,10 +1,15 @@
-"""The form that training reads: a cached working volume with its findings, one file a series."""
+"""The form that training reads: a working volume with its findings, one folder a series.
+
+The arrays lie there as plain ``.npy`` files and are mapped, not read: a thousand series can be
+sampled from at once, in the memory of what is looked at.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +19,15 @@ from preprocessing.working_volume import WorkingVolume
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORM_VERSION = 1
+    from numpy.typing import NDArray
+
+FORM_VERSION = 2
+
+FULL_VOXEL = 255
+"""In a nodule mask, a voxel that is all nodule."""
+
+FACTS_FILE = "case.json"
+_VOLUME_ARRAYS = ("hu", "lung_labels", "search_mask")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,8 @@ class KnownFinding:
         readers: How many radiologists marked it; 0 where that is not known.
         malignancy: Median of their ratings, 1 to 5; None where there are none.
         texture: The same: 1 ground glass to 5 solid.
+        spiculation: The same: 1 none to 5 marked.
+        calcification: The same: 1 to 5 kinds of it, 6 none.
     """
 
     centre_world_mm: tuple[float, float, float]
@@ -39,6 +54,8 @@ class KnownFinding:
     readers: int = 0
     malignancy: float | None = None
     texture: float | None = None
+    spiculation: float | None = None
+    calcification: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +65,28 @@ class CaseOrigin:
     Attributes:
         voxels_sha256: Of the native HU and their shape: the same for two copies of a series.
         fingerprint: Of the files it was made of: unchanged, it need not be made again.
+        source_series_uid: The series it was cut from; empty where it is that series.
     """
 
     voxels_sha256: str = ""
     fingerprint: str = ""
+    source_series_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedCase:
-    """One series, ready for training.
+    """One series (or the surroundings of one nodule), ready for training.
 
     Attributes:
         series_uid: As in the files it came from.
         patient_id: What splits are made by.
+        volume: On the working grid. The surroundings of one nodule are all `search_mask` and no
+            lung.
         synthetic: Whether it is a phantom.
+        nodule_mask: uint8, the shape of the volume: how much of each voxel is nodule, in parts of
+            255; None where no outlines are known.
+        candidates: float64 (n, 4): x, y, z in LPS mm and 1 for a nodule, 0 for none; None where
+            the data set lists no candidates.
     """
 
     series_uid: str
@@ -70,76 +95,98 @@ class PreparedCase:
     findings: tuple[KnownFinding, ...]
     synthetic: bool
     origin: CaseOrigin = CaseOrigin()
+    nodule_mask: NDArray[np.uint8] | None = None
+    candidates: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
-    """What a case's file tells without its arrays; the words are those of `PreparedCase`."""
+    """What a case tells without its arrays; the words are those of `PreparedCase`."""
 
     series_uid: str
     patient_id: str
-    spacing_mm: float
+    affine: NDArray[np.float64]
     findings: tuple[KnownFinding, ...]
     synthetic: bool
     origin: CaseOrigin
 
 
-def save_case(case: PreparedCase, path: Path) -> None:
-    """Writes a case whole or not at all, as a compressed ``.npz`` without pickles."""
+def save_case(case: PreparedCase, folder: Path) -> None:
+    """Writes a case whole or not at all, in place of what the folder held."""
+    volume = case.volume
     facts = {
         "form_version": FORM_VERSION,
         "series_uid": case.series_uid,
         "patient_id": case.patient_id,
         "synthetic": case.synthetic,
-        "spacing_mm": case.volume.spacing_mm,
+        "affine": volume.affine.tolist(),
         "findings": [asdict(finding) for finding in case.findings],
         "origin": asdict(case.origin),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("wb") as stream:
-        np.savez_compressed(
-            stream,
-            hu=case.volume.hu,
-            lung_labels=case.volume.lung_labels,
-            search_mask=case.volume.search_mask,
-            affine=case.volume.affine,
-            facts=np.array(json.dumps(facts)),
-        )
-    temporary.replace(path)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    arrays = {name: getattr(volume, name) for name in _VOLUME_ARRAYS}
+    optional = {"nodule_mask": case.nodule_mask, "candidates": case.candidates}
+    for name, array in (arrays | optional).items():
+        if array is not None:
+            np.save(partial / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+    (partial / FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
+    remove_case(folder)
+    partial.rename(folder)
 
 
-def load_case(path: Path) -> PreparedCase:
-    """Reads a case that `save_case` wrote.
+def remove_case(folder: Path) -> None:
+    """Removes a case, where there is one, at one stroke: what is stopped leaves no half of it."""
+    gone = folder.with_name(f".{folder.name}.gone.partial")
+    shutil.rmtree(gone, ignore_errors=True)
+    if folder.exists():
+        folder.rename(gone)
+        shutil.rmtree(gone)
+
+
+def load_case(folder: Path) -> PreparedCase:
+    """Reads a case that `save_case` wrote; its arrays are mapped and cannot be written to.
 
     Raises:
-        UsageError: It is of another version of the form.
+        UsageError: It is no case, is damaged, or of another version of the form.
     """
-    facts = load_facts(path)
-    with np.load(path, allow_pickle=False) as arrays:
-        volume = WorkingVolume(
-            hu=arrays["hu"],
-            lung_labels=arrays["lung_labels"],
-            search_mask=arrays["search_mask"],
-            affine=arrays["affine"],
-            spacing_mm=facts.spacing_mm,
-        )
+    facts = load_facts(folder)
+    arrays = {}
+    for name in _VOLUME_ARRAYS:
+        array = _mapped(folder, name)
+        if array is None:
+            msg = f"{folder} lacks {name}.npy: prepare the data set again"
+            raise UsageError(msg)
+        arrays[name] = array
     return PreparedCase(
-        facts.series_uid, facts.patient_id, volume, facts.findings, facts.synthetic, facts.origin
+        facts.series_uid,
+        facts.patient_id,
+        WorkingVolume(**arrays, affine=facts.affine),
+        facts.findings,
+        facts.synthetic,
+        facts.origin,
+        nodule_mask=_mapped(folder, "nodule_mask"),
+        candidates=_mapped(folder, "candidates"),
     )
 
 
-def load_facts(path: Path) -> CaseFacts:
-    """Reads what a case's file tells, without its arrays.
+def load_facts(folder: Path) -> CaseFacts:
+    """Reads what a case tells, without its arrays.
 
     Raises:
-        UsageError: It is of another version of the form.
+        UsageError: It is no case, is damaged, or of another version of the form.
     """
-    with np.load(path, allow_pickle=False) as arrays:
-        facts = json.loads(str(arrays["facts"]))
-    if facts["form_version"] != FORM_VERSION:
+    path = folder / FACTS_FILE
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        version = facts["form_version"]
+    except (OSError, KeyError, ValueError) as error:
+        msg = f"{path} cannot be read ({error!r}): prepare the data set again"
+        raise UsageError(msg) from error
+    if version != FORM_VERSION:
         msg = (
-            f"{path} has form version {facts['form_version']}, wanted {FORM_VERSION}: "
+            f"{folder} has form version {version}, wanted {FORM_VERSION}: "
             "delete the prepared folder and prepare it again"
         )
         raise UsageError(msg)
@@ -150,8 +197,17 @@ def load_facts(path: Path) -> CaseFacts:
     return CaseFacts(
         facts["series_uid"],
         facts["patient_id"],
-        facts["spacing_mm"],
+        np.array(facts["affine"], dtype=np.float64),
         findings,
         facts["synthetic"],
-        CaseOrigin(**facts.get("origin", {})),
+        CaseOrigin(**facts["origin"]),
     )
+
+
+def _mapped(folder: Path, name: str) -> NDArray[Any] | None:
+    """An array of a case, mapped; None where there is none."""
+    path = folder / f"{name}.npy"
+    if not path.exists():
+        return None
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array

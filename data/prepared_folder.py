@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import re
-import zipfile
+import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from data.datasets import LeftOut
-from data.prepared import (
-    FORM_VERSION,
-    CaseFacts,
-    CaseOrigin,
-    PreparedCase,
-    load_facts,
-    save_case,
-)
+from data.prepared import FORM_VERSION, CaseFacts, load_facts, remove_case, save_case
 from data.splits import (
     FOLDS,
     SPLIT_FILE,
@@ -32,16 +24,12 @@ from data.splits import (
 )
 from preprocessing.codes import Reason
 from preprocessing.errors import SeriesError, UsageError
-from preprocessing.lungs import find_lungs
-from preprocessing.reading import read_volume
-from preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from data.datasets import LabelledSeries
-    from preprocessing.volume import Volume
+    from data.datasets import CaseSource
 
 FINDINGS_COLUMNS = (
     "series_uid",
@@ -55,6 +43,8 @@ FINDINGS_COLUMNS = (
     "readers",
     "malignancy",
     "texture",
+    "spiculation",
+    "calcification",
 )
 
 
@@ -62,8 +52,8 @@ class PreparationReport(BaseModel):
     """What became of a source: the content of ``preparation.json``.
 
     Attributes:
-        prepared: Series made anew.
-        kept: Series that were there from before, their files unchanged.
+        prepared: Cases made anew.
+        kept: Cases that were there from before, their files unchanged.
         nodules: Findings to be found, over all series in the folder.
         ignored: Places that are neither to be found nor empty.
         left_out: What is not prepared, and why.
@@ -102,51 +92,40 @@ class PreparedFolder:
         self._out, self._dataset = out, dataset
         self._facts: dict[str, CaseFacts] = {}
         self._folds: dict[str, int] = {}
+        self._uid_of_voxels: dict[str, str] = {}
         (out / "cases").mkdir(parents=True, exist_ok=True)
         for leftover in (out / "cases").glob(".*.partial"):
-            leftover.unlink()
+            shutil.rmtree(leftover, ignore_errors=True)
         for entry in self._entries_before():
             if (facts := _readable_facts(out / entry.case)) is not None:
-                self._facts[entry.series_uid] = facts
-                self._folds[entry.series_uid] = entry.fold
+                self._know(entry.series_uid, facts, entry.fold)
 
-    def take(self, labelled: LabelledSeries) -> Literal["prepared", "kept"]:
-        """Prepares a series, or keeps what is there of it.
+    def take(self, source: CaseSource) -> Literal["prepared", "kept"]:
+        """Prepares a case, or keeps what is there of it.
 
         Raises:
             SeriesError: It cannot be read, its labels do not fit, or it is a copy of another.
             OSError: The folder cannot be written.
         """
-        uid, path = labelled.series_uid, self._out / _case_name(labelled.series_uid)
-        fingerprint = _fingerprint(labelled)
-        facts = self._facts.get(uid) or _readable_facts(path)
+        uid, patient_id = source.series_uid, source.patient_id
+        folder = self._out / _case_name(uid)
+        fingerprint = f"{FORM_VERSION} {source.fingerprint}"
+        facts = self._facts.get(uid) or _readable_facts(folder)
         result: Literal["prepared", "kept"] = "kept"
         if facts is None or facts.origin.fingerprint != fingerprint:
-            volume = read_volume(labelled.series)
-            voxels = _voxels_sha256(volume)
-            self._refuse_copy(uid, labelled.patient_id, voxels)
-            case = PreparedCase(
-                uid,
-                labelled.patient_id,
-                to_working_volume(volume, find_lungs(volume)),
-                tuple(labelled.findings(volume)),
-                synthetic=False,
-                origin=CaseOrigin(voxels, fingerprint),
-            )
-            save_case(case, path)
-            facts, result = load_facts(path), "prepared"
+            case = source.make()
+            self._refuse_copy(uid, patient_id, case.origin.voxels_sha256)
+            save_case(replace(case, origin=replace(case.origin, fingerprint=fingerprint)), folder)
+            facts, result = load_facts(folder), "prepared"
         else:
-            self._refuse_copy(uid, labelled.patient_id, facts.origin.voxels_sha256)
-        self._facts[uid] = facts
-        self._folds[uid] = (
-            patient_fold(labelled.patient_id) if labelled.fold is None else labelled.fold
-        )
+            self._refuse_copy(uid, patient_id, facts.origin.voxels_sha256)
+        self._know(uid, facts, patient_fold(patient_id) if source.fold is None else source.fold)
         return result
 
     def drop(self, uid: str) -> None:
-        """Takes out a series that is not wanted (any more)."""
+        """Takes out a case that is not wanted (any more)."""
         self._facts.pop(uid, None)
-        (self._out / _case_name(uid)).unlink(missing_ok=True)
+        remove_case(self._out / _case_name(uid))
 
     def close(self, made: Mapping[str, int], left_out: Sequence[LeftOut]) -> PreparationReport:
         """Writes the tables, each whole or not at all, and makes the report."""
@@ -161,6 +140,7 @@ class PreparedFolder:
                     case=_case_name(uid),
                     voxels_sha256=facts.origin.voxels_sha256,
                     fold=self._folds[uid],
+                    source_series_uid=facts.origin.source_series_uid,
                 )
                 for uid, facts in known.items()
             ),
@@ -193,39 +173,32 @@ class PreparedFolder:
             raise UsageError(msg)
         return manifest.series
 
+    def _know(self, uid: str, facts: CaseFacts, fold: int) -> None:
+        self._facts[uid], self._folds[uid] = facts, fold
+        self._uid_of_voxels[facts.origin.voxels_sha256] = uid
+
     def _refuse_copy(self, uid: str, patient_id: str, voxels_sha256: str) -> None:
-        for other_uid, other in self._facts.items():
-            if other_uid != uid and other.origin.voxels_sha256 == voxels_sha256:
-                msg = (
-                    f"{uid} of {patient_id} has the same voxels as {other_uid} of "
-                    f"{other.patient_id}, which is prepared"
-                )
-                raise SeriesError(Reason.DUPLICATE_SERIES, msg)
+        other_uid = self._uid_of_voxels.get(voxels_sha256, uid)
+        other = self._facts.get(other_uid)
+        if other is None or other_uid == uid or other.origin.voxels_sha256 != voxels_sha256:
+            return
+        msg = (
+            f"{uid} of {patient_id} has the same voxels as {other_uid} of "
+            f"{other.patient_id}, which is prepared"
+        )
+        raise SeriesError(Reason.DUPLICATE_SERIES, msg)
 
 
 def _case_name(uid: str) -> str:
-    return f"cases/{re.sub(r'[^A-Za-z0-9._-]', '_', uid)}.npz"
+    return f"cases/{re.sub(r'[^A-Za-z0-9._-]', '_', uid)}"
 
 
-def _readable_facts(path: Path) -> CaseFacts | None:
+def _readable_facts(folder: Path) -> CaseFacts | None:
     """A case's facts; None where there is no whole case of this version."""
     try:
-        return load_facts(path)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, UsageError):
+        return load_facts(folder)
+    except UsageError:
         return None
-
-
-def _fingerprint(labelled: LabelledSeries) -> str:
-    """Changes when a file of the series or of its labels does."""
-    paths = {source.path for source in labelled.series.sources} | set(labelled.label_files)
-    files = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
-    return hashlib.sha256(f"{FORM_VERSION} {labelled.patient_id} {files}".encode()).hexdigest()
-
-
-def _voxels_sha256(volume: Volume) -> str:
-    digest = hashlib.sha256(str(volume.shape_zyx).encode())
-    digest.update(np.ascontiguousarray(volume.hu).data)
-    return digest.hexdigest()
 
 
 def _findings_table(cases: Iterable[CaseFacts]) -> str:
@@ -247,6 +220,8 @@ def _findings_table(cases: Iterable[CaseFacts]) -> str:
                     finding.readers or "",
                     finding.malignancy,
                     finding.texture,
+                    finding.spiculation,
+                    finding.calcification,
                 )
             )
     return stream.getvalue()

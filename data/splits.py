@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from data.nodule_crops import EXAMINATION_MODULUS, patient_bucket
 from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ SPLIT_FILE = "split.json"
 
 Part = Literal["training", "validation", "test"]
 
+EXAMINATION_MODULUS = 5
+"""LIDC-IDRI patients whose hashed id is divisible by this are kept for the final examination."""
+
 _KEPT_FOR_EXAMINATION = frozenset({"LIDC-IDRI-0003", "Lung_Dx-A0002"})
 _NAMED = 5
 """How many leaks a message names."""
@@ -28,9 +31,10 @@ class SplitEntry(BaseModel):
     """One prepared series.
 
     Attributes:
-        case: Its file, relative to the split's folder.
+        case: Its folder, relative to the split's.
         voxels_sha256: As in `data.prepared.CaseOrigin`.
         fold: From 0.
+        source_series_uid: As in `data.prepared.CaseOrigin`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +44,7 @@ class SplitEntry(BaseModel):
     case: str
     voxels_sha256: str
     fold: int = Field(ge=0)
+    source_series_uid: str = ""
 
 
 class SplitManifest(BaseModel):
@@ -61,8 +66,17 @@ def part_of(fold: int, *, held: int, folds: int) -> Part:
 
 
 def patient_fold(patient_id: str, *, folds: int = FOLDS) -> int:
-    """A patient's fold where the data set names none; the same on every machine."""
-    return patient_bucket(patient_id, folds)
+    """A patient's fold where the data set names none; the same on every machine.
+
+    It does not follow from what `is_kept_for_examination` looks at: otherwise those patients
+    would be whole folds, and the folds empty without them.
+    """
+    return patient_hash(patient_id) // EXAMINATION_MODULUS % folds
+
+
+def patient_hash(patient_id: str) -> int:
+    """The sha256 of a patient id, as an integer."""
+    return int(hashlib.sha256(patient_id.encode()).hexdigest(), 16)
 
 
 def is_kept_for_examination(patient_id: str) -> bool:
@@ -70,7 +84,7 @@ def is_kept_for_examination(patient_id: str) -> bool:
     if patient_id in _KEPT_FOR_EXAMINATION:
         return True
     return (
-        patient_id.startswith("LIDC-IDRI-") and patient_bucket(patient_id, EXAMINATION_MODULUS) == 0
+        patient_id.startswith("LIDC-IDRI-") and patient_hash(patient_id) % EXAMINATION_MODULUS == 0
     )
 
 
@@ -78,11 +92,17 @@ def check_no_leak(entries: Iterable[SplitEntry]) -> None:
     """Refuses a split in which one fold may know what another is tested on.
 
     Raises:
-        UsageError: A patient is in two folds, a series is listed twice or under two names (the
-            same voxels), or the same voxels are listed under two patients. It names them.
+        UsageError: A patient is in two folds, a series or parts of it are, a series is listed
+            twice or under two names (the same voxels), or the same voxels are listed under two
+            patients. It names them.
     """
     entries = tuple(entries)
-    leaks = [*_patients_in_two_folds(entries), *_series_twice(entries), *_same_voxels(entries)]
+    leaks = [
+        *_patients_in_two_folds(entries),
+        *_parts_in_two_folds(entries),
+        *_series_twice(entries),
+        *_same_voxels(entries),
+    ]
     if leaks:
         more = f"; and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
         msg = f"the split leaks: {'; '.join(leaks[:_NAMED])}{more}. Prepare the data set again"
@@ -111,7 +131,7 @@ def read_split(folder: Path) -> SplitManifest:
 
 
 def case_files(folders: Sequence[Path], part: Part, *, held: int) -> list[Path]:
-    """The prepared cases of one part, over several prepared folders checked as one.
+    """The case folders of one part, over several prepared folders checked as one.
 
     Args:
         folders: What `prepare` made.
@@ -143,6 +163,19 @@ def _patients_in_two_folds(entries: Sequence[SplitEntry]) -> list[str]:
         f"patient {patient} is in the folds {', '.join(map(str, sorted(found)))}"
         for patient, found in sorted(folds.items())
         if len(found) > 1
+    ]
+
+
+def _parts_in_two_folds(entries: Sequence[SplitEntry]) -> list[str]:
+    """Series of which one fold holds a part, such as a nodule, and another the rest."""
+    parts = defaultdict(set)
+    for entry in entries:
+        parts[entry.source_series_uid or entry.series_uid].add((entry.fold, entry.patient_id))
+    return [
+        f"series {uid} or parts of it are in the folds "
+        f"{' and '.join(f'{fold} (as {patient})' for fold, patient in sorted(found))}"
+        for uid, found in sorted(parts.items())
+        if len({fold for fold, _ in found}) > 1 and len({patient for _, patient in found}) > 1
     ]
 
 

@@ -49,6 +49,12 @@ class VoxelRegion:
         )
         return cls(flat[2 * counts >= len(regions)], regions[0].shape_zyx, regions[0].affine)
 
+    @classmethod
+    def union(cls, regions: Sequence[VoxelRegion], volume: Volume) -> VoxelRegion:
+        """The voxels that lie in any of the regions of one volume; none where there are none."""
+        flat = np.concatenate([np.empty(0, np.int64), *(region.flat for region in regions)])
+        return cls(np.unique(flat), volume.shape_zyx, volume.affine)
+
     def __len__(self) -> int:
         """Number of voxels."""
         return len(self.flat)

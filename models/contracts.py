@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from preprocessing.codes import Notice
-    from preprocessing.volume import SourcePixel
+    from preprocessing.volume import SourcePixel, Volume
     from preprocessing.working_volume import WorkingVolume
 
 WorldPoint = tuple[float, float, float]
@@ -114,11 +117,51 @@ class Finding:
     notices: tuple[Notice, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """The voxels of a nodule, in a box on the native grid.
+
+    Attributes:
+        start_zyx: First voxel of the box.
+        share: float32, ``[z, y, x]``: how much of each voxel of the box is nodule, 0 to 1.
+    """
+
+    start_zyx: tuple[int, int, int]
+    share: NDArray[np.float32]
+
+    @property
+    def box(self) -> tuple[slice, slice, slice]:
+        """Where in the volume's arrays the nodule lies."""
+        (z, y, x), (depth, height, width) = self.start_zyx, self.share.shape
+        return slice(z, z + depth), slice(y, y + height), slice(x, x + width)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The voxels of the box that are at least half nodule."""
+        return self.share >= 0.5
+
+
 class Detector(Protocol):
     """Finds candidates."""
 
     def detect(self, volume: WorkingVolume) -> list[Candidate]:
         """Returns every candidate, best score first."""
+        ...
+
+
+class Reducer(Protocol):
+    """Looks again at what a detector marked, and tells nodules from what only looks like one."""
+
+    def reduce(self, volume: WorkingVolume, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Returns every candidate with the score that counts from here on, best score first."""
+        ...
+
+
+class Segmenter(Protocol):
+    """Finds the voxels of each candidate."""
+
+    def segment(self, volume: Volume, candidates: Sequence[Candidate]) -> list[Segmentation | None]:
+        """Returns its voxels for each candidate; None where nothing like a nodule is there."""
         ...
 
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from safetensors.torch import load
 from scipy import ndimage, special
-from torch.nn import functional
-from torch.nn.utils import convert_conv3d_weight_memory_format
 
 from models.contracts import Candidate
-from models.networks.centre_net import (
+from models.networks.centre_marks import (
     HEAT,
     LOG_DIAMETER,
     OFFSET,
     REFERENCE_DIAMETER_MM,
     SIZE_DIVISOR,
     STRIDE,
-    CentreNet,
 )
 from preprocessing.working_grid import normalise_hu
 
@@ -27,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.manifest import Manifest
+    from models.runtimes import Network
     from preprocessing.working_volume import WorkingVolume
 
 MOST_CANDIDATES = 100
@@ -43,27 +39,20 @@ class HeatmapDetector:
     """Runs the network once over the lung box and reads peaks where a finding may lie.
 
     Args:
-        manifest: Tells the network's sizes, HU window and calibration.
-        weights: The safetensors file's bytes.
-        threads: Processor threads.
+        manifest: Tells HU window and calibration.
+        network: A `CentreNet` in any runtime.
     """
 
-    def __init__(self, manifest: Manifest, weights: bytes, *, threads: int) -> None:
+    def __init__(self, manifest: Manifest, network: Network) -> None:
         self._manifest = manifest
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        torch.set_num_threads(threads)
-        network = CentreNet(**manifest.network)
-        network.load_state_dict(load(weights))  # widens 16-bit kernels
-        self._network = convert_conv3d_weight_memory_format(
-            network.eval().to(self._device), torch.channels_last_3d
-        )
+        self._network = network
 
     def detect(self, volume: WorkingVolume) -> list[Candidate]:
         """Returns at most `MOST_CANDIDATES`, best score first."""
         marks = self._marks(volume)
         cells, logits = _peaks(marks, volume.search_mask)
         centres_zyx, diameters = _decode(marks, cells)
-        kept = _suppress(centres_zyx * volume.spacing_mm, diameters, logits)[:MOST_CANDIDATES]
+        kept = _suppress(centres_zyx * volume.spacing_mm[::-1], diameters, logits)[:MOST_CANDIDATES]
         calibration = self._manifest.calibration
         scores = special.expit(calibration.slope * logits + calibration.intercept)
         world = volume.world_mm(centres_zyx[:, ::-1])
@@ -78,13 +67,10 @@ class HeatmapDetector:
 
     def _marks(self, volume: WorkingVolume) -> NDArray[np.float32]:
         """The network's output, float32 ``[5, z, y, x]``."""
-        image = torch.from_numpy(normalise_hu(volume.hu, self._manifest.hu_window))[None, None]
-        padding = [part for size in image.shape[:1:-1] for part in (0, -size % SIZE_DIVISOR)]
-        image = functional.pad(image, padding).to(self._device)
-        with torch.inference_mode():
-            marks = self._network(image.to(memory_format=torch.channels_last_3d))
-        output: NDArray[np.float32] = marks[0].float().cpu().numpy()
-        return output
+        image = normalise_hu(volume.hu, self._manifest.hu_window)
+        padded = np.pad(image, [(0, -size % SIZE_DIVISOR) for size in image.shape])
+        marks: NDArray[np.float32] = self._network(padded[None, None])[0]
+        return marks
 
 
 def _peaks(
@@ -106,7 +92,7 @@ def _decode(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Centres (n, 3) in voxels of the working volume (z, y, x), and diameters in mm."""
     at = tuple(cells.T)
-    offset = np.clip(marks[OFFSET][:, *at].T, -1.0, 1.0)
+    offset = np.clip(marks[OFFSET][:, *at].T, -2.0, 2.0)
     centres = (cells + offset + 0.5) * STRIDE - 0.5
     diameters = REFERENCE_DIAMETER_MM * np.exp(marks[LOG_DIAMETER][at].astype(np.float64))
     return centres.astype(np.float64), np.clip(diameters, *DIAMETER_RANGE_MM)

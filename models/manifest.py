@@ -43,12 +43,22 @@ class TrainingMaterial(_Strict):
 class Calibration(_Strict):
     """From a network's output to a probability.
 
-    Detector: score = logistic(slope x logit + intercept). Classifier: softmax of
-    (slope x logits); `intercept` is not used.
+    Detector: score = logistic(slope x logit + intercept). Reducer: score = logistic(slope x
+    logit + detector_slope x logit of the detector's score + intercept). Classifier: softmax of
+    (slope x logits). What is not named is not used.
     """
 
     slope: float = 1.0
     intercept: float = 0.0
+    detector_slope: float = 0.0
+
+
+class ReducedDetector(_Strict):
+    """The detector whose marks a reducer was trained on and calibrated with."""
+
+    name: str
+    sha256: str = Field(description="of its weight file")
+    calibration: Calibration
 
 
 class Manifest(_Strict):
@@ -57,16 +67,27 @@ class Manifest(_Strict):
     manifest_version: Literal[1] = 1
     name: str
     version: str
-    task: Literal["detector", "classifier"]
+    task: Literal["detector", "reducer", "segmenter", "classifier"]
     summary: str
     licence: str
+    architecture: Literal["centre_net", "retina_net"] | None = Field(
+        default=None, description="of a detector; where it is not said, centre_net"
+    )
     network: dict[str, Any]
     weights: str
     sha256: str
-    spacing_mm: float
+    graph_sha256: str | None = Field(
+        default=None, description="of graph.onnx; null where only torch can run the network"
+    )
+    spacing_mm: tuple[float, float, float]
     hu_window: tuple[float, float]
     calibration: Calibration
     operating_points: OperatingPoints | None = None
     training_material: tuple[TrainingMaterial, ...]
-    trained_with: TrainedWith
+    detector: ReducedDetector | None = Field(
+        default=None, description="of a reducer: it belongs to this detector alone"
+    )
+    trained_with: TrainedWith | None = Field(
+        default=None, description="null where the weights were made elsewhere"
+    )
     limits: tuple[str, ...]

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from safetensors.torch import load
 from scipy import special
 
-from models.networks.class_net import class_net
 from models.nodule_views import nodule_views
 from preprocessing.working_grid import normalise_hu
 
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
 
     from models.contracts import Candidate
     from models.manifest import Manifest
+    from models.runtimes import Network
     from preprocessing.working_volume import WorkingVolume
 
 BATCH = 8
@@ -27,18 +25,13 @@ class NoduleClassifier:
     """Runs the class network over both views of each candidate.
 
     Args:
-        manifest: Tells the network's sizes, HU window and calibration.
-        weights: The safetensors file's bytes.
-        threads: Processor threads.
+        manifest: Tells HU window and calibration.
+        network: A `class_net` in any runtime.
     """
 
-    def __init__(self, manifest: Manifest, weights: bytes, *, threads: int) -> None:
+    def __init__(self, manifest: Manifest, network: Network) -> None:
         self._manifest = manifest
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        torch.set_num_threads(threads)
-        network = class_net(**manifest.network)
-        network.load_state_dict(load(weights))  # widens 16-bit kernels
-        self._network = network.eval().to(self._device)
+        self._network = network
 
     def classify(
         self, volume: WorkingVolume, candidates: Sequence[Candidate]
@@ -56,10 +49,8 @@ class NoduleClassifier:
                     for candidate in candidates[first : first + BATCH]
                 ]
             )
-            image = torch.from_numpy(normalise_hu(views, self._manifest.hu_window))
-            with torch.inference_mode():
-                logits = self._network(image.to(self._device))
-            scaled = logits.float().cpu().numpy() * self._manifest.calibration.slope
+            logits = self._network(normalise_hu(views, self._manifest.hu_window))
+            scaled = logits * self._manifest.calibration.slope
             for a, b, c, d in special.softmax(scaled, axis=1).tolist():
                 rows.append((a, b, c, d))
         return rows

@@ -1,4 +1,4 @@
-"""What the classifier looks at: a nodule close up, and its surroundings."""
+"""What classifier and reducer look at: a place close up, and its surroundings."""
 
 from __future__ import annotations
 
@@ -14,28 +14,38 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VIEW_VOXELS = 40
-"""Edge of both views, in voxels of the view."""
+"""Edge of both views of the classifier, in voxels of the view."""
 
 VIEW_SPACINGS_MM = (1.0, 4.0)
 """Close up: 40 mm, the nodule's margin and texture. Around it: 160 mm, where in the chest it is."""
 
 
 def nodule_views(
-    hu: NDArray[np.int16], spacing_mm: float, centre_voxel_zyx: Sequence[float]
+    hu: NDArray[np.int16],
+    spacing_mm: tuple[float, float, float],
+    centre_voxel_zyx: Sequence[float],
+    *,
+    view_voxels: int = VIEW_VOXELS,
+    view_spacings_mm: Sequence[float] = VIEW_SPACINGS_MM,
 ) -> NDArray[np.int16]:
     """Cuts both views around a place.
 
     Args:
         hu: ``[z, y, x]`` of a working volume.
-        spacing_mm: Of that volume.
+        spacing_mm: Of that volume, along x, y, z.
         centre_voxel_zyx: The place, in voxels of that volume.
+        view_voxels: Edge of every view, in voxels of the view.
+        view_spacings_mm: Of each view.
 
     Returns:
-        HU, ``[2, 40, 40, 40]``; air beyond the volume.
+        HU, ``[views, view_voxels, view_voxels, view_voxels]``; air beyond the volume.
     """
-    steps = np.arange(VIEW_VOXELS) - (VIEW_VOXELS - 1) / 2
+    steps = np.arange(view_voxels) - (view_voxels - 1) / 2
     views = []
-    for view_spacing_mm in VIEW_SPACINGS_MM:
-        z, y, x = (centre + steps * view_spacing_mm / spacing_mm for centre in centre_voxel_zyx)
+    for view_spacing_mm in view_spacings_mm:
+        z, y, x = (
+            centre + steps * view_spacing_mm / step
+            for centre, step in zip(centre_voxel_zyx, spacing_mm[::-1], strict=True)
+        )
         views.append(resample_separable(hu, (z, y, x), threads=1))
     return np.stack(views)

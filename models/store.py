@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from dataclasses import dataclass
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from models.manifest import Manifest
+from models.runtimes import GRAPH_FILE
 from preprocessing.errors import UsageError
-
-if TYPE_CHECKING:
-    from models.contracts import Classifier, Detector
 
 STORE = Path(__file__).parent / "weights"
 """The models that come with Hounsfield."""
 
 
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The models of a run, with the manifests that say what they are."""
+def user_store() -> Path:
+    """Where models lie that a user imported: ``hounsfield/models`` in the user's data folder.
 
-    detector: Detector
-    detector_manifest: Manifest
-    classifier: Classifier
-    classifier_manifest: Manifest
+    That folder is ``$XDG_DATA_HOME`` or ``~/.local/share``.
+    """
+    data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data_home) / "hounsfield" / "models"
 
 
 def list_models(store: Path = STORE) -> list[Manifest]:
@@ -36,16 +32,22 @@ def list_models(store: Path = STORE) -> list[Manifest]:
 
 
 def model_folder(name: str, store: Path = STORE) -> Path:
-    """The folder of a model given by its name in the store, or by the path of its own folder.
+    """The folder of a model given by its name in a store, or by the path of its own folder.
+
+    The store is looked at first, then the user's own.
 
     Raises:
         UsageError: There is no such model.
     """
-    for folder in (store / name, Path(name)):
+    for folder in (store / name, user_store() / name, Path(name)):
         if (folder / "manifest.json").is_file():
             return folder
-    known = ", ".join(manifest.name for manifest in list_models(store)) or "none"
-    msg = f"there is no model {name!r}; known: {known}; or give a folder with a manifest.json"
+    manifests = (*list_models(store), *list_models(user_store()))
+    known = ", ".join(manifest.name for manifest in manifests) or "none"
+    msg = (
+        f"there is no model {name!r}; known: {known}; give one of these or a folder with a "
+        "manifest.json, or bring the MONAI bundle in with `hounsfield models import`"
+    )
     raise UsageError(msg)
 
 
@@ -75,46 +77,31 @@ def verified_weights(folder: Path) -> bytes:
     """
     manifest = read_manifest(folder)
     path = folder / manifest.weights
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        msg = f"the weights {path} cannot be read: {error.strerror}"
-        raise UsageError(msg) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != manifest.sha256:
-        msg = (
-            f"{path} is not the file its manifest speaks of: sha256 {found}, "
-            f"wanted {manifest.sha256}; install the model again"
-        )
-        raise UsageError(msg)
+    content = _verified(path, manifest.sha256)
     return gzip.decompress(content) if path.suffix == ".gz" else content
 
 
-def load_models(*, detector: str, classifier: str, threads: int) -> Models:
-    """Loads the networks of a run; torch is imported here and not before.
+def verified_graph(folder: Path) -> bytes | None:
+    """The graph of a model, compared as its weights are; None where it has none.
 
-    Args:
-        detector: Name in the store, or folder, of the detector.
-        classifier: The same of the classifier.
-        threads: Processor threads that a network may use.
+    Raises:
+        UsageError: As `verified_weights`.
     """
-    from models.detector import HeatmapDetector
-    from models.nodule_classifier import NoduleClassifier
-
-    detector_folder, classifier_folder = model_folder(detector), model_folder(classifier)
-    detector_manifest = _of_task(detector_folder, "detector")
-    classifier_manifest = _of_task(classifier_folder, "classifier")
-    return Models(
-        HeatmapDetector(detector_manifest, verified_weights(detector_folder), threads=threads),
-        detector_manifest,
-        NoduleClassifier(classifier_manifest, verified_weights(classifier_folder), threads=threads),
-        classifier_manifest,
-    )
+    wanted = read_manifest(folder).graph_sha256
+    return None if wanted is None else _verified(folder / GRAPH_FILE, wanted)
 
 
-def _of_task(folder: Path, task: str) -> Manifest:
-    manifest = read_manifest(folder)
-    if manifest.task != task:
-        msg = f"{manifest.name} is a {manifest.task}, but a {task} was wanted"
+def _verified(path: Path, wanted: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        msg = f"the model file {path} cannot be read: {error.strerror}"
+        raise UsageError(msg) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != wanted:
+        msg = (
+            f"{path} is not the file its manifest speaks of: sha256 {found}, "
+            f"wanted {wanted}; install the model again"
+        )
         raise UsageError(msg)
-    return manifest
+    return content

@@ -202,6 +202,30 @@ def models_show(name: ModelName, debug: Debug = False) -> None:
         typer.echo(card(name))
 
 
+@models_app.command("import")
+def models_import(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH", help="The folder of MONAI's lung_nodule_ct_detection, or its model.pt."
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="What the model is called here.")] = "monai_luna16",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The model's folder; else one where the name finds it."),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Bring in the RetinaNet of the MONAI bundle; nothing of the bundle is run."""
+    from pipeline.ending import ending
+
+    with ending(debug=debug):
+        from pipeline.model_pages import import_lines
+
+        typer.echo("\n".join(import_lines(source, name=name, out=out)))
+
+
 @models_app.command("verify")
 def models_verify(debug: Debug = False) -> None:
     """Compare every weight file with the sha256 of its manifest."""
@@ -216,10 +240,21 @@ def models_verify(debug: Debug = False) -> None:
 @app.command()
 def prepare(
     dataset: Annotated[
-        Literal["luna16", "lidc-idri", "lung-pet-ct-dx", "nsclc-radiomics"],
-        typer.Argument(help="What the download is."),
+        Literal[
+            "luna16",
+            "lidc-idri",
+            "lung-pet-ct-dx",
+            "nsclc-radiomics",
+            "nodule-crops",
+            "phantoms",
+            "ct-table",
+        ],
+        typer.Argument(help="What the source is."),
     ],
-    source: Annotated[Path, typer.Argument(help="The folder of the download.")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="The folder of a download; for phantoms a recipe, or a CSV table."),
+    ],
     out: Out,
     include_held_out: Annotated[
         bool, typer.Option("--include-held-out", help="Patients kept for examination too.")
@@ -248,6 +283,20 @@ def prepare(
 def train(
     config: Annotated[Path, typer.Argument(help="A recipe, such as configs/train_detector.yaml.")],
     out: Annotated[Path, typer.Option("--out", help="The folder of the model that is made.")],
+    fold: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fold",
+            "--folds",
+            metavar="K|all",
+            help="Keep fold K for testing, train in OUT/fold-K, predict and evaluate it; again "
+            "for several, all for the whole cross-validation.",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="In place of the recipe's, for a trial.")
+    ] = None,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Make weights from a recipe; goes on where it was stopped."""
@@ -256,11 +305,23 @@ def train(
     with ending(debug=debug):
         import logging
 
+        from models.training.progress import TrainingProgress
+
+        level = logging.WARNING if quiet else logging.INFO
+        logging.basicConfig(level=level, format="%(asctime)s %(message)s")
+        progress = TrainingProgress(quiet=quiet)
+        if fold:
+            from pipeline.cross_validation import closing_lines, cross_validate
+
+            found = cross_validate(config, out, fold, steps=steps, progress=progress)
+            if found is not None:
+                typer.echo("\n".join(closing_lines(found)))
+            return
         from models.training.train import run_training
 
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-        manifest = run_training(config, out)
-        typer.echo(f"{manifest.name} {manifest.version} is in {out}")
+        manifest = run_training(config, out, steps=steps, progress=progress)
+        if manifest is not None and not quiet:
+            typer.echo(f"{manifest.name} {manifest.version} is in {out}")
 
 
 @evaluate_app.command("luna16")

@@ -29,7 +29,9 @@ class ModelsConfig(_Section):
     """Which weights."""
 
     detector: str
+    reducer: str | None
     classifier: str
+    runtime: Literal["auto", "openvino", "torch"]
 
 
 class DetectionConfig(_Section):

@@ -99,7 +99,7 @@ class FindingDocument(CandidateDocument):
 class ModelDocument(_Document):
     """Which weights were used."""
 
-    role: Literal["detector", "classifier"]
+    role: Literal["detector", "reducer", "classifier"]
     name: str
     version: str
     sha256: str
@@ -113,7 +113,7 @@ class ProvenanceDocument(_Document):
     config_sha256: str
     operating_point: str
     score_threshold: float
-    working_spacing_mm: float
+    detector_spacing_mm: tuple[float, float, float] = Field(description="Along x, y, z.")
     fingerprint: str = Field(description="Hash of version, weights and configuration.")
 
 

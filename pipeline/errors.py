@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
-from preprocessing.errors import HounsfieldError
+from preprocessing.errors import HounsfieldError, OutputError, writing_to
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+__all__ = ["ExitCode", "OutputError", "OutputHeldError", "writing_to"]
 
 
 class ExitCode(IntEnum):
@@ -26,31 +22,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-class OutputError(HounsfieldError):
-    """The output folder cannot be written, or its disk is full."""
-
-    exit_code = ExitCode.OUTPUT_UNWRITABLE
-
-
 class OutputHeldError(HounsfieldError):
     """Another run holds the output folder."""
 
     exit_code = ExitCode.OUTPUT_HELD
-
-
-@contextmanager
-def writing_to(place: Path) -> Iterator[None]:
-    """Turns any failure of the operating system while `place` is written into `OutputError`.
-
-    Raises:
-        OutputError: The sentence names the place and the system's own words.
-    """
-    try:
-        yield
-    except OSError as error:
-        trouble = error.strerror or str(error)
-        msg = (
-            f"{place} cannot be written: {trouble}. What was finished is kept; "
-            "make room or choose another --out, and run again to go on."
-        )
-        raise OutputError(msg) from error

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import writing_to
+from preprocessing.errors import writing_to
+from preprocessing.whole_file import sync, whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+
+__all__ = [
+    "PARTIAL_FOLDER",
+    "REPORT_HTML",
+    "REPORT_JSON",
+    "folder_name",
+    "publish_folder",
+    "remove_partials",
+    "whole_file",
+    "write_partial_folder",
+]
 
 PARTIAL_FOLDER = ".partial"
 """Where outputs grow inside the output folder: the same file system, so that a rename is atomic."""
@@ -36,24 +46,6 @@ def folder_name(uid: str) -> str:
     return f"{safe}-{hashlib.sha256(uid.encode()).hexdigest()[:8]}"
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`; what was written there replaces `path` at the end.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with writing_to(path):
-            yield temporary
-            _sync(temporary)
-            temporary.replace(path)
-            _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_partial_folder(out: Path, files: Mapping[str, bytes]) -> Path:
     """Writes files into a new temporary folder in `out` and brings them safely to disk.
 
@@ -70,8 +62,8 @@ def write_partial_folder(out: Path, files: Mapping[str, bytes]) -> Path:
         try:
             for name, content in files.items():
                 (folder / name).write_bytes(content)
-                _sync(folder / name)
-            _sync(folder)
+                sync(folder / name)
+            sync(folder)
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -93,18 +85,9 @@ def publish_folder(partial: Path, final: Path) -> None:
             shutil.rmtree(old)
         else:
             partial.rename(final)
-        _sync(final.parent)
+        sync(final.parent)
 
 
 def remove_partials(out: Path) -> None:
     """Removes what an interrupted run left half written."""
     shutil.rmtree(out / PARTIAL_FOLDER, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    """Asks the system to bring a file or a folder's entries to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -91,12 +91,12 @@ def _projection(working: WorkingVolume, findings: Sequence[Finding]) -> Panel:
     low, high = np.percentile(background, (2, 99.5))
     faint = _PROJECTION_BACKGROUND * 255 * (background - low) / max(high - low, 1.0)
     grey = np.maximum(_windowed(inside, *_PROJECTION_WINDOW_HU), np.clip(faint, 0, 255))[::-1]
-    mm_per_px = len(grey) * working.spacing_mm / _KEY_HEIGHT_PX
-    width_px = round(grey.shape[1] * working.spacing_mm / mm_per_px)
+    mm_per_px = len(grey) * working.spacing_mm[0] / _KEY_HEIGHT_PX
+    width_px = round(grey.shape[1] * working.spacing_mm[0] / mm_per_px)
     rings = []
     for number, finding in enumerate(findings, start=1):
         x, _, z = working.voxel_xyz(finding.centre_world_mm)
-        centre_px = np.array((x, len(grey) - 1 - z)) * working.spacing_mm / mm_per_px
+        centre_px = np.array((x, len(grey) - 1 - z)) * working.spacing_mm[0] / mm_per_px
         radius_px = _ring_mm(finding) / mm_per_px
         rings.append(Ring((centre_px[0], centre_px[1]), radius_px, str(number)))
     enlarged = _resized(grey, (_KEY_HEIGHT_PX, width_px))
@@ -130,7 +130,7 @@ def _slice(
 
 def _rim_voxels(working: WorkingVolume) -> int:
     """How many voxels of the lungs' rim hold so much of the chest wall that they would hide all."""
-    return max(1, round(_RIM_MM / working.spacing_mm))
+    return max(1, round(_RIM_MM / working.spacing_mm[0]))
 
 
 def _ring_mm(finding: Finding) -> float:

@@ -39,7 +39,8 @@ def place_of(volume: WorkingVolume, centre_world_mm: WorldPoint) -> Place:
 
 def _nearest_label(volume: WorkingVolume, centre_xyz: NDArray[np.float64]) -> int:
     """The label of the nearest lung voxel in a box of 40 mm about the point, or 0."""
-    radius = round(_SEARCH_MM / volume.spacing_mm)
+    step_zyx = np.array(volume.spacing_mm[::-1])
+    radius = np.rint(_SEARCH_MM / step_zyx).astype(int)
     centre_zyx = np.rint(centre_xyz[::-1]).astype(int)
     start = np.clip(centre_zyx - radius, 0, volume.lung_labels.shape)
     stop = np.clip(centre_zyx + radius + 1, 0, volume.lung_labels.shape)
@@ -47,7 +48,8 @@ def _nearest_label(volume: WorkingVolume, centre_xyz: NDArray[np.float64]) -> in
     places = np.argwhere(box)
     if not len(places):
         return 0
-    nearest = places[np.argmin(((places + start - centre_xyz[::-1]) ** 2).sum(axis=1))]
+    away_mm = (places + start - centre_xyz[::-1]) * step_zyx
+    nearest = places[np.argmin((away_mm**2).sum(axis=1))]
     return int(box[tuple(nearest)])
 
 

@@ -34,7 +34,7 @@ def prepare_dataset(
         TextColumn("Preparing"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("series, left"),
+        TextColumn("cases, left"),
         TimeRemainingColumn(),
     )
     with (
@@ -54,7 +54,7 @@ def prepare_dataset(
 def report_lines(report: PreparationReport, out: Path) -> list[str]:
     """The counts, then what was left out, by reason, what failed first."""
     counts = (
-        f"{report.prepared} series prepared and {report.kept} kept in {out}: "
+        f"{report.prepared} cases prepared and {report.kept} kept in {out}: "
         f"{report.patients} patients, {report.nodules} findings, {report.ignored} places to ignore"
     )
     lines = [counts]

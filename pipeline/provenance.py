@@ -6,6 +6,7 @@ import hashlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from models.loading import require_own_detector
 from models.store import model_folder, read_manifest
 from pipeline.documents import ModelDocument, ProvenanceDocument
 from preprocessing.errors import UsageError
@@ -19,14 +20,18 @@ def read_provenance(config: RunConfig) -> ProvenanceDocument:
     """Reads the manifests of a run's models, not their weights.
 
     Raises:
-        UsageError: A model is not known, or is of the wrong kind.
+        UsageError: A model is not known, is of the wrong kind, or does not belong to the others.
     """
-    detector = _manifest(config.models.detector, "detector")
-    classifier = _manifest(config.models.classifier, "classifier")
-    if detector.operating_points is None:
-        msg = f"the detector {detector.name} has no operating points; choose another"
+    manifests = {"detector": _manifest(config.models.detector, "detector")}
+    scores = detector = manifests["detector"]
+    if config.models.reducer is not None:
+        scores = manifests["reducer"] = _manifest(config.models.reducer, "reducer")
+        require_own_detector(scores, detector)
+    manifests["classifier"] = _manifest(config.models.classifier, "classifier")
+    if scores.operating_points is None:
+        msg = f"the {scores.task} {scores.name} has no operating points; choose another"
         raise UsageError(msg)
-    models = (_model("detector", detector), _model("classifier", classifier))
+    models = tuple(_model(role, manifest) for role, manifest in manifests.items())
     hounsfield_version = version("hounsfield")
     config_sha256 = config.sha256()
     parts = (hounsfield_version, config_sha256, *(model.sha256 for model in models))
@@ -35,8 +40,8 @@ def read_provenance(config: RunConfig) -> ProvenanceDocument:
         models=models,
         config_sha256=config_sha256,
         operating_point=config.detection.operating_point,
-        score_threshold=getattr(detector.operating_points, config.detection.operating_point),
-        working_spacing_mm=detector.spacing_mm,
+        score_threshold=getattr(scores.operating_points, config.detection.operating_point),
+        detector_spacing_mm=detector.spacing_mm,
         fingerprint=hashlib.sha256(" ".join(parts).encode()).hexdigest(),
     )
 

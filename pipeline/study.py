@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from models.contracts import Candidate, Finding, confidence_band
-from models.store import load_models
+from models.loading import load_models
 from pipeline.outputs import REPORT_HTML, REPORT_JSON
 from pipeline.pages import report_page
 from pipeline.pictures import finding_picture, key_picture
@@ -17,12 +17,12 @@ from pipeline.stage_times import StageTimes
 from preprocessing.lungs import find_lungs
 from preprocessing.quality import assess_quality
 from preprocessing.reading import read_volume
-from preprocessing.working_grid import to_working_volume
+from preprocessing.working_grid import WORKING_SPACING_MM, to_working_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from models.store import Models
+    from models.loading import Models
     from pipeline.config import DetectionConfig, RunConfig
     from pipeline.documents import ProvenanceDocument, Report
     from pipeline.worker import WorkOrder
@@ -59,9 +59,15 @@ def analyse_series(
         lungs = find_lungs(volume)
         notices = (*volume.notices, *assess_quality(volume, lungs))
     with times.stage("working_grid"):
-        working = to_working_volume(volume, lungs, spacing_mm=provenance.working_spacing_mm)
+        working = to_working_volume(volume, lungs)
+        seen = working
+        if provenance.detector_spacing_mm != WORKING_SPACING_MM:
+            seen = to_working_volume(volume, lungs, spacing_mm=provenance.detector_spacing_mm)
     with times.stage("detect"):
-        candidates = models.detector.detect(working)
+        candidates = models.detector.detect(seen)
+    if models.reducer is not None:
+        with times.stage("reduce"):
+            candidates = models.reducer.reduce(working, candidates)
     with times.stage("classify"):
         kept = keep(candidates, threshold=provenance.score_threshold, config=config.detection)
         probabilities = models.classifier.classify(working, kept)
@@ -92,7 +98,11 @@ def prepare(order: WorkOrder) -> Callable[[Series], Analysis]:
     """Loads the models of a run, once for each worker."""
     names = order.config.models
     models = load_models(
-        detector=names.detector, classifier=names.classifier, threads=order.threads
+        detector=names.detector,
+        reducer=names.reducer,
+        classifier=names.classifier,
+        threads=order.threads,
+        runtime=names.runtime,
     )
     return partial(analyse_series, models=models, config=order.config, provenance=order.provenance)
 

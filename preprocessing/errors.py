@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from preprocessing.path_text import path_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from preprocessing.codes import Reason
 
 
@@ -44,3 +48,27 @@ class SeriesError(HounsfieldError):
     def __reduce__(self) -> tuple[type[SeriesError], tuple[Reason, str]]:
         """Lets the error cross from a worker process."""
         return (type(self), (self.reason, self.message))
+
+
+class OutputError(HounsfieldError):
+    """The output folder cannot be written, or its disk is full."""
+
+    exit_code = 5
+
+
+@contextmanager
+def writing_to(place: Path) -> Iterator[None]:
+    """Turns any failure of the operating system while `place` is written into `OutputError`.
+
+    Raises:
+        OutputError: The sentence names the place and the system's own words.
+    """
+    try:
+        yield
+    except OSError as error:
+        trouble = error.strerror or str(error)
+        msg = (
+            f"{place} cannot be written: {trouble}. What was finished is kept; "
+            "make room or choose another --out, and run again to go on."
+        )
+        raise OutputError(msg) from error

@@ -1,4 +1,4 @@
-"""Bringing a volume to the working grid: upright, isotropic, cropped around the lungs."""
+"""Bringing a volume to the working grid: upright, of a model's spacing, cropped to the lungs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from preprocessing.lungs import Lungs
     from preprocessing.volume import Volume
 
+WORKING_SPACING_MM = (1.0, 1.0, 1.0)
+"""The working grid that all stages share; a detector may ask for another of its own."""
+
 MARGIN_MM = 8.0
 """Room around the search mask, so that a finding at its edge is seen with its surroundings."""
 
@@ -27,11 +30,11 @@ def to_working_volume(
     volume: Volume,
     lungs: Lungs,
     *,
-    spacing_mm: float = 1.0,
+    spacing_mm: float | tuple[float, float, float] = WORKING_SPACING_MM,
     margin_mm: float = MARGIN_MM,
     threads: int | None = None,
 ) -> WorkingVolume:
-    """Resamples the box around the lungs to one spacing on all axes.
+    """Resamples the box around the lungs to the spacing of a model.
 
     The axes are swapped and flipped, never turned: an oblique series keeps its residual
     rotation in the affine. The box ends where the series ends.
@@ -39,11 +42,12 @@ def to_working_volume(
     Args:
         volume: The series on its native grid.
         lungs: Its lungs, from `find_lungs`.
-        spacing_mm: The working grid's spacing, as the model's manifest says.
+        spacing_mm: Of the working grid, along x, y, z or along all three.
         margin_mm: Room on all sides of the search mask.
         threads: As for `resample_separable`.
     """
-    if not spacing_mm > 0:
+    wanted_mm = np.broadcast_to(np.asarray(spacing_mm, dtype=np.float64), 3)
+    if not np.all(wanted_mm > 0):
         msg = f"spacing_mm must be above 0, got {spacing_mm}"
         raise ValueError(msg)
     hu, native_affine = upright_view(volume)
@@ -55,7 +59,7 @@ def to_working_volume(
     )
     native_positions, lung_positions = [], []
     for axis in range(3):
-        step = spacing_mm / native_mm[axis]
+        step = wanted_mm[axis] / native_mm[axis]
         first, last = _extent(lungs.search_mask, 2 - axis)
         scale = lungs_mm[axis] / native_mm[axis]
         margin = margin_mm / native_mm[axis]
@@ -67,14 +71,13 @@ def to_working_volume(
         lung_positions.append((positions - lungs_origin[axis]) / scale)
     x, y, z = native_positions
     affine = native_affine.copy()
-    affine[:3, :3] = native_affine[:3, :3] * (spacing_mm / native_mm)
+    affine[:3, :3] = native_affine[:3, :3] * (wanted_mm / native_mm)
     affine[:3, 3] = native_affine[:3, :3] @ (x[0], y[0], z[0]) + native_affine[:3, 3]
     return WorkingVolume(
         hu=resample_separable(hu, (z, y, x), threads=threads),
         lung_labels=_labels_at(lungs.labels, lung_positions, threads),
         search_mask=_mask_at(lungs.search_mask, lung_positions, threads),
         affine=affine,
-        spacing_mm=spacing_mm,
     )
 
 

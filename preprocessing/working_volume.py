@@ -1,4 +1,4 @@
-"""`WorkingVolume`: the isotropic, upright grid around the lungs on which networks look."""
+"""`WorkingVolume`: the upright grid around the lungs on which networks look."""
 
 from __future__ import annotations
 
@@ -29,14 +29,18 @@ class WorkingVolume:
         search_mask: bool, same shape: where a finding may lie. It holds the lungs and what a
             mass may have taken from them (pleura, hilum, a collapsed or fluid-filled part).
         affine: 4 x 4 float64, maps (x, y, z) indices to LPS mm.
-        spacing_mm: The one spacing of all three axes.
     """
 
     hu: NDArray[np.int16]
     lung_labels: NDArray[np.uint8]
     search_mask: NDArray[np.bool_]
     affine: NDArray[np.float64]
-    spacing_mm: float
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance of voxel centres along x, y, z; the same three times where a model wants it."""
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0).round(9).tolist()
+        return x, y, z
 
     def world_mm(self, voxel_xyz: ArrayLike) -> NDArray[np.float64]:
         """Maps (x, y, z) indices, shape (..., 3), to LPS mm, shape (..., 3)."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch.utils.data import Dataset
 
 from data.phantom import draw_nodule, paint_nodule
@@ -15,7 +14,7 @@ from models.contracts import NoduleClass
 from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
 from models.training.degradation import degrade
 from models.training.pasting import nodule_stamp, paste
-from models.training.sites import cut_cube, sites_of
+from models.training.sites import cut_cube, edge_site_in, site_in
 from preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from data.nodule_crops import NoduleCrop
     from data.phantom import NoduleSpec
     from data.prepared import PreparedCase
+    from models.training.sites import Site
 
 CARCINOMAS = tuple(c for c in NoduleClass if c is not NoduleClass.NORMAL)
 SUSPICIOUS_FROM, BENIGN_TO = 4, 2
@@ -85,9 +85,9 @@ class ClassificationSamples(Dataset[dict[str, torch.Tensor]]):
         self.plan = plan
         self.length = length
         self.seed = seed
-        self._lungs = [_Lungs.of(case) for case in cases]
-        self._suspicious = [c for c in crops if c.record.malignancy >= SUSPICIOUS_FROM]
-        self._benign = [c for c in crops if c.record.malignancy <= BENIGN_TO]
+        self._lungs = [_Lungs(case) for case in cases]
+        self._suspicious = [crop for crop in crops if is_suspicious(crop)]
+        self._benign = [crop for crop in crops if is_benign(crop)]
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -107,7 +107,7 @@ class ClassificationSamples(Dataset[dict[str, torch.Tensor]]):
         draw = list(kinds)[int(rng.choice(len(kinds), p=list(kinds.values())))]
         hu, centre, classes, diameter_mm = draw(rng)
         centre = centre + rng.uniform(-plan.jitter_mm, plan.jitter_mm, size=3)
-        views = nodule_views(np.rint(hu).astype(np.int16), 1.0, centre.tolist())
+        views = nodule_views(np.rint(hu).astype(np.int16), (1.0, 1.0, 1.0), centre.tolist())
         near, wide = views.astype(np.float32)
         image = np.stack([degrade(near, rng), wide + np.float32(rng.normal(0.0, 12.0))])
         image = _turn(normalise_hu(image, plan.hu_window), rng)
@@ -163,44 +163,57 @@ class ClassificationSamples(Dataset[dict[str, torch.Tensor]]):
                 return hu, centre, classes, stamp.diameter_mm
 
 
+def is_suspicious(crop: NoduleCrop) -> bool:
+    """Whether readers rated it as cancer."""
+    return crop.finding.malignancy is not None and crop.finding.malignancy >= SUSPICIOUS_FROM
+
+
+def is_benign(crop: NoduleCrop) -> bool:
+    """Whether readers rated it as normal."""
+    return crop.finding.malignancy is not None and crop.finding.malignancy <= BENIGN_TO
+
+
 _Drawn = tuple["NDArray[np.float32]", "NDArray[np.float64]", set[NoduleClass], float]
 """A cube of HU, the nodule's centre in it, the classes it may be, and its diameter in mm."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Lungs:
-    """A prepared case with its sites listed."""
+    """A prepared case as a source of places that hold nothing known."""
 
-    hu: NDArray[np.int16]
-    lung_zyx: NDArray[np.int16]
-    edge_zyx: NDArray[np.int16]
-    hilum_zyx: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, case: PreparedCase) -> _Lungs:
-        lung = case.volume.lung_labels > 0
-        for finding in case.findings:
-            centre = case.volume.voxel_xyz(finding.centre_world_mm)[::-1]
-            radius = finding.diameter_mm / 2 + 10
-            low = np.maximum(np.floor(centre - radius), 0).astype(int)
-            high = np.maximum(np.ceil(centre + radius), 0).astype(int)
-            lung[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = False
-        edge = lung & ~ndimage.binary_erosion(lung, iterations=3)
-        lung_zyx = sites_of(lung)
-        return cls(case.volume.hu, lung_zyx, sites_of(edge), lung_zyx.mean(axis=0))
+    def __init__(self, case: PreparedCase) -> None:
+        volume = case.volume
+        self._hu, self._lung = volume.hu, volume.lung_labels
+        self._known = [
+            (volume.voxel_xyz(finding.centre_world_mm)[::-1], finding.diameter_mm / 2 + 10)
+            for finding in case.findings
+        ]
+        rng = np.random.default_rng(0)
+        self._middle = np.mean([self._lung_site(rng) for _ in range(CENTRAL_TRIES)], axis=0)
 
     def cube(
         self, rng: np.random.Generator, place: str
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """HU around a site of the kind, air beyond the volume, and the site in that cube."""
-        if place == "hilar":
-            some = self.lung_zyx[rng.integers(len(self.lung_zyx), size=CENTRAL_TRIES)]
-            site = some[int(np.linalg.norm(some - self.hilum_zyx, axis=1).argmin())]
-        else:
-            sites = self.edge_zyx if place == "pleura" else self.lung_zyx
-            site = sites[int(rng.integers(len(sites)))]
-        cube = cut_cube(self.hu, site.astype(np.int64) - CUBE_VOXELS // 2, CUBE_VOXELS)
+        for _ in range(CENTRAL_TRIES):
+            site = self._site(rng, place)
+            if all(np.linalg.norm(site - centre) > radius for centre, radius in self._known):
+                break
+        cube = cut_cube(self._hu, site - CUBE_VOXELS // 2, CUBE_VOXELS)
         return cube, np.full(3, CUBE_VOXELS // 2, np.float64)
+
+    def _site(self, rng: np.random.Generator, place: str) -> Site:
+        if place == "hilar":
+            some = np.array([self._lung_site(rng) for _ in range(CENTRAL_TRIES)])
+            nearest: Site = some[int(np.linalg.norm(some - self._middle, axis=1).argmin())]
+            return nearest
+        if place == "pleura":
+            edge = edge_site_in(self._lung, rng)
+            return self._lung_site(rng) if edge is None else edge
+        return self._lung_site(rng)
+
+    def _lung_site(self, rng: np.random.Generator) -> Site:
+        site = site_in(self._lung, rng)
+        return rng.integers(self._lung.shape) if site is None else site
 
 
 def _turn(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -9,22 +9,18 @@ from safetensors.torch import load
 from scipy import optimize
 from torch.utils.data import DataLoader, Subset
 
-from models.manifest import Calibration, Manifest, TrainedWith, TrainingMaterial
+from models.manifest import Calibration, Manifest, TrainedWith
 from models.networks.class_net import class_net
+from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS
 from models.training.classification_samples import (
-    BENIGN_TO,
-    SUSPICIOUS_FROM,
     ClassificationSamples,
     ClassSamplingPlan,
 )
-from models.training.detector_task import (
-    calibration_phantoms,
-    crops_of,
-    phantom_cases,
-    real_cases,
-)
+from models.training.detector_task import held_out_cases
+from models.training.graph import GraphPlan
 from models.training.loop import Task
 from models.training.losses import partial_label_loss
+from models.training.material import read_cases, read_nodules, training_material
 
 if TYPE_CHECKING:
     from models.training.configuration import TrainingConfig
@@ -33,13 +29,16 @@ if TYPE_CHECKING:
 def classifier_task(config: TrainingConfig) -> Task:
     """Prepares the material and builds the task."""
     samples = ClassificationSamples(
-        [*real_cases(config.data), *phantom_cases(config.data)],
-        crops_of(config.data, "training"),
+        read_cases(config.data, "training"),
+        read_nodules(config.data, "training"),
         _plan(config),
         length=config.optimisation.steps * config.optimisation.batch,
         seed=config.seed,
     )
-    return Task(class_net(**config.network), samples, _held_out(config), partial_label_loss)
+    views = (len(VIEW_SPACINGS_MM), VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)
+    network = class_net(**config.network)
+    held_out = _held_out(config)
+    return Task(network, samples, held_out, partial_label_loss, graph=GraphPlan(views))
 
 
 def classifier_manifest(
@@ -49,17 +48,10 @@ def classifier_manifest(
     network = class_net(**config.network)
     network.load_state_dict(load(weights))
     temperature, accuracy, nodules = _calibrate(config, network.eval())
-    data = config.data
-    crops = [
-        crop
-        for crop in crops_of(data, "training")
-        if not BENIGN_TO < crop.record.malignancy < SUSPICIOUS_FROM
-    ]
-    real = tuple(case.series_uid for case in real_cases(data))
     low, high = config.sampling["hu_window"]
     return Manifest(
-        name="nodule_classifier",
-        version="0.1.0",
+        name=config.name,
+        version=config.version,
         task="classifier",
         summary="Four class probabilities for a nodule from a close and a wide view (MONAI "
         "ResNet). A demonstration: which carcinoma was learnt from digital nodules drawn after "
@@ -69,36 +61,17 @@ def classifier_manifest(
         network=config.network,
         weights="",
         sha256="",
-        spacing_mm=1.0,
+        spacing_mm=(1.0, 1.0, 1.0),
         hu_window=(low, high),
         calibration=Calibration(slope=round(1 / temperature, 4)),
-        training_material=(
-            TrainingMaterial(
-                name="LIDC-IDRI nodule crops rated 1, 2, 4 or 5 for malignancy",
-                licence="CC BY 3.0, Armato et al. 2011 and 2015, The Cancer Imaging Archive",
-                role="rated 4 or 5: one of the three carcinomas, which one is not said; 1 or 2: "
-                "normal. Radiologists' rating, not pathology.",
-                series_uids=tuple(sorted({crop.record.series_uid for crop in crops})),
-                patients=len({crop.record.patient_id for crop in crops}),
-            ),
-            TrainingMaterial(
-                name=", ".join(series.patient_id for series in data.series),
-                licence="CC BY 3.0 and 4.0, The Cancer Imaging Archive",
-                role="lungs to put nodules into; what they hold themselves was left out",
-                series_uids=real,
-                patients=len(real),
-            ),
-            TrainingMaterial(
-                name=f"phantoms {data.phantoms.first} to "
-                f"{data.phantoms.first + data.phantoms.count - 1}, and digital nodules",
-                licence="Apache-2.0",
-                role="lungs; nodules of each class as textbooks describe them",
-            ),
-        ),
+        training_material=training_material(config.data),
         trained_with=trained_with,
         limits=(
             "Histology from CT is not validated; these weights are a demonstration.",
-            "Real nodules taught normal against cancer by radiologists' ratings, not pathology.",
+            (
+                "Real nodules taught normal (rated 1 or 2) against cancer of an unsaid type "
+                "(4 or 5) by radiologists' ratings, not pathology."
+            ),
             "An input unlike the training data is not yet recognised as such.",
         ),
     )
@@ -113,8 +86,8 @@ def _plan(config: TrainingConfig) -> ClassSamplingPlan:
 def _held_out(config: TrainingConfig) -> ClassificationSamples:
     """Samples of validation patients in phantoms that are not trained on, and in the real lungs."""
     return ClassificationSamples(
-        [*real_cases(config.data), *calibration_phantoms(config.data)],
-        crops_of(config.data, "validation"),
+        held_out_cases(config.data),
+        read_nodules(config.data, "validation"),
         _plan(config),
         length=4 * config.optimisation.validation_samples,
         seed=config.seed + 1,

@@ -17,62 +17,77 @@ class _Strict(BaseModel):
 
 
 class Optimisation(_Strict):
-    """AdamW with warm-up and cosine decay, gradient clipping and a moving average of weights."""
+    """How the loss is brought down, and how often what is told.
+
+    Attributes:
+        batch: Samples a step, over all processes together.
+        momentum: Of `sgd`, which is Nesterov's where `nesterov` says so.
+        schedule: After a linear rise over `warmup_steps`: `cosine` falls to a hundredth at the
+            last step; `multi_step` multiplies by `decay_factor` at each step of `decay_at`, and
+            is constant where there is none.
+        gradient_clip: Longest gradient, over all weights together.
+        ema_decay: Of the moving average of the weights, which is what a training gives.
+        precision: Of the network's arithmetic; losses are float32 always. `auto` is bfloat16
+            on a GPU, else float32; see `models.training.precision`.
+        patience: The training ends when so many validations in a row brought no lower loss,
+            and gives the weights of the best. Where it is null the training goes to the last
+            step and gives the weights of that one.
+        loader_workers: Processes that make samples ahead.
+        threads: Of the arithmetic, in each process.
+        log_every: Steps a row of ``log.csv`` and a line of progress.
+    """
 
     steps: int = Field(gt=0)
     batch: int = Field(gt=0)
+    optimiser: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = Field(gt=0)
-    weight_decay: float = 0.01
-    warmup_steps: int = 100
-    gradient_clip: float = 5.0
-    ema_decay: float = 0.999
-    loader_workers: int = 1
-    threads: int = 2
-    validate_every: int = 500
-    validation_samples: int = 200
-    checkpoint_every: int = 500
-
-
-class IgnoredSphere(_Strict):
-    """A place in a series that is neither a nodule to learn nor empty."""
-
-    centre_world_mm: tuple[float, float, float]
-    diameter_mm: float
-
-
-class TrainingSeries(_Strict):
-    """A real series whose lungs serve as background."""
-
-    path: Path
-    patient_id: str
-    ignore: tuple[IgnoredSphere, ...] = ()
-
-
-class Phantoms(_Strict):
-    """Digital chests: seeds from `first`; `count` to train on, then `calibration` more."""
-
-    first: int
-    count: int
-    calibration: int
+    weight_decay: float = Field(default=0.01, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = True
+    schedule: Literal["cosine", "multi_step"] = "cosine"
+    warmup_steps: int = Field(default=100, ge=0)
+    decay_at: tuple[int, ...] = ()
+    decay_factor: float = Field(default=0.1, gt=0, le=1)
+    gradient_clip: float = Field(default=5.0, gt=0)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
+    precision: Literal["float32", "bfloat16", "auto"] = "auto"
+    patience: int | None = Field(default=None, gt=0)
+    loader_workers: int = Field(default=1, ge=0)
+    threads: int = Field(default=2, gt=0)
+    log_every: int = Field(default=50, gt=0)
+    validate_every: int = Field(default=500, gt=0)
+    validation_samples: int = Field(default=200, gt=0)
+    checkpoint_every: int = Field(default=500, gt=0)
 
 
 class DataPlan(_Strict):
-    """Where the training material lies, and who is kept out of it."""
+    """Where the training material lies, and who is kept out of it.
 
-    cache: Path
-    series: tuple[TrainingSeries, ...] = ()
-    phantoms: Phantoms
-    nodule_crops: Path
+    Attributes:
+        cases: Folders of whole series that `hounsfield prepare` made.
+        nodules: Folders of single nodules with their outlines that it made.
+        fold: Is kept for testing; the one after it validates, all others train.
+        held_out_patients: Are in no part.
+    """
+
+    cases: tuple[Path, ...] = ()
+    nodules: tuple[Path, ...] = ()
+    fold: int = Field(default=0, ge=0)
     held_out_patients: tuple[str, ...] = ()
-    split_modulus: int = 7
-    test_buckets: tuple[int, ...] = (0,)
-    validation_buckets: tuple[int, ...] = (1,)
 
 
 class TrainingConfig(_Strict):
-    """A whole recipe; its hash is kept in checkpoints and manifests."""
+    """A whole recipe; its hash is kept in checkpoints and manifests.
 
-    task: Literal["detector", "classifier"]
+    Attributes:
+        task: What is trained.
+        name: Of the model that is made.
+        version: Of that model.
+    """
+
+    task: Literal["detector", "retinanet", "reducer", "segmenter", "classifier"]
+    name: str
+    version: str = "0.1.0"
     seed: int
     network: dict[str, Any]
     sampling: dict[str, Any]
@@ -83,16 +98,32 @@ class TrainingConfig(_Strict):
         """Hash of every setting: two runs with the same one were asked for the same weights."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
+    def varied(self, *, fold: int | None = None, steps: int | None = None) -> TrainingConfig:
+        """The recipe with another fold kept for testing, or another number of steps."""
+        data, optimisation = self.data, self.optimisation
+        if fold is not None:
+            data = data.model_copy(update={"fold": fold})
+        if steps is not None:
+            optimisation = optimisation.model_copy(update={"steps": steps})
+        return self.model_copy(update={"data": data, "optimisation": optimisation})
 
-def read_training_config(path: Path) -> TrainingConfig:
+
+def read_training_config(
+    path: Path, *, fold: int | None = None, steps: int | None = None
+) -> TrainingConfig:
     """Reads a recipe.
+
+    Args:
+        path: The YAML file.
+        fold: Is kept for testing, in place of the recipe's.
+        steps: How many there are, in place of the recipe's.
 
     Raises:
         UsageError: The file is missing, or a setting is wrong; the sentence names it.
     """
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return TrainingConfig.model_validate(settings)
+        return TrainingConfig.model_validate(settings).varied(fold=fold, steps=steps)
     except OSError as error:
         msg = f"the training configuration {path} cannot be read: {error.strerror}"
         raise UsageError(msg) from error

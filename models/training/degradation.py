@@ -1,4 +1,4 @@
-"""What scanners do to a picture: thick slices, blur, sharp kernels, noise, shifted HU."""
+"""What scanners do to a picture: contrast, thick slices, blur, sharp kernels, noise, other HU."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 def degrade(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Passes a crop at 1 mm through a random scanner.
 
-    Half of the crops are averaged into slices of 2 to 5 mm; a third are blurred or sharpened in
-    the plane; noise of up to 60 HU is added, white or with the grain of a soft kernel; HU are
-    shifted by up to 30.
+    A quarter get contrast agent or lose it. Half of the crops are averaged into slices of 2 to
+    5 mm; four in ten are blurred or sharpened in the plane; noise of up to 60 HU is added, white
+    or with the grain of a soft kernel; HU are shifted by up to 30.
     """
+    if rng.random() < 0.25:
+        hu = np.where(hu > 0, hu * np.float32(rng.uniform(0.5, 3.0)), hu)
     if rng.random() < 0.5:
         hu = thick_slices(hu, int(rng.integers(2, 6)), int(rng.integers(0, 5)))
     kind = rng.random()

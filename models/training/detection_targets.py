@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.networks.centre_net import REFERENCE_DIAMETER_MM, STRIDE
+from models.networks.centre_marks import REFERENCE_DIAMETER_MM, STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-SIGMA_RANGE_MM = (2.0, 5.0)
+SIGMA_RANGE_MM = (2.0, 8.0)
 """Width of a nodule's peak on the heat-map: a quarter of its diameter within these limits."""
+
+SIZED_FROM = 0.6
+"""Cells of the peak from this height up learn the way to the centre and the size too: what is
+read off one cell beside the centre is then right as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,14 @@ class DetectionTarget:
 
     Attributes:
         heat: ``[z, y, x]``, exactly 1 at the cell that holds a centre.
-        regression: ``[4, z, y, x]``: offset (z, y, x) in cells and log size, at those cells.
+        regression: ``[4, z, y, x]``: offset (z, y, x) in cells and log size.
+        sized: ``[z, y, x]``: 1 at the cells where `regression` counts.
         weight: ``[z, y, x]``, 0 where nothing is known.
     """
 
     heat: NDArray[np.float32]
     regression: NDArray[np.float32]
+    sized: NDArray[np.float32]
     weight: NDArray[np.float32]
 
 
@@ -55,6 +61,7 @@ def detection_target(nodules: Sequence[CropNodule], size: int) -> DetectionTarge
     cells = size // STRIDE
     heat = np.zeros((cells,) * 3, np.float32)
     regression = np.zeros((4, *heat.shape), np.float32)
+    sized = np.zeros_like(heat)
     weight = np.ones_like(heat)
     grid = np.indices(heat.shape, dtype=np.float32)
     for nodule in nodules:
@@ -68,11 +75,15 @@ def detection_target(nodules: Sequence[CropNodule], size: int) -> DetectionTarge
             continue
         sigma = np.clip(nodule.diameter_mm / 4, *SIGMA_RANGE_MM) / STRIDE
         squared = sum((axis - p) ** 2 for axis, p in zip(grid, peak, strict=True))
-        np.maximum(heat, np.exp(-squared / (2 * sigma**2)), out=heat)
-        regression[:3, *peak] = centre - peak
-        regression[3, *peak] = np.log(nodule.diameter_mm / REFERENCE_DIAMETER_MM)
+        mound = np.exp(-squared / (2 * sigma**2))
+        around = (mound >= SIZED_FROM) & (mound > heat)
+        np.maximum(heat, mound, out=heat)
+        for axis in range(3):
+            regression[axis][around] = centre[axis] - grid[axis][around]
+        regression[3][around] = np.log(nodule.diameter_mm / REFERENCE_DIAMETER_MM)
+        sized[around] = 1
         weight[*peak] = 1
-    return DetectionTarget(heat, regression, weight)
+    return DetectionTarget(heat, regression, sized, weight)
 
 
 def cell_of(centre_zyx: Sequence[float]) -> NDArray[np.float64]:

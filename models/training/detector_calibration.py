@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,21 +9,21 @@ import numpy as np
 from scipy import optimize, special
 
 from models.manifest import Calibration, OperatingPoints
-from models.training.insertion import insert_nodules
+from models.training.trial_marks import collect_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from data.nodule_crops import NoduleCrop
-    from data.prepared import KnownFinding, PreparedCase
+    from data.prepared import PreparedCase
     from models.contracts import Candidate, Detector
+    from models.training.trial_marks import TrialMarks
+    from preprocessing.working_volume import WorkingVolume
 
-log = logging.getLogger(__name__)
-
-NODULES_A_SCAN = 12
 NODULES_EXPECTED_A_SCAN = 1.0
+LOWEST_SLOPE = 0.05
 FALSE_POSITIVES_A_SCAN = {"screening": 4.0, "default": 1.0, "strict": 0.25}
 
 
@@ -64,54 +63,72 @@ def run_trial(
     rounds: int,
     seed: int,
 ) -> DetectorTrial:
-    """Runs a detector on untouched volumes, and on the same with nodules inserted.
+    """Runs a detector, whose calibration should be plain, on the yardstick of `collect_marks`."""
 
-    Args:
-        detector: What is tried; its calibration should be plain.
-        cases: Their own known nodules count as hits or misses too.
-        crops: Nodules of patients that were not trained on.
-        rounds: How often each volume is filled with other nodules.
-        seed: Of places and choices.
-    """
-    rng = np.random.default_rng(seed)
-    hits: list[float] = []
-    diameters: list[float] = []
-    false: list[float] = []
-    for case in cases:
-        marks = detector.detect(case.volume)
-        false += [mark.score for mark in marks if not _on_any(mark, case.findings)]
-        own = [finding for finding in case.findings if not finding.ignored]
-        hits += [_best_score(marks, finding) for finding in own]
-        diameters += [finding.diameter_mm for finding in own]
-        for _ in range(rounds):
-            chosen = rng.choice(len(crops), min(NODULES_A_SCAN, len(crops)), replace=False)
-            volume, inserted = insert_nodules(case, [crops[int(i)] for i in chosen], rng)
-            marks = detector.detect(volume)
-            hits += [_best_score(marks, finding) for finding in inserted]
-            diameters += [finding.diameter_mm for finding in inserted]
-        log.info(
-            "tried %s: %d nodules, %d false marks so far", case.patient_id, len(hits), len(false)
-        )
-    return DetectorTrial(np.array(hits), np.array(diameters), np.array(false), len(cases))
+    def look(volume: WorkingVolume) -> tuple[list[Candidate], NDArray[np.float64]]:
+        marks = detector.detect(volume)
+        return marks, np.array([mark.score for mark in marks]).reshape(-1, 1)
+
+    marks = collect_marks(look, cases, crops, rounds=rounds, seed=seed)
+    return scored(marks, lambda scores: scores[:, 0])
+
+
+def scored(
+    marks: TrialMarks, score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> DetectorTrial:
+    """The trial of a model that scores marks, from their ratings ``[marks, ratings]``, so."""
+    return DetectorTrial(
+        np.array([score(ratings).max(initial=0.0) for ratings in marks.on_nodules]),
+        marks.diameters_mm,
+        score(marks.on_nothing),
+        marks.scans,
+    )
 
 
 def calibrate(trial: DetectorTrial) -> Calibration:
     """Fits score = logistic(slope x logit + intercept) by maximum likelihood (Platt, 1999).
 
     The trial holds many nodules a scan; they are weighted so that a score is the probability
-    that a mark is a nodule in scans with `NODULES_EXPECTED_A_SCAN`.
+    that a mark is a nodule in scans with `NODULES_EXPECTED_A_SCAN`. Where there is no hit or no
+    false mark, nothing can be fitted: scores stay as they are.
     """
     found = trial.hit_scores[trial.hit_scores > 0]
+    if not len(found) or not len(trial.false_scores):
+        return Calibration()
     logits = special.logit(np.clip(np.concatenate((found, trial.false_scores)), 1e-6, 1 - 1e-6))
-    true = np.concatenate((np.ones(len(found)), np.zeros(len(trial.false_scores))))
-    weight = np.where(true == 1, trial.scans * NODULES_EXPECTED_A_SCAN / max(len(found), 1), 1.0)
+    (slope,), intercept = fit_logistic(
+        logits[:, None], np.arange(len(logits)) < len(found), trial.scans
+    )
+    return Calibration(slope=slope, intercept=intercept)
+
+
+def fit_logistic(
+    logits: NDArray[np.float64], hit: NDArray[np.bool_], scans: int
+) -> tuple[list[float], float]:
+    """Slopes, none below `LOWEST_SLOPE`, and intercept of a calibration; see `calibrate`.
+
+    Args:
+        logits: ``[marks, models]``.
+        hit: Which marks lie on a nodule; some do, some do not.
+        scans: How many the other marks come from.
+    """
+    hits, models = int(hit.sum()), logits.shape[1]
+    # Platt's targets: a few nodules that stand apart must not drive every score to 0 or 1.
+    target = np.where(hit, (hits + 1) / (hits + 2), 1 / (np.sum(~hit) + 2))
+    weight = np.where(hit, scans * NODULES_EXPECTED_A_SCAN / hits, 1.0)
 
     def unlikelihood(parameters: NDArray[np.float64]) -> float:
-        margin = parameters[0] * logits + parameters[1]
-        return float(np.mean(weight * (np.logaddexp(0.0, margin) - true * margin)))
+        margin = logits @ parameters[:-1] + parameters[-1]
+        return float(np.mean(weight * (np.logaddexp(0.0, margin) - target * margin)))
 
-    best = optimize.minimize(unlikelihood, np.array([1.0, 0.0]))
-    return Calibration(slope=round(float(best.x[0]), 4), intercept=round(float(best.x[1]), 4))
+    # A network that knows little may mark nodules lower than the rest: the order stays its own.
+    best = optimize.minimize(
+        unlikelihood,
+        np.array([1.0] * models + [0.0]),
+        bounds=[*[(LOWEST_SLOPE, None)] * models, (None, None)],
+    )
+    *slopes, intercept = (round(value, 4) for value in best.x.tolist())
+    return slopes, intercept
 
 
 def operating_points(trial: DetectorTrial, calibration: Calibration) -> OperatingPoints:
@@ -122,16 +139,3 @@ def operating_points(trial: DetectorTrial, calibration: Calibration) -> Operatin
         margin = calibration.slope * special.logit(raw) + calibration.intercept
         points[name] = round(float(special.expit(margin)), 4)
     return OperatingPoints(**points)
-
-
-def _on_any(mark: Candidate, findings: Sequence[KnownFinding]) -> bool:
-    return any(_on(mark, finding) for finding in findings)
-
-
-def _on(mark: Candidate, finding: KnownFinding) -> bool:
-    off = np.linalg.norm(np.subtract(mark.centre_world_mm, finding.centre_world_mm))
-    return bool(off < finding.diameter_mm / 2)
-
-
-def _best_score(marks: Sequence[Candidate], finding: KnownFinding) -> float:
-    return max((mark.score for mark in marks if _on(mark, finding)), default=0.0)

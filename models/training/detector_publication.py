@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from models.detector import HeatmapDetector
-from models.manifest import Calibration, Manifest, TrainedWith, TrainingMaterial
+from models.manifest import Calibration, Manifest
+from models.networks.centre_net import CentreNet
+from models.runtimes import torch_network
 from models.training.detector_calibration import calibrate, operating_points, run_trial
-from models.training.detector_task import calibration_phantoms, crops_of, real_cases
+from models.training.detector_task import held_out_cases, sampling_plan
+from models.training.material import read_cases, read_nodules, training_material
 
 if TYPE_CHECKING:
-    from models.training.configuration import TrainingConfig
+    from models.manifest import TrainedWith
+    from models.training.configuration import DataPlan, TrainingConfig
 
 ROUNDS = 3
 """How often each calibration volume is filled with other held-out nodules."""
@@ -19,13 +24,18 @@ ROUNDS = 3
 def detector_manifest(
     config: TrainingConfig, trained_with: TrainedWith, weights: bytes
 ) -> Manifest:
-    """Calibrates on validation patients' nodules and on phantoms that were not trained on."""
+    """Calibrates on series and nodules of patients that were not trained on.
+
+    Raises:
+        UsageError: The held-out data cannot be read, or hold no nodule at all.
+    """
     plain = _manifest(config, trained_with)
-    detector = HeatmapDetector(plain, weights, threads=config.optimisation.threads)
+    build = partial(CentreNet, **config.network)
+    network = torch_network(weights, build, threads=config.optimisation.threads)
     trial = run_trial(
-        detector,
-        [*real_cases(config.data), *calibration_phantoms(config.data)],
-        crops_of(config.data, "validation"),
+        HeatmapDetector(plain, network),
+        held_out_cases(config.data),
+        read_nodules(config.data, "validation"),
         rounds=ROUNDS,
         seed=config.seed,
     )
@@ -41,14 +51,19 @@ def detector_manifest(
     )
 
 
+def trial_limit(data: DataPlan) -> str:
+    """What a card says of the volumes that thresholds were set on."""
+    held_out = {case.series_uid for case in held_out_cases(data) if not case.synthetic}
+    seen = any(case.series_uid in held_out for case in read_cases(data, "training"))
+    return "Thresholds were set on nodules of unseen patients" + (
+        ", in lungs that were seen." if seen else " and lungs of unseen patients."
+    )
+
+
 def _manifest(config: TrainingConfig, trained_with: TrainedWith) -> Manifest:
-    data = config.data
-    crops = crops_of(data, "training")
-    real = tuple(case.series_uid for case in real_cases(data))
-    low, high = config.sampling["hu_window"]
     return Manifest(
-        name="nodule_detector",
-        version="0.1.0",
+        name=config.name,
+        version=config.version,
         task="detector",
         summary="Marks lung nodules on a heat-map at a quarter of the 1 mm grid (CentreNet, built "
         "of MONAI blocks).",
@@ -56,40 +71,17 @@ def _manifest(config: TrainingConfig, trained_with: TrainedWith) -> Manifest:
         network=config.network,
         weights="",
         sha256="",
-        spacing_mm=1.0,
-        hu_window=(low, high),
+        spacing_mm=(1.0, 1.0, 1.0),
+        hu_window=sampling_plan(config).hu_window,
         calibration=Calibration(),
-        training_material=(
-            TrainingMaterial(
-                name="LIDC-IDRI nodule crops with the readers' masks",
-                licence="CC BY 3.0, Armato et al. 2011 and 2015, The Cancer Imaging Archive",
-                role="nodules, pasted into other lungs",
-                series_uids=tuple(sorted({crop.record.series_uid for crop in crops})),
-                patients=len({crop.record.patient_id for crop in crops}),
-            ),
-            TrainingMaterial(
-                name="LIDC-IDRI-0002, Lung_Dx-A0001, C3N-00247",
-                licence="CC BY 3.0 and 4.0, The Cancer Imaging Archive",
-                role="lungs to paste into; what they hold themselves was left out. Figures on "
-                "these series are not figures on unseen scans.",
-                series_uids=real,
-                patients=len(real),
-            ),
-            TrainingMaterial(
-                name=f"phantoms {data.phantoms.first} to "
-                f"{data.phantoms.first + data.phantoms.count - 1}",
-                licence="Apache-2.0",
-                role="digital chests with digital nodules",
-            ),
-        ),
+        training_material=training_material(config.data),
         trained_with=trained_with,
         limits=(
             (
-                "Few lungs were seen in training: expect more false positives on scanners, kernels "
-                "and diseases that these do not show."
+                "Expect more false positives on scanners, kernels and diseases that the series "
+                "above do not show."
             ),
-            "Thresholds were set on nodules of unseen patients, in lungs that were seen.",
-            "Masses much larger than 32 mm were not trained on as real ones.",
+            trial_limit(config.data),
             "Not for children, not after surgery, not without a radiologist.",
         ),
     )

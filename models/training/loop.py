@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch.nn.utils import convert_conv3d_weight_memory_format
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader
 
-from preprocessing.errors import UsageError
+from models.training.checkpoints import Checkpoint
+from models.training.curves import VALIDATION
+from models.training.distribution import alone, to_device
+from models.training.means import LossMeans
+from models.training.precision import autocast, in_float32
+from models.training.schedule import learning_rate, make_optimiser, set_learning_rate
+from models.training.state import State
+from models.training.telling import telling
+from models.training.validation import first_pictures, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from torch import Tensor, nn
+    from torch.utils.data import Dataset
 
     from models.training.configuration import Optimisation
-
-log = logging.getLogger(__name__)
-
-LOG_EVERY = 50
+    from models.training.distribution import Team
+    from models.training.graph import GraphPlan
+    from models.training.progress import TrainingProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,195 +40,163 @@ class Task:
     """What is trained, on what, and what is minimised.
 
     Attributes:
+        network: Is called with the ``image`` of a batch; gives a tensor, or a dict or list.
         samples: At least steps x batch samples; each depends on its index alone.
-        validation: Held-out samples.
-        loss: From the network's output and the batch to ``loss`` and its parts.
+        validation: Held-out samples, as many as the recipe asks for at least.
+        loss: From the network's output, in float32, and the batch to ``loss``, which is
+            minimised, and its parts, always the same; each a mean over the batch.
+        collate: Makes a batch of samples where they are not all tensors of one shape.
+        pictures: From a batch and the network's output for it to grey pictures ``[y, x]`` that
+            show what it was fed, what it should answer and what it answers.
+        graph: What the network takes where it shall run without torch too.
     """
 
     network: nn.Module
-    samples: Dataset[dict[str, Tensor]]
-    validation: Dataset[dict[str, Tensor]]
-    loss: Callable[[Tensor, dict[str, Tensor]], dict[str, Tensor]]
+    samples: Dataset[dict[str, Any]]
+    validation: Dataset[dict[str, Any]]
+    loss: Callable[[Any, Any], dict[str, Tensor]]
+    collate: Callable[[list[dict[str, Any]]], dict[str, Any]] | None = None
+    pictures: Callable[[Any, Any], list[NDArray[np.uint8]]] | None = None
+    graph: GraphPlan | None = None
 
 
-def train(task: Task, plan: Optimisation, *, seed: int, config_sha256: str, out: Path) -> nn.Module:
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training gives.
+
+    Attributes:
+        network: In evaluation mode, with the moving average of its weights.
+        steps: That were done.
+        seconds: That they took, over all sittings.
+    """
+
+    network: nn.Module
+    steps: int
+    seconds: float
+
+
+def train(
+    task: Task,
+    plan: Optimisation,
+    *,
+    seed: int,
+    config_sha256: str,
+    out: Path,
+    team: Team | None = None,
+    progress: TrainingProgress | None = None,
+) -> Trained:
     """Trains to the last step, going on from ``checkpoint.pt`` in `out` where there is one.
 
     A run that was killed and resumed ends in the same weights as one that was not, on the same
-    processor with the same number of threads.
+    processor with the same number of threads. A team sees the same batches as one process.
 
-    Returns:
-        The network with the moving average of its weights, in evaluation mode.
+    Args:
+        task: What is trained.
+        plan: The recipe's numbers.
+        seed: Of the chance inside the network.
+        config_sha256: Hash of the recipe.
+        out: Gets the checkpoint, ``log.csv``, ``curves`` and ``samples``; where the team is on
+            several machines, each must see it.
+        team: The processes that train together; else this one alone.
+        progress: Where it is told how far the training is.
 
     Raises:
-        UsageError: The checkpoint belongs to another configuration.
+        UsageError: The checkpoint belongs to another configuration; the batch cannot be dealt
+            out to the team; the loss is no longer finite.
+        OutputError: `out` cannot be written; the last checkpoint is kept.
     """
-    torch.manual_seed(seed)
     torch.set_num_threads(plan.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    team = team or alone()
+    state = _begin(task, plan, team)
+    checkpoint = Checkpoint(out / "checkpoint.pt", seed, config_sha256)
+    checkpoint.resume(state)
+    model, casts = team.joined(state.network), autocast(plan.precision, team.device)
+    means, share = LossMeans(), team.share_of(plan.batch)
+    started = time.monotonic() - state.seconds
+    told = telling(out, leads=team.leads, done=state.done, steps=plan.steps, progress=progress)
+    with told as tell:
+        if team.leads and state.done == 0:
+            tell.pictures(0, first_pictures(task, state, plan, team, casts))
+        for batch in _batches(task, plan, state, team):
+            torch.manual_seed(_step_seed(seed, state.done, team.rank))
+            rate = learning_rate(plan, state.done)
+            set_learning_rate(state.optimiser, rate)
+            means.add(_step(model, task, state, to_device(batch, team.device), plan, casts), share)
+            state.follow(plan.ema_decay)
+            tell.stepped()
+            validates = _due(state.done, plan.steps, plan.validate_every)
+            saves = _due(state.done, plan.steps, plan.checkpoint_every)
+            if not (validates or saves or _due(state.done, plan.steps, plan.log_every)):
+                continue
+            row = {"learning_rate": rate, **means.over(team)}
+            if validates:
+                held_out, pictures = validate(task, state, plan, team, casts)
+                row |= {VALIDATION + name: value for name, value in held_out.items()}
+                state.judge(held_out["loss"])
+                tell.pictures(state.done, pictures)
+            tell.row(state.done, row)
+            state.seconds = time.monotonic() - started
+            ended = state.ended(plan.steps, plan.patience)
+            if team.leads and (saves or ended):
+                checkpoint.save(state)
+            if ended:
+                break
+    state.network.load_state_dict(state.average if plan.patience is None else state.best)
+    return Trained(state.network.eval(), state.done, state.seconds)
+
+
+def _begin(task: Task, plan: Optimisation, team: Team) -> State:
+    """The state before the first step."""
     network = convert_conv3d_weight_memory_format(
-        task.network.to(device).train(), torch.channels_last_3d
+        task.network.to(team.device).train(), torch.channels_last_3d
     )
-    optimiser = torch.optim.AdamW(
-        network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay
-    )
-    average = {name: value.clone() for name, value in network.state_dict().items()}
-    checkpoint = out / "checkpoint.pt"
-    done = _resume(checkpoint, network, optimiser, average, config_sha256)
-    out.mkdir(parents=True, exist_ok=True)
-    started, first = time.monotonic(), done
-    for batch in _batches(task.samples, plan, done):
-        _set_learning_rate(optimiser, plan, done)
-        parts = _step(task, network, optimiser, _to(batch, device), plan)
-        _follow(average, network, min(plan.ema_decay, (1 + done) / (10 + done)))
-        done += 1
-        if done % LOG_EVERY == 0 or done == plan.steps:
-            _report(parts, done, plan.steps, (time.monotonic() - started) / (done - first))
-        if done % plan.validate_every == 0 or done == plan.steps:
-            _validate(task, network, average, plan, device, done)
-        if done % plan.checkpoint_every == 0 or done == plan.steps:
-            _save(checkpoint, network, optimiser, average, done, config_sha256)
-    task.network.load_state_dict(average)
-    return task.network.eval()
+    return State(network, make_optimiser(network, plan))
 
 
 def _batches(
-    samples: Dataset[dict[str, Tensor]], plan: Optimisation, done: int
-) -> DataLoader[dict[str, Tensor]]:
-    """The batches that are still to come, made ahead by worker processes."""
-    rest = range(done * plan.batch, plan.steps * plan.batch)
+    task: Task, plan: Optimisation, state: State, team: Team
+) -> DataLoader[dict[str, Any]]:
+    """This process' share of the batches that are still to come, made ahead by workers.
+
+    Which samples are in a batch does not depend on the team: each takes its part of it.
+    """
+    share = team.share_of(plan.batch)
+    until = state.done if state.ended(plan.steps, plan.patience) else plan.steps
+    firsts = (step * plan.batch + team.rank * share for step in range(state.done, until))
     return DataLoader(
-        Subset(samples, rest),
-        batch_size=plan.batch,
+        task.samples,
+        batch_sampler=[list(range(first, first + share)) for first in firsts],
         num_workers=plan.loader_workers,
         prefetch_factor=4 if plan.loader_workers else None,
+        collate_fn=task.collate,
+        pin_memory=team.device.type == "cuda",
     )
 
 
-def _set_learning_rate(optimiser: torch.optim.Optimizer, plan: Optimisation, done: int) -> None:
-    """Linear warm-up, then a cosine to nearly nothing."""
-    warm = min(1.0, (done + 1) / max(1, plan.warmup_steps))
-    decay = 0.5 * (1 + math.cos(math.pi * done / plan.steps))
-    for group in optimiser.param_groups:
-        group["lr"] = plan.learning_rate * warm * max(decay, 0.01)
+def _step_seed(seed: int, done: int, rank: int) -> int:
+    """Chance inside the network (dropout) depends on the step, so that no state need be kept."""
+    return int(np.random.SeedSequence((seed, done, rank)).generate_state(1)[0])
 
 
 def _step(
+    model: nn.Module,
     task: Task,
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    batch: dict[str, Tensor],
+    state: State,
+    batch: dict[str, Any],
     plan: Optimisation,
-) -> dict[str, float]:
-    """One step down the gradient; bfloat16 where there is a GPU."""
-    image = batch["image"]
-    with torch.autocast("cuda", torch.bfloat16, enabled=image.is_cuda):
-        output = network(image)
-    parts = task.loss(output, batch)
-    optimiser.zero_grad(set_to_none=True)
+    casts: torch.autocast,
+) -> dict[str, Tensor]:
+    """One step down the gradient."""
+    with casts:
+        output = model(batch["image"])
+    parts = task.loss(in_float32(output), batch)
+    state.optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(parts["loss"])
-    torch.nn.utils.clip_grad_norm_(network.parameters(), plan.gradient_clip)
-    optimiser.step()
-    return {name: float(value.detach()) for name, value in parts.items()}
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), plan.gradient_clip)
+    state.optimiser.step()
+    return parts
 
 
-def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
-    """Moves the average a little towards the network; counters are copied."""
-    for name, value in network.state_dict().items():
-        if value.is_floating_point():
-            average[name].lerp_(value, 1 - decay)
-        else:
-            average[name].copy_(value)
-
-
-def _validate(
-    task: Task,
-    network: nn.Module,
-    average: dict[str, Tensor],
-    plan: Optimisation,
-    device: torch.device,
-    done: int,
-) -> None:
-    """Logs the mean loss of the averaged weights on the held-out samples."""
-    current = {name: value.clone() for name, value in network.state_dict().items()}
-    network.load_state_dict(average)
-    network.eval()
-    held_out = Subset(task.validation, range(plan.validation_samples))
-    totals: dict[str, float] = {}
-    with torch.inference_mode():
-        for batch in DataLoader(held_out, batch_size=plan.batch):
-            moved = _to(batch, device)
-            parts = task.loss(network(moved["image"]), moved)
-            for name, value in parts.items():
-                totals[name] = totals.get(name, 0.0) + float(value) * len(batch["image"])
-    network.load_state_dict(current)
-    network.train()
-    shown = " ".join(f"{k} {v / plan.validation_samples:.4f}" for k, v in totals.items())
-    log.info("step %d validation: %s", done, shown)
-
-
-def _report(parts: dict[str, float], done: int, steps: int, seconds_a_step: float) -> None:
-    """One line of progress with the time left."""
-    shown = " ".join(f"{name} {value:.4f}" for name, value in parts.items())
-    minutes_left = (steps - done) * seconds_a_step / 60
-    log.info(
-        "step %d/%d: %s, %.2f s a step, %.0f min left",
-        done,
-        steps,
-        shown,
-        seconds_a_step,
-        minutes_left,
-    )
-
-
-def _to(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    """Moves a batch; pictures in the layout that convolutions are fastest in."""
-    return {
-        name: value.to(device, memory_format=torch.channels_last_3d)
-        if value.ndim == 5
-        else value.to(device)
-        for name, value in batch.items()
-    }
-
-
-def _save(
-    path: Path,
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    average: dict[str, Tensor],
-    done: int,
-    config_sha256: str,
-) -> None:
-    """Writes the checkpoint whole or not at all."""
-    state = {
-        "network": network.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "average": average,
-        "done": done,
-        "config_sha256": config_sha256,
-    }
-    temporary = path.with_suffix(".partial")
-    torch.save(state, temporary)
-    temporary.replace(path)
-
-
-def _resume(
-    path: Path,
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    average: dict[str, Tensor],
-    config_sha256: str,
-) -> int:
-    """Loads a checkpoint into everything given; returns the number of steps done."""
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    if state["config_sha256"] != config_sha256:
-        msg = f"{path} was made by another configuration: give another --out, or delete it"
-        raise UsageError(msg)
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    for name, value in state["average"].items():
-        average[name].copy_(value)
-    log.info("going on from step %d", state["done"])
-    return int(state["done"])
+def _due(done: int, steps: int, every: int) -> bool:
+    """Whether something that is done every so many steps, and after the last, is due."""
+    return done % every == 0 or done == steps

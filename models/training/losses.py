@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from models.networks.centre_net import HEAT, LOG_DIAMETER, OFFSET
+from models.networks.centre_marks import HEAT, LOG_DIAMETER, OFFSET
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,8 @@ def detection_loss(marks: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]
 
     Args:
         marks: (batch, 5, z, y, x), output of `CentreNet`.
-        batch: ``heat``, ``weight`` (batch, z, y, x) and ``regression`` (batch, 4, z, y, x).
+        batch: ``heat``, ``weight``, ``sized`` (batch, z, y, x) and ``regression``
+            (batch, 4, z, y, x); see `DetectionTarget`.
 
     Returns:
         ``loss``, the sum that is minimised, and its parts.
@@ -37,7 +38,8 @@ def detection_loss(marks: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]
     focal = -((hit + miss) * weight).sum() / count
     predicted = torch.cat((marks[:, OFFSET], marks[:, LOG_DIAMETER : LOG_DIAMETER + 1]), 1).float()
     off = (predicted - batch["regression"]).abs().sum(1)
-    regression = (off * centre).sum() / count
+    sized = batch["sized"]
+    regression = (off * sized).sum() / sized.sum().clamp(min=1)
     return {
         "loss": focal + REGRESSION_WEIGHT * regression,
         "focal": focal,

@@ -59,13 +59,13 @@ def nodule_stamp(
     rim = ndimage.gaussian_filter(mask, float(rng.uniform(0.8, 1.8)))
     opacity = np.clip(np.maximum(mask, 1.8 * rim), 0.0, 1.0).astype(np.float32)
     centre = np.asarray(ndimage.center_of_mass(mask))
-    return Stamp(hu, opacity, centre, crop.record.diameter_mm * scale)
+    return Stamp(hu, opacity, centre, crop.finding.diameter_mm * scale)
 
 
-def lung_stamp(source: NDArray[np.int16], like: Stamp) -> Stamp:
+def lung_stamp(source: NDArray[np.float32], like: Stamp) -> Stamp:
     """Cuts plain lung, given as HU of at least the stamp's shape, with another's opacity."""
     z, y, x = like.opacity.shape
-    return Stamp(source[:z, :y, :x].astype(np.float32), like.opacity, like.centre_zyx, 0.0)
+    return Stamp(source[:z, :y, :x], like.opacity, like.centre_zyx, 0.0)
 
 
 def paste(hu: NDArray[np.float32], stamp: Stamp, centre_zyx: NDArray[np.float64]) -> bool:

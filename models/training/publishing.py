@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save
 
+from models.runtimes import GRAPH_FILE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -35,18 +37,26 @@ def half_precision_weights(network: nn.Module) -> bytes:
     )
 
 
-def publish(manifest: Manifest, weights: bytes, folder: Path) -> Manifest:
-    """Writes ``weights.safetensors.gz``, ``manifest.json`` and the model card into `folder`.
+def publish(
+    manifest: Manifest, weights: bytes, folder: Path, *, graph: bytes | None = None
+) -> Manifest:
+    """Writes weights, graph where there is one, ``manifest.json`` and the card into `folder`.
 
     Returns:
         The manifest with the weights' sha256.
     """
     packed = gzip.compress(weights, mtime=0)  # the same weights give the same file
     final = manifest.model_copy(
-        update={"weights": WEIGHTS_NAME, "sha256": hashlib.sha256(packed).hexdigest()}
+        update={
+            "weights": WEIGHTS_NAME,
+            "sha256": hashlib.sha256(packed).hexdigest(),
+            "graph_sha256": None if graph is None else hashlib.sha256(graph).hexdigest(),
+        }
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS_NAME).write_bytes(packed)
+    if graph is not None:
+        (folder / GRAPH_FILE).write_bytes(graph)
     (folder / "manifest.json").write_text(final.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(model_card(final), encoding="utf-8")
     return final
@@ -64,16 +74,17 @@ def model_card(manifest: Manifest) -> str:
         "",
         f"- Task: {manifest.task}; licence of the weights: {manifest.licence}",
         (
-            f"- Input: {manifest.spacing_mm:g} mm, HU {manifest.hu_window[0]:g} to "
+            f"- Input: {_by(manifest.spacing_mm)} mm, HU {manifest.hu_window[0]:g} to "
             f"{manifest.hu_window[1]:g}"
         ),
         f"- sha256: `{manifest.sha256}`",
-        (
+    ]
+    if trained:
+        lines.append(
             f"- Repeat with: `hounsfield train {trained.config}` (seed {trained.seed}, "
             f"{trained.steps} steps, {trained.hours:.1f} hours on {trained.hardware}; "
             f"configuration {trained.config_sha256[:12]})"
-        ),
-    ]
+        )
     if manifest.operating_points:
         points = manifest.operating_points
         lines.append(
@@ -87,6 +98,12 @@ def model_card(manifest: Manifest) -> str:
         lines += [f"  - `{uid}`" for uid in material.series_uids]
     lines += ["", "## Limits", "", *(f"- {limit}" for limit in manifest.limits), ""]
     return "\n".join(lines)
+
+
+def _by(spacing_mm: tuple[float, float, float]) -> str:
+    """One number where all are the same."""
+    different = sorted(set(spacing_mm))
+    return " x ".join(f"{mm:g}" for mm in (different if len(different) == 1 else spacing_mm))
 
 
 def hardware() -> str:

@@ -1,4 +1,4 @@
-"""Places in prepared volumes, and the cubes around them."""
+"""Places in prepared volumes, and the cubes around them: drawn as needed, nothing is listed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,46 @@ from preprocessing.volume import AIR_HU
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MOST_SITES = 100_000
-"""Sites kept for each volume: enough to meet every part of it, and a small part of its memory."""
+    Site = NDArray[np.int64]
+
+_DRAWS, _ROUNDS = 64, 50
 
 
-def sites_of(mask: NDArray[np.bool_]) -> NDArray[np.int16]:
-    """At most `MOST_SITES` voxels of a mask, (n, 3), the same ones every time."""
-    inside = np.flatnonzero(mask)
-    if len(inside) > MOST_SITES:
-        inside = np.random.default_rng(0).choice(inside, MOST_SITES, replace=False)
-    return np.stack(np.unravel_index(inside, mask.shape), axis=1).astype(np.int16)
+def site_in(mask: NDArray[np.generic], rng: np.random.Generator) -> Site | None:
+    """Any voxel (z, y, x) where a mask is not 0; None where it is 0 (almost) everywhere.
+
+    Voxels are drawn until one lies inside, so that of a mapped mask little is read.
+    """
+    for _ in range(_ROUNDS):
+        drawn = rng.integers(mask.shape, size=(_DRAWS, mask.ndim))
+        inside = np.flatnonzero(mask[tuple(drawn.T)])
+        if len(inside):
+            site: Site = drawn[inside[0]]
+            return site
+    return None
 
 
-def cut_cube(hu: NDArray[np.int16], start_zyx: NDArray[np.int64], size: int) -> NDArray[np.float32]:
-    """Copies a cube of `size` voxels that starts at a voxel, air where it leaves the volume."""
-    low = np.maximum(start_zyx, 0)
-    high = np.minimum(start_zyx + size, hu.shape)
-    cube = np.full((size,) * 3, AIR_HU, np.float32)
+def edge_site_in(mask: NDArray[np.generic], rng: np.random.Generator) -> Site | None:
+    """The last voxel inside the mask on a straight way out of it, along a random axis."""
+    site = site_in(mask, rng)
+    if site is None:
+        return None
+    axis, step = int(rng.integers(3)), int(rng.choice((-1, 1)))
+    line = mask[tuple(slice(None) if a == axis else site[a] for a in range(3))]
+    way = line[site[axis] :: step]
+    outside = np.flatnonzero(way == 0)
+    edge = site.copy()
+    edge[axis] += step * (int(outside[0]) - 1 if len(outside) else len(way) - 1)
+    return edge
+
+
+def cut_cube(
+    array: NDArray[np.generic], start_zyx: Site, size: int, *, outside: float = AIR_HU
+) -> NDArray[np.float32]:
+    """Copies a cube of `size` voxels that starts at a voxel, `outside` beyond the array."""
+    low = np.clip(start_zyx, 0, array.shape)
+    high = np.clip(start_zyx + size, 0, array.shape)
+    cube = np.full((size,) * 3, outside, np.float32)
     inside = tuple(slice(a, b) for a, b in zip(low - start_zyx, high - start_zyx, strict=True))
-    cube[inside] = hu[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    cube[inside] = array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
     return cube

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,48 +12,101 @@ from models.training.classifier_task import classifier_manifest, classifier_task
 from models.training.configuration import read_training_config
 from models.training.detector_publication import detector_manifest
 from models.training.detector_task import detector_task
+from models.training.distribution import join_team
+from models.training.graph import network_graph
 from models.training.loop import train
+from models.training.material import allow_many_files
 from models.training.publishing import half_precision_weights, hardware, publish
+from models.training.reducer_publication import reducer_manifest
+from models.training.reducer_task import reducer_task
+from models.training.retina_task import retina_manifest, retina_task
+from models.training.segmenter_task import segmenter_manifest, segmenter_task
+from preprocessing.errors import writing_to
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from models.manifest import Manifest
+    from models.training.progress import TrainingProgress
 
 log = logging.getLogger(__name__)
 
-TASKS = {"detector": detector_task, "classifier": classifier_task}
-MANIFESTS = {"detector": detector_manifest, "classifier": classifier_manifest}
+TASKS = {
+    "detector": detector_task,
+    "retinanet": retina_task,
+    "reducer": reducer_task,
+    "segmenter": segmenter_task,
+    "classifier": classifier_task,
+}
+MANIFESTS = {
+    "detector": detector_manifest,
+    "retinanet": retina_manifest,
+    "reducer": reducer_manifest,
+    "segmenter": segmenter_manifest,
+    "classifier": classifier_manifest,
+}
 
 
-def run_training(config_path: Path, out: Path) -> Manifest:
+def run_training(
+    config_path: Path,
+    out: Path,
+    *,
+    fold: int | None = None,
+    steps: int | None = None,
+    progress: TrainingProgress | None = None,
+) -> Manifest | None:
     """Trains, calibrates on held-out data, and writes the model's folder.
 
     Args:
         config_path: The recipe.
         out: Holds the checkpoint while training and, at the end, ``weights.safetensors.gz``,
             ``manifest.json`` and the card; `hounsfield run` takes such a folder as a model.
+        fold: Is kept for testing, in place of the recipe's.
+        steps: How many there are, in place of the recipe's.
+        progress: Where it is told how far the training is.
+
+    Returns:
+        The model's manifest; None in a process of a team that another one leads.
 
     Raises:
         UsageError: The recipe or its material cannot be used.
+        OutputError: `out` cannot be written.
     """
-    config = read_training_config(config_path)
-    out.mkdir(parents=True, exist_ok=True)
+    config = read_training_config(config_path, fold=fold, steps=steps)
+    with writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
+    allow_many_files()
     task = TASKS[config.task](config)
-    started = time.monotonic()
-    network = train(
-        task, config.optimisation, seed=config.seed, config_sha256=config.sha256(), out=out
-    )
+    with join_team() as team:
+        trained = train(
+            task,
+            config.optimisation,
+            seed=config.seed,
+            config_sha256=config.sha256(),
+            out=out,
+            team=team,
+            progress=progress,
+        )
+    if not team.leads:
+        return None
     trained_with = TrainedWith(
-        config=config_path.as_posix(),
+        config=_words(config_path, fold=fold, steps=steps),
         config_sha256=config.sha256(),
         seed=config.seed,
-        steps=config.optimisation.steps,
-        hours=round((time.monotonic() - started) / 3600, 2),
+        steps=trained.steps,
+        hours=round(trained.seconds / 3600, 2),
         hardware=hardware(),
     )
-    weights = half_precision_weights(network)
+    weights = half_precision_weights(trained.network)
     log.info("calibrating on held-out data")
     manifest = MANIFESTS[config.task](config, trained_with, weights)
-    return publish(manifest, weights, out)
+    graph = None if task.graph is None else network_graph(trained.network, task.graph)
+    return publish(manifest, weights, out, graph=graph)
+
+
+def _words(config_path: Path, *, fold: int | None, steps: int | None) -> str:
+    """What follows `hounsfield train` to ask for the same once more."""
+    options = {"--fold": fold, "--steps": steps}
+    given = [f"{name} {value}" for name, value in options.items() if value is not None]
+    return " ".join((config_path.as_posix(), *given))

@@ -5,7 +5,7 @@ import pydicom
 import pytest
 
 from data.lidc_consensus import consensus_nodules, reader_region
-from data.lidc_idri import known_findings, read_lidc_idri
+from data.lidc_idri import known_labels, read_lidc_idri
 from data.lidc_xml import read_lidc_xml
 from preprocessing.discovery import discover
 from preprocessing.errors import SeriesError
@@ -82,9 +82,20 @@ def test_a_reader_who_outlined_a_nodule_in_two_pieces_counts_once(tmp_path):
 @pytest.mark.parametrize(("readers", "ignored"), [(2, True), (3, False)])
 def test_a_nodule_counts_from_three_readers_on(tmp_path, readers, ignored):
     found = readings(tmp_path, *[[cube(10, 20, malignancy=3)]] * readers)
-    (finding,) = known_findings(found, volume_with_images())
+    (finding,) = known_labels(found, volume_with_images()).findings
     assert (finding.ignored, finding.readers) == (ignored, readers)
     assert (finding.malignancy, finding.texture) == (3, 5)
+
+
+def test_the_mask_is_the_majority_of_each_nodule(tmp_path):
+    found = readings(tmp_path, *[[cube(10, 20, malignancy=3)]] * 2, [cube(12, 22, malignancy=3)])
+    outlined = known_labels(found, volume_with_images()).outlined
+    assert outlined.voxels_zyx.min(axis=0).tolist() == [3, 11, 11]
+    assert outlined.voxels_zyx.max(axis=0).tolist() == [6, 19, 19]
+
+
+def test_a_series_without_nodules_has_an_empty_mask(tmp_path):
+    assert len(known_labels(readings(tmp_path, []), volume_with_images()).outlined) == 0
 
 
 def test_what_was_only_pointed_at_is_ignored_unless_it_lies_in_a_nodule(tmp_path):
@@ -96,7 +107,7 @@ def test_what_was_only_pointed_at_is_ignored_unless_it_lies_in_a_nodule(tmp_path
         [cube(10, 20, malignancy=3)],
         [lidc_non_nodule(5, 15, 15)],
     )
-    nodule, *others = known_findings(found, volume_with_images())
+    nodule, *others = known_labels(found, volume_with_images()).findings
     assert not nodule.ignored
     assert [one.centre_world_mm for one in others] == [world_mm(50, 40, 2), world_mm(5, 6, 8)]
     assert all(one.ignored and one.diameter_mm == 10 for one in others)
@@ -105,13 +116,13 @@ def test_what_was_only_pointed_at_is_ignored_unless_it_lies_in_a_nodule(tmp_path
 def test_a_mark_on_an_image_that_is_not_there_is_refused(tmp_path):
     found = readings(tmp_path, [cube(10, 20, images=[12], malignancy=3)])
     with pytest.raises(SeriesError, match=r"the image 1\.2\.3\.13, which is not in the series"):
-        known_findings(found, volume_with_images())
+        known_labels(found, volume_with_images())
 
 
 def test_readings_of_another_series_are_refused(tmp_path):
     found = readings(tmp_path, [], series_uid="9.9")
     with pytest.raises(SeriesError, match=r"readings are of 9\.9, the series is 1\.2\.3"):
-        known_findings(found, volume_with_images())
+        known_labels(found, volume_with_images())
 
 
 def test_readings_of_radiographs_are_passed_over(tmp_path):
@@ -137,7 +148,7 @@ def test_what_is_missing_in_a_partial_download_is_told(tmp_path):
     (tmp_path / "one.xml").write_text(lidc_xml([[]], series_uid="1.2.9"))
     (tmp_path / "bad.xml").write_text("<")
     contents = read_lidc_idri(tmp_path)
-    assert contents.series == ()
+    assert contents.cases == []
     told = {one.reason: one.message for one in contents.left_out}
     assert "name 1 series that are not in the source (the first: 1.2.9)" in told["series_missing"]
     assert "bad.xml is not whole XML" in told["unreadable"]
@@ -154,7 +165,7 @@ def lidc_idri_0001():
 @pytest.mark.real
 def test_the_nodule_of_lidc_idri_0001_is_that_of_luna16(lidc_idri_0001):
     found, volume = lidc_idri_0001
-    nodule, *others = known_findings(found, volume)
+    nodule, *others = known_labels(found, volume).findings
     assert np.linalg.norm(np.subtract(nodule.centre_world_mm, (56.2, 86.3, -115.9))) < 1
     assert nodule.diameter_mm == pytest.approx(23.4, abs=1)
     assert (nodule.ignored, nodule.readers, nodule.malignancy, nodule.texture) == (False, 4, 5, 5)

@@ -12,16 +12,16 @@ def test_series_have_their_official_subset_and_their_findings(tmp_path):
     nodule, excluded = ("1.1", 1.5, -2, 3, 6.25), ("1.1", 4, 5, 6, -1)
     write_tables(tmp_path, nodule, excluded=[excluded])
     contents = read_luna16(tmp_path)
-    assert [(one.series_uid, one.fold) for one in contents.series] == [
+    assert [(one.series_uid, one.fold) for one in contents.cases] == [
         ("1.3", None),
         ("1.1", 3),
         ("1.2", 9),
     ]
-    one, ignored = contents.series[1].findings(None)
+    one, ignored = contents.cases[1].labels(None).findings
     assert (one.centre_world_mm, one.diameter_mm, one.ignored) == ((1.5, -2, 3), 6.25, False)
     assert (ignored.diameter_mm, ignored.ignored) == (10, True)  # unknown, as the protocol has it
-    assert not contents.series[2].findings(None)
-    assert contents.left_out == ()
+    assert not contents.cases[2].labels(None).findings
+    assert contents.left_out == []
 
 
 def test_a_series_without_its_raw_file_is_told_once_and_the_rest_are_counted(tmp_path):
@@ -29,7 +29,7 @@ def test_a_series_without_its_raw_file_is_told_once_and_the_rest_are_counted(tmp
     (tmp_path / "subset0" / "1.1.raw").unlink()
     write_tables(tmp_path, ("1.1", 0, 0, 0, 5), ("1.7", 0, 0, 0, 5), ("1.8", 0, 0, 0, 5))
     contents = read_luna16(tmp_path)
-    assert contents.series == ()
+    assert contents.cases == []
     told = {one.reason: one for one in contents.left_out}
     assert "its data file '1.1.raw' is not there" in told["unreadable"].message
     assert "name 2 series that are not in the source" in told["series_missing"].message
@@ -44,6 +44,21 @@ def test_the_table_of_nodules_must_be_there_once(tmp_path):
     write_tables(tmp_path / "copy")
     with pytest.raises(UsageError, match=r"must hold one annotations\.csv, but holds"):
         read_luna16(tmp_path)
+
+
+def test_candidates_are_those_of_the_second_list_where_both_are_there(tmp_path):
+    write_mhd(tmp_path / "subset0", "1.1")
+    write_mhd(tmp_path / "subset0", "1.2")
+    write_tables(tmp_path)
+    header = "seriesuid,coordX,coordY,coordZ,class\n"
+    assert read_luna16(tmp_path).cases[0].labels(None).candidates is None
+    (tmp_path / "candidates.csv").write_text(f"{header}1.1,1,2,3,0\n")
+    first = read_luna16(tmp_path).cases[0]
+    (tmp_path / "candidates_V2.csv").write_text(f"{header}1.1,1,2,3,0\n1.1,4,5,6.5,1\n")
+    both, none = read_luna16(tmp_path).cases
+    assert both.labels(None).candidates.tolist() == [[1, 2, 3, 0], [4, 5, 6.5, 1]]
+    assert none.labels(None).candidates.shape == (0, 4)
+    assert first.fingerprint != both.fingerprint
 
 
 def test_a_wrong_cell_is_told_with_its_line(tmp_path):

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.lung_pet_ct_dx import boxed_lesions, known_findings, read_boxes, read_lung_pet_ct_dx
+from data.lung_pet_ct_dx import boxed_lesions, known_labels, read_boxes, read_lung_pet_ct_dx
 from preprocessing.errors import SeriesError
 from preprocessing.reading import read_volume
 from tests.data.labelled_volumes import image_uid, voc_xml, volume_with_images, world_mm
@@ -58,7 +58,7 @@ def test_boxes_apart_are_two_lesions(tmp_path, boxes):
 )
 def test_the_letter_is_the_histology(tmp_path, letter, histology):
     files = box_files(tmp_path, {3: [(letter, 10, 20, 19, 29)]})
-    (finding,) = known_findings(files, volume_with_images())
+    (finding,) = known_labels(files, volume_with_images()).findings
     assert finding.histology == histology
     assert not finding.ignored
 
@@ -80,7 +80,7 @@ def test_a_wrong_box_is_refused_with_its_file(tmp_path, box, message):
 def test_boxes_without_their_images_are_told(tmp_path):
     box_files(tmp_path, {3: [("A", 10, 20, 19, 29)]})
     contents = read_lung_pet_ct_dx(tmp_path)
-    assert contents.series == ()
+    assert contents.cases == []
     (told,) = contents.left_out
     assert "1 box file(s) are of images that are not there" in told.message
 
@@ -89,11 +89,11 @@ def test_boxes_without_their_images_are_told(tmp_path):
 @pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real is not there")
 def test_the_boxes_of_a0001_fall_on_the_mass():
     contents = read_lung_pet_ct_dx(REAL)
-    (labelled,) = contents.series
+    (labelled,) = contents.cases
     assert labelled.patient_id == "Lung_Dx-A0001"
-    assert contents.left_out == ()
+    assert contents.left_out == []
     volume = read_volume(labelled.series)
-    (finding,) = labelled.findings(volume)
+    (finding,) = labelled.labels(volume).findings
     assert finding.histology == "adenocarcinoma"
     z, y, x = np.rint(volume.voxel_xyz(finding.centre_world_mm)).astype(int)[::-1]
     core = volume.hu[z - 1 : z + 2, y - 15 : y + 16, x - 15 : x + 16]  # 20 mm around it

@@ -145,11 +145,13 @@ def test_a_study_becomes_findings_with_the_histology_of_its_patient(tmp_path, vo
     frames = np.ones((1, 70, 70), dtype=bool)
     seg(tmp_path / "LUNG1-001" / "seg.dcm", frames, planes_mm=[20.0])  # the RTSTRUCT goes before
     (tmp_path / "clinical.csv").write_text("PatientID,age,Histology\nLUNG1-001,60,large cell\n")
-    (labelled,) = read_nsclc_radiomics(tmp_path).series
-    primary, other = labelled.findings(read_volume(labelled.series))
+    (labelled,) = read_nsclc_radiomics(tmp_path).cases
+    labels = labelled.labels(read_volume(labelled.series))
+    primary, other = labels.findings
     assert (primary.ignored, primary.histology) == (False, "large_cell_carcinoma")
     assert primary.centre_world_mm == pytest.approx(CENTRE_MM, abs=0.2)
     assert (other.ignored, other.histology) == (True, "")
+    assert labels.outlined.centre_world_mm == primary.centre_world_mm
     assert labelled.patient_id == "LUNG1-001"
 
 
@@ -157,7 +159,7 @@ def test_a_series_without_tumours_is_left_out(tmp_path, volume):
     save_series(ct_datasets(volume), tmp_path / "ct")
     (tmp_path / "clinical.csv").write_text("PatientID,Histology\nLUNG1-001,NA\n")
     contents = read_nsclc_radiomics(tmp_path)
-    assert contents.series == ()
+    assert contents.cases == []
     assert [one.reason for one in contents.left_out] == ["no_labels"]
 
 

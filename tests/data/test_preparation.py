@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from data import prepared_folder
-from data.datasets import DatasetContents, LabelledSeries
+from data import labelled_series
+from data.datasets import DatasetContents
+from data.labelled_series import LabelledSeries, Labels
 from data.preparation import DATASETS, prepare
 from data.prepared import load_case
 from data.splits import case_files, read_split
@@ -56,12 +57,12 @@ def test_what_can_be_used_is_prepared_and_the_rest_is_told(made):
 
 def test_a_case_holds_the_working_volume_and_its_findings(made):
     out, _ = made
-    case = load_case(out / "cases" / "1.1.npz")
+    case = load_case(out / "cases" / "1.1")
     (finding,) = case.findings
     assert finding.centre_world_mm == NODULE[1:4]
     x, y, z = np.rint(case.volume.voxel_xyz(finding.centre_world_mm)).astype(int)
     assert case.volume.search_mask[z, y, x]
-    assert case.volume.spacing_mm == 1
+    assert case.volume.spacing_mm == (1, 1, 1)
 
 
 def test_the_table_of_findings_is_in_mm(made):
@@ -82,24 +83,24 @@ def test_the_folds_are_the_official_subsets(made):
         ("1.1", 0),
         ("1.2", 4),
     ]
-    assert case_files([out], "test", held=4) == [out / "cases" / "1.2.npz"]
-    assert case_files([out], "validation", held=9) == [out / "cases" / "1.1.npz"]
+    assert case_files([out], "test", held=4) == [out / "cases" / "1.2"]
+    assert case_files([out], "validation", held=9) == [out / "cases" / "1.1"]
 
 
 def test_a_second_call_reads_no_voxel_and_changes_nothing(made, download, monkeypatch):
     out, _ = made
-    before = {path: path.read_bytes() for path in out.rglob("*.npz")}
+    before = {path: path.read_bytes() for path in out.rglob("*.npy")}
     only_copies = {"1.3"}
 
     def read(series):
         assert series.facts.series_uid in only_copies
         return read_volume(series)
 
-    read_volume = prepared_folder.read_volume
-    monkeypatch.setattr(prepared_folder, "read_volume", read)
+    read_volume = labelled_series.read_volume
+    monkeypatch.setattr(labelled_series, "read_volume", read)
     report = prepare("luna16", download, out)
     assert (report.prepared, report.kept) == (0, 2)
-    assert {path: path.read_bytes() for path in out.rglob("*.npz")} == before
+    assert {path: path.read_bytes() for path in out.rglob("*.npy")} == before
 
 
 def test_changed_labels_prepare_anew_and_series_that_are_gone_stay(made, download, tmp_path):
@@ -107,7 +108,9 @@ def test_changed_labels_prepare_anew_and_series_that_are_gone_stay(made, downloa
     changed = tmp_path / "download"
     shutil.copytree(download / "subset0", changed / "subset0")
     write_tables(changed, (*NODULE[:4], 9.5))
-    (out / "cases" / ".1.1.npz.partial").write_bytes(b"cut")  # as an interrupted call left it
+    cut = out / "cases" / ".1.1.partial"  # as an interrupted call left it
+    cut.mkdir()
+    (cut / "hu.npy").write_bytes(b"cut")
     report = prepare("luna16", changed, out)
     assert (report.prepared, report.kept) == (1, 0)
     assert [row["diameter_mm"] for row in rows_of(out)] == ["9.5", "10.0"]
@@ -123,8 +126,13 @@ def test_a_folder_of_another_data_set_is_refused(made, tmp_path):
 @pytest.mark.parametrize(
     ("dataset", "source", "message"),
     [
-        ("luna", ".", "must be one of luna16, lidc-idri, lung-pet-ct-dx, nsclc-radiomics"),
+        (
+            "luna",
+            ".",
+            "must be one of luna16, lidc-idri, lung-pet-ct-dx, nsclc-radiomics, nodule-crops",
+        ),
         ("luna16", "nowhere", "nowhere must be the folder of a download"),
+        ("phantoms", ".", "must be the file that tells the cases of phantoms"),
     ],
 )
 def test_a_users_mistake_is_told(tmp_path, dataset, source, message):
@@ -145,8 +153,10 @@ def patients(tmp_path, monkeypatch, *names):
         )
         for number, name in enumerate(names)
     ]
-    labelled = [LabelledSeries(one, one.facts.patient_id, lambda _: (), ()) for one in series]
-    monkeypatch.setitem(DATASETS, "luna16", lambda _: DatasetContents(tuple(labelled), ()))
+    labelled = [
+        LabelledSeries(one, one.facts.patient_id, lambda _: Labels(()), "") for one in series
+    ]
+    monkeypatch.setitem(DATASETS, "luna16", lambda _: DatasetContents(labelled))
     return tmp_path
 
 
@@ -175,7 +185,7 @@ def test_the_command_tells_what_it_did_and_ends_with_4_where_some_failed(made, d
     words = ["prepare", "luna16", str(download), "--out", str(out)]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 4
-    assert f"0 series prepared and 2 kept in {out}: 2 patients, 1 findings" in result.output
+    assert f"0 cases prepared and 2 kept in {out}: 2 patients, 1 findings" in result.output
     assert "left out, unreadable: 1" in result.output
 
 

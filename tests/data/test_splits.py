@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from data.nodule_crops import EXAMINATION_MODULUS, patient_bucket
 from data.splits import (
+    EXAMINATION_MODULUS,
+    FOLDS,
     SplitEntry,
     SplitManifest,
     case_files,
@@ -11,18 +12,20 @@ from data.splits import (
     is_kept_for_examination,
     part_of,
     patient_fold,
+    patient_hash,
     read_split,
 )
 from preprocessing.errors import UsageError
 
 
-def entry(series, patient, voxels=None, fold=0):
+def entry(series, patient, voxels=None, fold=0, source=""):
     return SplitEntry(
         series_uid=series,
         patient_id=patient,
-        case=f"cases/{series}.npz",
+        case=f"cases/{series}",
         voxels_sha256=series if voxels is None else voxels,
         fold=fold,
+        source_series_uid=source,
     )
 
 
@@ -57,6 +60,17 @@ def test_several_series_of_a_patient_in_one_fold_are_no_leak():
     check_no_leak([entry("1", "Anna"), entry("2", "Anna"), entry("3", "Bo", fold=4)])
 
 
+@pytest.mark.parametrize("other", [entry("1", "1", fold=2), entry("1.b", "B", fold=2, source="1")])
+def test_parts_of_a_series_in_two_folds_are_refused_whatever_their_patients(other):
+    nodule = entry("1.a", "A", fold=5, source="1")
+    with pytest.raises(UsageError, match=r"series 1 or parts of it are in the folds 2 .* and 5"):
+        check_no_leak([nodule, other])
+
+
+def test_nodules_of_a_series_in_one_fold_are_no_leak():
+    check_no_leak([entry("1", "A"), entry("1.a", "A", source="1"), entry("1.b", "A", source="1")])
+
+
 def test_only_some_of_many_leaks_are_named():
     entries = [entry(f"{n}.{k}", f"P{n}", fold=k) for n in range(8) for k in (0, 1)]
     with pytest.raises(UsageError, match=r"patient P4 .*; and 3 more\."):
@@ -76,7 +90,7 @@ def test_every_case_is_in_one_part_and_the_next_fold_validates(tmp_path):
     entries = [entry(str(fold), f"P{fold}", fold=fold) for fold in range(10)]
     folder = written(tmp_path / "made", *entries)
     parts = {
-        part: [path.stem for path in case_files([folder], part, held=9)]
+        part: [path.name for path in case_files([folder], part, held=9)]
         for part in ("training", "validation", "test")
     }
     assert parts == {"training": list("12345678"), "validation": ["0"], "test": ["9"]}
@@ -105,14 +119,21 @@ def test_a_damaged_split_is_refused(tmp_path, content):
 
 
 def test_a_patients_fold_is_always_the_same():
-    assert [patient_fold(f"P{n}") for n in range(4)] == [4, 6, 4, 7]
+    # sha256 of the id as one integer, by 5, modulo 10: it can be repeated anywhere
+    assert [patient_fold(f"P{n}") for n in range(4)] == [8, 3, 6, 9]
+
+
+def test_every_fold_holds_patients_without_those_of_the_examination():
+    known = [f"LIDC-IDRI-{n:04d}" for n in range(1, 400)]
+    folds = {patient_fold(name) for name in known if not is_kept_for_examination(name)}
+    assert folds == set(range(FOLDS))
 
 
 def test_patients_of_the_examination_are_known():
     fifth = next(
         name
         for name in (f"LIDC-IDRI-{n:04d}" for n in range(10, 200))
-        if patient_bucket(name, EXAMINATION_MODULUS) == 0
+        if patient_hash(name) % EXAMINATION_MODULUS == 0
     )
     assert all(map(is_kept_for_examination, ("LIDC-IDRI-0003", "Lung_Dx-A0002", fifth)))
     assert not any(map(is_kept_for_examination, ("LIDC-IDRI-0001", "Lung_Dx-A0001")))

@@ -7,7 +7,9 @@ from scipy import special
 
 from models.detector import HeatmapDetector
 from models.manifest import Calibration
-from models.networks.centre_net import OUTPUT_CHANNELS, STRIDE, CentreNet
+from models.networks.centre_marks import OUTPUT_CHANNELS, STRIDE
+from models.networks.centre_net import CentreNet
+from models.runtimes import torch_network
 from models.training.detection_targets import CropNodule, detection_target
 from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
@@ -24,15 +26,14 @@ def a_volume(search=True):
         full.astype(np.uint8) * RIGHT_LUNG,
         full & search,
         affine,
-        1.0,
     )
 
 
 def a_detector(marks=None, calibration=None):
-    manifest = SimpleNamespace(
-        network=SMALL, hu_window=(-1000, 400), calibration=calibration or Calibration()
-    )
-    detector = HeatmapDetector(manifest, save(CentreNet(**SMALL).state_dict()), threads=1)
+    manifest = SimpleNamespace(hu_window=(-1000, 400), calibration=calibration or Calibration())
+    weights = save(CentreNet(**SMALL).state_dict())
+    network = torch_network(weights, lambda: CentreNet(**SMALL), threads=1)
+    detector = HeatmapDetector(manifest, network)
     if marks is not None:
         detector._marks = lambda _: marks
     return detector
@@ -80,6 +81,5 @@ def test_a_volume_whose_size_the_network_cannot_take_is_padded():
         volume.lung_labels[:50, :33, :17],
         volume.search_mask[:50, :33, :17],
         volume.affine,
-        1.0,
     )
     assert a_detector()._marks(odd).shape == (OUTPUT_CHANNELS, 64 // STRIDE, 48 // STRIDE, 8)

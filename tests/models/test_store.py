@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from models.loading import load_models
 from models.manifest import Manifest
-from models.store import STORE, list_models, load_models, model_folder, verified_weights
+from models.store import STORE, list_models, model_folder, verified_weights
 from preprocessing.errors import UsageError
 
 SHIPPED = sorted(folder.parent for folder in STORE.glob("*/manifest.json"))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from scipy import ndimage
 
 from models.contracts import Candidate
-from models.store import Models, model_folder, read_manifest
+from models.loading import Models
+from models.store import model_folder, read_manifest
 from pipeline.study import analyse_series
 
 
@@ -20,13 +22,21 @@ class BlobDetector:
         marks = []
         for index, box in enumerate(ndimage.find_objects(blobs, count), start=1):
             inside = blobs[box] == index
-            diameter_mm = (6 * inside.sum() / np.pi) ** (1 / 3) * volume.spacing_mm
-            roundness = diameter_mm / (max(inside.shape) * volume.spacing_mm)
+            diameter_mm = (6 * inside.sum() / np.pi) ** (1 / 3) * volume.spacing_mm[0]
+            roundness = diameter_mm / (max(inside.shape) * volume.spacing_mm[0])
             if diameter_mm > 5 and roundness > 0.7:
                 middle_zyx = np.argwhere(inside).mean(axis=0) + [side.start for side in box]
                 x, y, z = volume.world_mm(middle_zyx[::-1])
                 marks.append(Candidate((float(x), float(y), float(z)), diameter_mm, roundness))
         return sorted(marks, key=lambda mark: -mark.score)
+
+
+class DoubtingReducer:
+    """Halves every score."""
+
+    def reduce(self, volume, candidates):
+        del volume
+        return [replace(candidate, score=candidate.score / 2) for candidate in candidates]
 
 
 class EvenClassifier:
@@ -43,5 +53,6 @@ def prepare_with_fakes(order):
         read_manifest(model_folder(name))
         for name in (order.config.models.detector, order.config.models.classifier)
     ]
-    models = Models(BlobDetector(), manifests[0], EvenClassifier(), manifests[1])
+    reducer = DoubtingReducer() if order.config.models.reducer else None
+    models = Models(BlobDetector(), manifests[0], EvenClassifier(), manifests[1], reducer)
     return partial(analyse_series, models=models, config=order.config, provenance=order.provenance)

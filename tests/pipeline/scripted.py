@@ -28,7 +28,7 @@ RAISED = {
     "no lungs": SeriesError(Reason.LUNGS_NOT_FOUND, "No lungs in this series."),
     "not chest": SeriesError(Reason.NOT_CHEST, "Not a chest CT."),
 }
-DETECTOR_SHA256, CLASSIFIER_SHA256 = "a" * 64, "b" * 64
+DETECTOR_SHA256, CLASSIFIER_SHA256, REDUCER_SHA256 = "a" * 64, "b" * 64, "c" * 64
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,13 @@ def write_study(folder: Path, *, uid: str, happens: str = "analysed", series: in
     save_series(ct_datasets(volume), folder)
 
 
-def scripted_config(folder: Path, **run: float) -> RunConfig:
+def scripted_config(folder: Path, *, reducer: bool = False, **run: float) -> RunConfig:
     """A configuration whose models are manifests without weights."""
     names = {}
-    for task, sha256 in (("detector", DETECTOR_SHA256), ("classifier", CLASSIFIER_SHA256)):
+    wanted = {"detector": DETECTOR_SHA256, "classifier": CLASSIFIER_SHA256}
+    if reducer:
+        wanted["reducer"] = REDUCER_SHA256
+    for task, sha256 in wanted.items():
         model = folder / "models" / task
         model.mkdir(parents=True, exist_ok=True)
         (model / "manifest.json").write_text(json.dumps(_manifest(task, sha256)))
@@ -177,7 +180,7 @@ _PROVENANCE = {
     "config_sha256": "",
     "operating_point": "default",
     "score_threshold": 0.5,
-    "working_spacing_mm": 1.0,
+    "detector_spacing_mm": (1.0, 1.0, 1.0),
     "fingerprint": "",
 }
 
@@ -193,10 +196,13 @@ def _manifest(task, sha256):
         "network": {},
         "weights": "none",
         "sha256": sha256,
-        "spacing_mm": 1.0,
+        "spacing_mm": (1.0, 1.0, 1.0),
         "hu_window": (-1000, 400),
         "calibration": {},
-        "operating_points": points if task == "detector" else None,
+        "operating_points": None if task == "classifier" else points,
+        "detector": {"name": "scripted-detector", "sha256": DETECTOR_SHA256, "calibration": {}}
+        if task == "reducer"
+        else None,
         "training_material": (),
         "trained_with": {
             "config": "",

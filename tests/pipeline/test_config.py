@@ -36,7 +36,7 @@ def test_a_mistake_is_named_with_its_key_and_value(tmp_path, text, message):
 
 
 def test_an_unknown_name_tells_the_known_ones():
-    with pytest.raises(UsageError, match="one of: default; got 'nightly'"):
+    with pytest.raises(UsageError, match="one of: default, monai_luna16; got 'nightly'"):
         load_config("nightly")
 
 

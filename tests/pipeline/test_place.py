@@ -15,7 +15,7 @@ def volume():
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     affine[:3, 3] = (-60, -30, 100)
     hu = np.full(labels.shape, -800, np.int16)
-    return WorkingVolume(hu, labels, labels > 0, affine, 2.0)
+    return WorkingVolume(hu, labels, labels > 0, affine)
 
 
 @pytest.mark.parametrize(

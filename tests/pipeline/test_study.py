@@ -18,11 +18,11 @@ from tests.pipeline.fakes import prepare_with_fakes
 from tests.pipeline.scripted import scripted_config
 
 
-def analyse(folder, out, **options):
+def analyse(folder, out, *, reducer=False, **options):
     return run(
         [folder / "input"],
         out=out,
-        config=scripted_config(folder),
+        config=scripted_config(folder, reducer=reducer),
         progress=Progress(quiet=True),
         options=RunOptions(**options),
         prepare=prepare_with_fakes,
@@ -84,6 +84,21 @@ def test_the_same_input_gives_the_same_bytes_times_aside(study):
     for table in ("findings.csv", "luna16_predictions.csv", "worklist.csv", "index.html"):
         contents = [(folder / name / table).read_bytes() for name in ("out", "again")]
         assert contents[0] == contents[1]
+
+
+def test_a_reducer_has_the_last_word_on_scores_and_stands_in_the_report(study):
+    folder = study[0]
+    _, without = read_report(folder / "out")
+    analyse(folder, folder / "reduced", reducer=True)
+    _, report = read_report(folder / "reduced")
+    assert [one.score for one in report.candidates] == pytest.approx(
+        [one.score / 2 for one in without.candidates], abs=1e-4
+    )
+    assert [one.role for one in report.provenance.models] == ["detector", "reducer", "classifier"]
+    assert [one.role for one in without.provenance.models] == ["detector", "classifier"]
+    assert report.provenance.fingerprint != without.provenance.fingerprint
+    assert "reduce" in report.times.seconds
+    assert "reduce" not in without.times.seconds
 
 
 def test_findings_are_the_best_candidates_from_the_threshold_up():

@@ -50,7 +50,7 @@ def test_metaimage_has_the_same_place_for_itk(tmp_path, directions):
 def test_numpy_holds_the_masks_of_a_working_volume():
     shape = (3, 4, 5)
     labels, mask = np.ones(shape, np.uint8), np.zeros(shape, bool)
-    working = WorkingVolume(np.ones(shape, np.int16), labels, mask, np.eye(4), 1.0)
+    working = WorkingVolume(np.ones(shape, np.int16), labels, mask, np.eye(4))
     arrays = np.load(io.BytesIO(written(working, VolumeFormat.NUMPY)))
     assert set(arrays) == {"hu", "affine", "lung_labels", "search_mask"}
     volume = make_volume()

@@ -11,6 +11,7 @@ def a_target():
     return {
         "heat": heat,
         "regression": torch.zeros(1, 4, 4, 4, 4),
+        "sized": (heat == 1).float(),
         "weight": torch.ones(heat.shape),
     }
 
@@ -35,7 +36,7 @@ def test_what_is_ignored_costs_nothing():
     assert detection_loss(marks(-9.0, 9.0), batch)["focal"] == 0
 
 
-def test_size_and_offset_count_at_centres_only():
+def test_size_and_offset_count_where_a_nodule_is_sized_only():
     batch = a_target()
     output = marks(9.0, -9.0)
     output[:, 1:] = 1.0

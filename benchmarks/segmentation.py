@@ -1,0 +1,260 @@
+"""How well nodules are segmented and measured: against readers, and against exact phantoms.
+
+Run as ``python -m benchmarks.segmentation NODULES [--fold-models FOLDER] [--phantoms COUNT]``.
+
+NODULES is a folder of nodule crops (`data.nodule_crop_files`). FOLDER holds the models of a
+five-fold cross-validation by patient, as ``hounsfield train configs/train_segmenter.yaml --fold K
+--out FOLDER/K`` makes them for K = 0, 2, 4, 6, 8: the model of K is judged on the folds K and
+K + 1, of which it trained on neither. Without FOLDER the model that comes with Hounsfield is
+judged on phantoms alone, as it was trained on the nodules.
+
+The place and size that are given are off as a detector's are. Crops end with the outlined slices,
+so Dice on them says nothing of where a nodule ends along z: the phantoms do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from data.nodule_crop_files import NoduleFiles, read_nodule_crops
+from data.phantom import NoduleSpec, PhantomSettings, make_phantom
+from data.splits import is_kept_for_examination, patient_fold
+from models.contracts import Candidate, Segmentation
+from models.measurements.nodule import NoduleMeasurements, measure
+from models.networks.segment_net import DRAWN_EDGE
+from models.nodule_segmenter import NoduleSegmenter
+from models.store import model_folder, read_manifest, verified_weights
+from preprocessing.errors import SeriesError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from data.prepared import KnownFinding
+
+SHIPPED = "nodule_segmenter"
+NEVER_TRAINED_ON = "LIDC-IDRI-0001"
+JITTER_MM, SIZE_JITTER = 1.2, 0.15
+FIRST_SEED = 910_000
+BOOTSTRAPS = 1000
+TEXTURES = ("non_solid", "part_solid", "solid")
+
+
+@dataclass(frozen=True, slots=True)
+class CropResult:
+    """One real nodule: who it is of, what readers said, and what was found.
+
+    Attributes:
+        dice: Of the edge as readers draw it, with their mask.
+        exact_dice: Of the true edge, which is measured, with the same mask.
+    """
+
+    patient_id: str
+    dice: float
+    exact_dice: float
+    rated: KnownFinding
+    measured: NoduleMeasurements | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhantomResult:
+    """One digital nodule: what was drawn, and what was measured."""
+
+    spec: NoduleSpec
+    slice_mm: float
+    true_diameter_mm: float
+    true_volume_mm3: float
+    measured: NoduleMeasurements | None
+
+
+def main() -> None:
+    """Prints Dice, texture and margin for the held-out folds, and the errors on phantoms."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("nodules", type=Path)
+    parser.add_argument("--fold-models", type=Path)
+    parser.add_argument("--phantoms", type=int, default=8)
+    asked = parser.parse_args()
+    if asked.fold_models:
+        results: list[CropResult] = []
+        for folder in sorted(asked.fold_models.iterdir()):
+            held = int(folder.name)
+            segmenter = _load(folder)
+            results += judge_crops(segmenter, asked.nodules, {held, held + 1}.__contains__)
+        print_crops(results)
+    print_phantoms(judge_phantoms(_load(model_folder(SHIPPED)), asked.phantoms))
+
+
+def judge_crops(
+    segmenter: NoduleSegmenter, source: Path, chosen: Callable[[int], bool]
+) -> list[CropResult]:
+    """Segments the nodules of the chosen folds on their native grid."""
+    rng = np.random.default_rng(1)
+    results = []
+    for crop in read_nodule_crops(source).cases:
+        assert isinstance(crop, NoduleFiles)
+        if crop.patient_id == NEVER_TRAINED_ON or is_kept_for_examination(crop.patient_id):
+            continue
+        if not chosen(patient_fold(crop.patient_id)):
+            continue
+        try:
+            volume, inside = crop.native()
+        except SeriesError as error:
+            print(f"left out: {error}")
+            continue
+        centre = volume.world_mm(np.array(ndimage.center_of_mass(inside))[::-1])
+        voxel_mm3 = float(np.prod(volume.spacing_mm))
+        diameter_mm = float((6 * inside.sum() * voxel_mm3 / np.pi) ** (1 / 3))
+        told = [_told(centre, diameter_mm, rng)]
+        (drawn,) = segmenter.segment(volume, told, edge=DRAWN_EDGE)
+        (found,) = segmenter.segment(volume, told)
+        measured = measure(found, volume) if found else None
+        results.append(
+            CropResult(
+                crop.patient_id,
+                _dice(drawn, inside),
+                _dice(found, inside),
+                crop.finding,
+                measured,
+            )
+        )
+    return results
+
+
+def judge_phantoms(segmenter: NoduleSegmenter, count: int) -> list[PhantomResult]:
+    """Measures nodules of 6 to 30 mm in phantoms with slices of 1 to 2.5 mm."""
+    rng = np.random.default_rng(2)
+    results = []
+    for seed in range(FIRST_SEED, FIRST_SEED + count):
+        slice_mm = (1.0, 1.5, 2.0, 2.5)[seed % 4]
+        settings = PhantomSettings(
+            shape_zyx=(round(300 / slice_mm), 448, 448), spacing_mm=(0.8, 0.8, slice_mm)
+        )
+        phantom = make_phantom(seed, settings=settings, nodules=list(_specs(rng)))
+        told = [_told(n.centre_world_mm, n.diameter_mm, rng) for n in phantom.nodules]
+        started = time.perf_counter()
+        found = segmenter.segment(phantom.volume, told)
+        measured = [measure(one, phantom.volume) if one else None for one in found]
+        print(f"phantom {seed}: {time.perf_counter() - started:.2f} s for {len(told)} nodules")
+        results += [
+            PhantomResult(n.spec, slice_mm, n.diameter_mm, n.volume_mm3, one)
+            for n, one in zip(phantom.nodules, measured, strict=True)
+        ]
+    return results
+
+
+def print_crops(results: Sequence[CropResult]) -> None:
+    """Mean Dice with its interval clustered by patient, and the two readings of texture."""
+    low, high = clustered_interval(results)
+    dice = np.array([result.dice for result in results])
+    patients = len({result.patient_id for result in results})
+    print(f"Dice {dice.mean():.3f} (95 % {low:.3f} to {high:.3f}), median {np.median(dice):.3f}")
+    exact = np.mean([result.exact_dice for result in results])
+    print(f"  of the true edge, which is measured, with the same masks: {exact:.3f}")
+    print(f"  {len(dice)} nodules of {patients} patients; below 0.5: {(dice < 0.5).sum()}")
+    pairs = [
+        (_rated_texture(result.rated), _uncalcified(result.measured))
+        for result in results
+        if result.measured
+    ]
+    table = np.array([[pairs.count((a, b)) for b in TEXTURES] for a in TEXTURES])
+    balanced = float(np.mean(table.diagonal() / np.maximum(table.sum(axis=1), 1)))
+    print(f"texture, rows readers (1; 2 and 3; 4 and 5), balanced accuracy {balanced:.3f}")
+    for name, row in zip(TEXTURES, table.tolist(), strict=True):
+        print(f"  {name:11s} {row}")
+
+
+def print_phantoms(results: Sequence[PhantomResult]) -> None:
+    """Median errors of volume and diameter by slice thickness, place and density."""
+    groups = {"all": list(results)}
+    for slice_mm in sorted({result.slice_mm for result in results}):
+        groups[f"{slice_mm:g} mm"] = [r for r in results if r.slice_mm == slice_mm]
+    for field in ("place", "density", "margin"):
+        for name in sorted({getattr(result.spec, field) for result in results}):
+            groups[name] = [r for r in results if getattr(r.spec, field) == name]
+    for name, group in groups.items():
+        volume = np.array([_volume_error(result) for result in group])
+        diameter = np.array([_diameter_error(result) for result in group])
+        middle, bias = np.median(abs(volume)), np.median(volume)
+        print(
+            f"phantoms {name:12s} {len(group):3d}: volume off by {middle:.1%} (median), "
+            f"{bias:+.1%} (bias); diameter off by {np.median(abs(diameter)):.2f} mm, "
+            f"9 in 10 within {np.percentile(abs(diameter), 90):.2f} mm"
+        )
+
+
+def clustered_interval(results: Sequence[CropResult]) -> tuple[float, float]:
+    """95 % interval of the mean Dice; whole patients are drawn with replacement."""
+    by_patient: dict[str, list[float]] = {}
+    for result in results:
+        by_patient.setdefault(result.patient_id, []).append(result.dice)
+    sums = np.array([[sum(values), len(values)] for values in by_patient.values()])
+    rng = np.random.default_rng(0)
+    drawn = sums[rng.integers(len(sums), size=(BOOTSTRAPS, len(sums)))].sum(axis=1)
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5]).tolist()
+    return low, high
+
+
+def _load(folder: Path) -> NoduleSegmenter:
+    return NoduleSegmenter(read_manifest(folder), verified_weights(folder), threads=1)
+
+
+def _told(
+    centre_world_mm: Sequence[float] | NDArray[np.float64],
+    diameter_mm: float,
+    rng: np.random.Generator,
+) -> Candidate:
+    """Place and size as a detector tells them."""
+    x, y, z = (centre_world_mm + rng.normal(0, min(JITTER_MM, 0.2 * diameter_mm), 3)).tolist()
+    return Candidate((x, y, z), diameter_mm * float(np.exp(rng.normal(0, SIZE_JITTER))), 1.0)
+
+
+def _specs(rng: np.random.Generator) -> Iterator[NoduleSpec]:
+    for place in ("isolated", "isolated", "vessel", "pleura"):
+        for margin in ("smooth", "lobulated", "spiculated"):
+            yield NoduleSpec(
+                diameter_mm=float(np.exp(rng.uniform(np.log(6), np.log(30)))),
+                density=str(rng.choice(["solid", "solid", "part_solid", "ground_glass"])),
+                margin=margin,
+                place=place,
+                elongation=float(rng.uniform(1.0, 1.4)),
+            )
+
+
+def _dice(found: Segmentation | None, inside: NDArray[np.bool_]) -> float:
+    answer = np.zeros_like(inside)
+    if found:
+        answer[found.box] = found.mask
+    return float(2 * (answer & inside).sum() / (answer.sum() + inside.sum()))
+
+
+def _rated_texture(rated: KnownFinding) -> str:
+    """4 counts as solid: nodules rated 4 have the HU of those rated 5, not of those rated 3."""
+    assert rated.texture is not None
+    return "solid" if rated.texture >= 4 else "part_solid" if rated.texture >= 2 else "non_solid"
+
+
+def _uncalcified(measured: NoduleMeasurements) -> str:
+    """Calcified nodules are solid to a reader of texture."""
+    return "solid" if measured.texture == "calcified" else str(measured.texture)
+
+
+def _volume_error(result: PhantomResult) -> float:
+    measured = result.measured.volume_mm3 if result.measured else 0.0
+    return measured / result.true_volume_mm3 - 1
+
+
+def _diameter_error(result: PhantomResult) -> float:
+    measured = result.measured.sphere_diameter_mm if result.measured else 0.0
+    return measured - result.true_diameter_mm
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""A small LUNA16 of phantoms: ten subsets of MetaImage scans with all of its tables.
+
+``python -m data.synthetic_luna16 OUT`` makes one, to try the way from a download to a CPM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data.phantom import (
+    HISTOLOGIES,
+    PhantomSettings,
+    draw_nodule,
+    make_phantom,
+    write_phantom,
+)
+from preprocessing.errors import UsageError
+from preprocessing.volume import apply_affine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from data.phantom import NoduleSpec, Phantom
+
+SUBSETS = 10
+SCANS = 20
+NEGATIVES_A_SCAN = 20
+"""Places without a nodule that ``candidates.csv`` lists of each scan."""
+
+DIAMETERS_MM = (4.0, 30.0)
+"""LUNA16's nodules are of 3.3 to 32 mm."""
+
+THIN = PhantomSettings(shape_zyx=(112, 256, 256), spacing_mm=(1.4, 1.4, 2.5), vessel_ends=4000)
+"""The thickest slices that LUNA16 holds, in coarse planes so that it is made in seconds."""
+
+PLACE = ("seriesuid", "coordX", "coordY", "coordZ")
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """The rows that one scan adds to the tables."""
+
+    nodules: list[Row]
+    excluded: list[Row]
+    candidates: list[Row]
+
+
+def write_synthetic_luna16(
+    out: Path,
+    *,
+    scans: int = SCANS,
+    settings: PhantomSettings = THIN,
+    first_seed: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Writes scans in turn into ``subset0`` to ``subset9``, and the five tables beside them.
+
+    A quarter of the scans holds no nodule. Of every second scan with several, the smallest stands
+    among the excluded findings with a diameter of -1, as LUNA16 has those of too few readers.
+    ``candidates.csv`` has each nodule as class 1 and random places in the lungs as class 0.
+
+    Args:
+        out: A folder that does not exist yet; it appears whole or not at all.
+        scans: How many.
+        settings: Of the phantoms.
+        first_seed: The first scan is made from it, the next one from the next.
+        progress: Called with how many scans are made, and of how many.
+
+    Raises:
+        UsageError: `out` exists.
+        OSError: `out` cannot be written.
+    """
+    if out.exists():
+        msg = f"The synthetic LUNA16 needs a new folder, but {out} exists; name another"
+        raise UsageError(msg)
+    partial = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    labels = []
+    for number in range(scans):
+        seed = first_seed + number
+        nodules = [] if number % 4 == 3 else _draw_nodules(seed)
+        phantom = make_phantom(seed, settings=settings, nodules=nodules)
+        _write_scan(phantom, partial, f"subset{number % SUBSETS}")
+        labels.append(_labels_of(phantom, exclude=number % 2 == 1))
+        if progress is not None:
+            progress(number + 1, scans)
+    _write_tables(partial, labels)
+    partial.rename(out)
+    return out
+
+
+def _draw_nodules(seed: int) -> list[NoduleSpec]:
+    """One to four of any class."""
+    rng = np.random.default_rng(seed)
+    drawn = [draw_nodule(str(rng.choice(HISTOLOGIES)), rng) for _ in range(rng.integers(1, 5))]
+    sizes = np.clip([spec.diameter_mm for spec in drawn], *DIAMETERS_MM)
+    return [replace(spec, diameter_mm=float(mm)) for spec, mm in zip(drawn, sizes, strict=True)]
+
+
+def _write_scan(phantom: Phantom, out: Path, subset: str) -> None:
+    """The ``.mhd`` and its ``.raw``."""
+    study = write_phantom(phantom, out / "study", formats=("luna16",))
+    (out / subset).mkdir(exist_ok=True)
+    for path in (study / "luna16").glob(f"{phantom.volume.series.series_uid}.*"):
+        path.rename(out / subset / path.name)
+    shutil.rmtree(study)
+
+
+def _labels_of(phantom: Phantom, *, exclude: bool) -> _Labels:
+    uid = phantom.volume.series.series_uid
+    by_size = sorted(phantom.nodules, key=lambda nodule: -nodule.diameter_mm)
+    counted = by_size[:-1] if exclude and len(by_size) > 1 else by_size
+    return _Labels(
+        nodules=[(uid, *nodule.centre_world_mm, nodule.diameter_mm) for nodule in counted],
+        excluded=[(uid, *nodule.centre_world_mm, -1) for nodule in by_size[len(counted) :]],
+        candidates=[
+            *((uid, *nodule.centre_world_mm, 1) for nodule in counted),
+            *((uid, *place, 0) for place in _places_without_nodule(phantom)),
+        ],
+    )
+
+
+def _places_without_nodule(phantom: Phantom) -> list[list[float]]:
+    """Random places in the lungs, outside of every nodule, LPS mm."""
+    rng = np.random.default_rng(phantom.seed)
+    lung_zyx = np.argwhere(phantom.lung_labels > 0)
+    chosen = rng.choice(len(lung_zyx), size=2 * NEGATIVES_A_SCAN, replace=False)
+    places = apply_affine(phantom.volume.affine, lung_zyx[chosen][:, ::-1])
+    outside = np.ones(len(places), np.bool_)
+    for nodule in phantom.nodules:
+        distance_mm = np.linalg.norm(places - nodule.centre_world_mm, axis=1)
+        outside &= distance_mm > nodule.diameter_mm
+    return [place.tolist() for place in places[outside][:NEGATIVES_A_SCAN]]
+
+
+def _write_tables(out: Path, labels: Sequence[_Labels]) -> None:
+    with_diameter = (*PLACE, "diameter_mm")
+    uids = sorted(path.stem for path in out.glob("subset*/*.mhd"))
+    _write(out / "annotations.csv", with_diameter, (row for one in labels for row in one.nodules))
+    _write(
+        out / "annotations_excluded.csv",
+        with_diameter,
+        (row for one in labels for row in one.excluded),
+    )
+    _write(
+        out / "candidates.csv",
+        (*PLACE, "class"),
+        (row for one in labels for row in one.candidates),
+    )
+    (out / "seriesuids.csv").write_text("".join(f"{uid}\n" for uid in uids), encoding="utf-8")
+
+
+def _write(path: Path, columns: Row, rows: Iterable[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def main() -> None:
+    """What ``python -m data.synthetic_luna16`` calls."""
+    parser = argparse.ArgumentParser(prog="python -m data.synthetic_luna16")
+    parser.add_argument("out", type=Path, help="a folder that is made")
+    parser.add_argument("--scans", type=int, default=SCANS, help="how many; 20 if not given")
+    words = parser.parse_args()
+
+    def tell(done: int, total: int) -> None:
+        sys.stderr.write(f"{done} of {total} scans made\n")
+
+    try:
+        write_synthetic_luna16(words.out, scans=words.scans, progress=tell)
+    except UsageError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Loads the models of a run, each in the runtime that suits this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from models.runtimes import load_network
+from models.store import model_folder, read_manifest, verified_graph, verified_weights
+from preprocessing.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import nn
+
+    from models.contracts import Classifier, Detector, Reducer
+    from models.manifest import Manifest
+    from models.runtimes import Network, Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models of a run, with the manifests that say what they are.
+
+    Attributes:
+        reducer: None where the detector has the last word.
+    """
+
+    detector: Detector
+    detector_manifest: Manifest
+    classifier: Classifier
+    classifier_manifest: Manifest
+    reducer: Reducer | None = None
+    reducer_manifest: Manifest | None = None
+
+
+def load_models(
+    *,
+    detector: str,
+    classifier: str,
+    reducer: str | None = None,
+    threads: int,
+    runtime: Runtime = "auto",
+) -> Models:
+    """Loads the networks of a run.
+
+    Args:
+        detector: Name in the store, or folder, of the detector.
+        classifier: The same of the classifier.
+        reducer: The same of the reducer, where there shall be one.
+        threads: Processor threads that a network may use.
+        runtime: As for `load_network`.
+
+    Raises:
+        UsageError: One is of another task, its files are not the ones that were published, or
+            the reducer belongs to another detector.
+    """
+    folders = [model_folder(name) for name in (detector, classifier)]
+    detector_manifest = _of_task(folders[0], "detector")
+    classifier_manifest = _of_task(folders[1], "classifier")
+    reducer_manifest = None
+    if reducer is not None:
+        reducer_manifest = _of_task(model_folder(reducer), "reducer")
+        require_own_detector(reducer_manifest, detector_manifest)
+    return Models(
+        load_detector(folders[0], threads=threads, runtime=runtime),
+        detector_manifest,
+        load_classifier(folders[1], threads=threads, runtime=runtime),
+        classifier_manifest,
+        None
+        if reducer is None
+        else load_reducer(model_folder(reducer), threads=threads, runtime=runtime),
+        reducer_manifest,
+    )
+
+
+def load_detector(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Detector:
+    """Loads the detector of a model's folder.
+
+    Raises:
+        UsageError: It is no detector, or its files are not the ones that were published.
+    """
+    manifest = _of_task(folder, "detector")
+    if manifest.architecture == "retina_net":
+        from models.retina_detector import RetinaDetector
+
+        return RetinaDetector(manifest, verified_weights(folder), threads=threads)
+    from models.detector import HeatmapDetector
+
+    return HeatmapDetector(
+        manifest, _network(folder, partial(_centre_net, manifest), threads, runtime)
+    )
+
+
+def load_classifier(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Classifier:
+    """Loads the classifier of a model's folder.
+
+    Raises:
+        UsageError: It is no classifier, or its files are not the ones that were published.
+    """
+    from models.nodule_classifier import NoduleClassifier
+
+    manifest = _of_task(folder, "classifier")
+    return NoduleClassifier(
+        manifest, _network(folder, partial(_class_net, manifest), threads, runtime)
+    )
+
+
+def load_reducer(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Reducer:
+    """Loads the reducer of a model's folder.
+
+    Raises:
+        UsageError: It is no reducer, or its files are not the ones that were published.
+    """
+    from models.candidate_reducer import CandidateReducer
+
+    manifest = _of_task(folder, "reducer")
+    return CandidateReducer(
+        manifest, _network(folder, partial(_reduce_net, manifest), threads, runtime)
+    )
+
+
+def require_own_detector(reducer: Manifest, detector: Manifest) -> None:
+    """Holds a reducer to the detector on whose marks it was trained and calibrated.
+
+    Raises:
+        UsageError: This is another detector, or the same one with other weights or scores.
+    """
+    own = reducer.detector
+    if own is None or (own.sha256, own.calibration) != (detector.sha256, detector.calibration):
+        wanted = f"{own.name} with weights {own.sha256[:12]}" if own else "no detector"
+        msg = (
+            f"the reducer {reducer.name} belongs to {wanted}, got {detector.name} with weights "
+            f"{detector.sha256[:12]}: set models.reducer to null or to a reducer of this detector"
+        )
+        raise UsageError(msg)
+
+
+def _network(
+    folder: Path, build: Callable[[], nn.Module], threads: int, runtime: Runtime
+) -> Network:
+    return load_network(
+        verified_weights(folder),
+        graph=verified_graph(folder),
+        build=build,
+        threads=threads,
+        runtime=runtime,
+    )
+
+
+def _centre_net(manifest: Manifest) -> nn.Module:
+    from models.networks.centre_net import CentreNet
+
+    return CentreNet(**manifest.network)
+
+
+def _class_net(manifest: Manifest) -> nn.Module:
+    from models.networks.class_net import class_net
+
+    return class_net(**manifest.network)
+
+
+def _reduce_net(manifest: Manifest) -> nn.Module:
+    from models.networks.reduce_net import ReduceNet
+
+    return ReduceNet(**manifest.network)
+
+
+def _of_task(folder: Path, task: str) -> Manifest:
+    manifest = read_manifest(folder)
+    if manifest.task != task:
+        msg = f"{manifest.name} is a {manifest.task}, but a {task} was wanted"
+        raise UsageError(msg)
+    return manifest

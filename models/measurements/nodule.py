@@ -1,0 +1,123 @@
+"""`measure`: everything that is measured on one segmented nodule."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.measurements.density import (
+    CALCIUM_FROM_HU,
+    SOLID_FROM_HU,
+    Texture,
+    inside_rim,
+    largest_solid_piece,
+    mean_and_sd_hu,
+    share_above,
+    texture_of,
+    without_noise,
+)
+from models.measurements.margin import Margin, margin_of, solidity
+from models.measurements.pleura import pleura_distance_mm
+from models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
+
+if TYPE_CHECKING:
+    from models.contracts import Segmentation
+    from preprocessing.volume import Volume
+    from preprocessing.working_volume import WorkingVolume
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleMeasurements:
+    """What was measured; lengths are not rounded.
+
+    Attributes:
+        volume_mm3: Of the nodule, parts of voxels counted.
+        sphere_diameter_mm: Of the sphere of that volume.
+        long_axis_mm: On the slice where the nodule is longest.
+        short_axis_mm: At a right angle to it.
+        mean_diameter_mm: Average of both axes.
+        mean_hu: Over the voxels that are at least half nodule.
+        sd_hu: The same.
+        solid_share: Of the voxels inside the rim, those above -300 HU.
+        solid_part_mm: Average of both axes of the solid part of a part-solid nodule, 0 where it
+            is too small to measure; None for other textures.
+        calcification_share: Of the voxels, those above 200 HU.
+        texture: Read off the two shares.
+        solidity: Area over that of the convex hulls of the axial outlines.
+        margin: Read off the solidity.
+        pleura_distance_mm: To the surface of the lung, at most 20; None where the lungs are not
+            known.
+    """
+
+    volume_mm3: float
+    sphere_diameter_mm: float
+    long_axis_mm: float
+    short_axis_mm: float
+    mean_diameter_mm: float
+    mean_hu: float
+    sd_hu: float
+    solid_share: float
+    solid_part_mm: float | None
+    calcification_share: float
+    texture: Texture
+    solidity: float
+    margin: Margin
+    pleura_distance_mm: float | None
+
+    def as_mapping(self) -> dict[str, float | str]:
+        """By name, without what was not measured, as `Finding.measurements` takes it."""
+        return {
+            name: str(value) if isinstance(value, str) else value
+            for name, value in asdict(self).items()
+            if value is not None
+        }
+
+
+def measure(
+    segmentation: Segmentation, volume: Volume, working: WorkingVolume | None = None
+) -> NoduleMeasurements | None:
+    """Measures a nodule on the native grid; its slices are the planes of the first axis.
+
+    Args:
+        segmentation: The nodule.
+        volume: The series it was segmented in.
+        working: The same series with its lung labels.
+
+    Returns:
+        The measurements; None where no voxel is at least half nodule.
+    """
+    share, mask, spacing_mm = segmentation.share, segmentation.mask, volume.spacing_mm
+    axes = axial_axes(share, spacing_mm)
+    if axes is None:
+        return None
+    volume_of_it = volume_mm3(share, spacing_mm)
+    diameter_mm = sphere_diameter_mm(volume_of_it)
+    hu = volume.hu[segmentation.box]
+    smooth = without_noise(hu)
+    mean_hu, sd_hu = mean_and_sd_hu(hu, mask)
+    solid_share = share_above(smooth, inside_rim(mask, spacing_mm, diameter_mm), SOLID_FROM_HU)
+    calcification_share = share_above(smooth, mask, CALCIUM_FROM_HU)
+    texture = texture_of(solid_share=solid_share, calcification_share=calcification_share)
+    solid_part_mm = None
+    if texture is Texture.PART_SOLID:
+        solid = axial_axes(largest_solid_piece(smooth, mask).astype(np.float32), spacing_mm)
+        solid_part_mm = solid.mean_mm if solid else 0.0
+    convex = solidity(share, spacing_mm)
+    return NoduleMeasurements(
+        volume_mm3=volume_of_it,
+        sphere_diameter_mm=diameter_mm,
+        long_axis_mm=axes.long_mm,
+        short_axis_mm=axes.short_mm,
+        mean_diameter_mm=axes.mean_mm,
+        mean_hu=mean_hu,
+        sd_hu=sd_hu,
+        solid_share=solid_share,
+        solid_part_mm=solid_part_mm,
+        calcification_share=calcification_share,
+        texture=texture,
+        solidity=convex,
+        margin=margin_of(convex),
+        pleura_distance_mm=(pleura_distance_mm(segmentation, volume, working) if working else None),
+    )

@@ -1,0 +1,323 @@
+"""Training samples for the segmenter: real nodules with readers' masks, and digital ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch.utils.data import Dataset
+
+from data.phantom import HISTOLOGIES, NoduleSpec, draw_nodule, paint_nodule
+from models.segment_view import VIEW_VOXELS, cut_view, size_prior, view_offsets_mm, view_spacing_mm
+from models.training.sites import edge_site_in, site_in
+from preprocessing.working_grid import normalise_hu
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from data.nodule_crops import NoduleCrop
+    from data.prepared import PreparedCase
+
+    Cube = NDArray[np.float32]
+
+FULL = 255
+"""Masks are resampled as whole numbers, in parts of this."""
+
+SOLID_BACKGROUND_HU = -400.0
+"""Background brighter than this (wall, vessel) shows through a pasted nodule."""
+
+CORE_IN_DIAMETERS = 0.25
+"""So deep under the outline that readers drew, in diameters, all is nodule."""
+
+LUNG_EDGE_MM = 0.7
+"""Blur of the lungs' labels, which cut off what is painted at the wall."""
+
+TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationPlan:
+    """Parts of the samples, which sum to one, and how they are varied.
+
+    Attributes:
+        real: Real nodules where they lay; what is beyond their slices is not learnt from.
+        pasted: Real nodules put into other lungs, so that they end along z.
+        painted: Digital nodules of every class, with exact masks.
+        plain: Digital nodules of any size from 3 to 100 mm, evenly in its logarithm.
+        jitter_mm: How far the given centre is off along each axis (standard deviation), at most
+            a fifth of the diameter.
+        size_jitter: How far the given diameter is off, in its logarithm (standard deviation).
+        hu_window: HU that become 0 and 1.
+    """
+
+    real: float = 0.4
+    pasted: float = 0.2
+    painted: float = 0.2
+    plain: float = 0.2
+    jitter_mm: float = 1.2
+    size_jitter: float = 0.15
+    hu_window: tuple[float, float] = (-1000.0, 400.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """A view with its answer.
+
+    Attributes:
+        hu: Before noise.
+        share: How much of each voxel is nodule.
+        known: 1 where the share is known, else 0.
+        diameter_mm: That is told.
+        exact: Whether the share ends at the true edge, not where readers drew it.
+    """
+
+    hu: Cube
+    share: Cube
+    known: Cube
+    diameter_mm: float
+    exact: bool = False
+
+
+class SegmentationSamples(Dataset[dict[str, torch.Tensor]]):
+    """Sample `index` depends on the seed and the index alone.
+
+    Args:
+        cases: Lungs to put nodules into.
+        nodules: Real ones.
+        plan: How samples are drawn.
+        length: How many samples there are.
+        seed: Of all choices.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[PreparedCase],
+        nodules: Sequence[NoduleCrop],
+        plan: SegmentationPlan,
+        *,
+        length: int,
+        seed: int,
+    ) -> None:
+        self.plan = plan
+        self.length = length
+        self.seed = seed
+        self._cases = cases
+        self._nodules = nodules
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        """Gives ``image`` and, for each edge of `segment_net`, ``share`` and ``known``.
+
+        All are [2, 32, 32, 32].
+        """
+        rng = np.random.default_rng((self.seed, index))
+        plan = self.plan
+        draws = {
+            self._real: plan.real,
+            self._pasted: plan.pasted,
+            self._painted: plan.painted,
+            self._plain: plan.plain,
+        }
+        drawn = list(draws)[int(rng.choice(len(draws), p=list(draws.values())))](rng)
+        hu = normalise_hu(_scanned(drawn.hu, rng), plan.hu_window)
+        share, known = drawn.share, _known_edges(drawn)
+        cubes = np.stack([hu, size_prior(drawn.diameter_mm), share, share, *known])
+        turned = torch.from_numpy(_turned(cubes, rng))
+        return {"image": turned[:2], "share": turned[2:4], "known": turned[4:]}
+
+    def _real(self, rng: np.random.Generator) -> _Drawn:
+        nodule = self._nodules[int(rng.integers(len(self._nodules)))]
+        centre, diameter_mm = self._told(_centre(nodule), _diameter_mm(nodule), nodule, rng)
+        hu, share = _views(nodule, centre, diameter_mm)
+        return _Drawn(hu, share, _known(nodule, centre, diameter_mm), diameter_mm)
+
+    def _pasted(self, rng: np.random.Generator) -> _Drawn:
+        nodule = self._nodules[int(rng.integers(len(self._nodules)))]
+        centre, diameter_mm = self._told(_centre(nodule), _diameter_mm(nodule), nodule, rng)
+        hu, share = _views(nodule, centre, diameter_mm)
+        lungs, _ = self._lungs(rng, np.zeros(3), diameter_mm, at_edge=rng.random() < 0.3)
+        rim_mm = float(rng.uniform(0.6, 1.4))
+        rim = ndimage.gaussian_filter(share, rim_mm / view_spacing_mm(diameter_mm))
+        opacity = np.clip(np.maximum(share, 1.8 * rim), 0, 1)
+        blended = lungs + opacity * (hu - lungs)
+        solid = lungs > SOLID_BACKGROUND_HU
+        blended = np.where(solid, np.maximum(blended, lungs), blended)
+        # Where the wall was as bright before, no nodule can be seen, and none is asked for.
+        known = np.where(solid & (share > 0.1), 0, 1)
+        return _Drawn(blended, share, known.astype(np.float32), diameter_mm)
+
+    def _painted(self, rng: np.random.Generator) -> _Drawn:
+        return self._paint(draw_nodule(HISTOLOGIES[int(rng.integers(len(HISTOLOGIES)))], rng), rng)
+
+    def _plain(self, rng: np.random.Generator) -> _Drawn:
+        diameter_mm = float(np.exp(rng.uniform(np.log(3.0), np.log(100.0))))
+        density = str(rng.choice(["solid", "part_solid", "ground_glass"], p=[0.7, 0.15, 0.15]))
+        margin = str(rng.choice(["smooth", "lobulated", "spiculated"]))
+        place = str(rng.choice(["isolated", "vessel", "pleura"]))
+        return self._paint(
+            NoduleSpec(
+                diameter_mm=diameter_mm,
+                density=density,
+                margin=margin,
+                place=place,
+                solid_share=float(rng.uniform(0.3, 0.75)),
+                elongation=float(rng.uniform(1.0, 1.5)),
+            ),
+            rng,
+        )
+
+    def _paint(self, spec: NoduleSpec, rng: np.random.Generator) -> _Drawn:
+        """Draws a nodule on the view itself, so that its mask is exact whatever its size."""
+        thick_mm = float(rng.uniform(0.6, 2.5))
+        blur_mm = (thick_mm / 2.5, 0.5, 0.5)
+        for _ in range(TRIES):
+            shift, diameter_mm = self._told(np.zeros(3), spec.diameter_mm, None, rng)
+            spacing_mm = view_spacing_mm(diameter_mm)
+            at_edge = spec.place == "pleura"
+            hu, lung = self._lungs(rng, shift, diameter_mm, at_edge=at_edge)
+            if spec.place in {"vessel", "hilar"}:
+                shift = (
+                    shift + _brightest_near(hu, lung, spec.diameter_mm / spacing_mm) * spacing_mm
+                )
+            middle = (VIEW_VOXELS - 1) / 2 - shift / spacing_mm
+            painted = paint_nodule(
+                hu,
+                (spacing_mm,) * 3,
+                (float(middle[0]), float(middle[1]), float(middle[2])),
+                spec,
+                rng,
+                lung_share=lung.__getitem__,
+                psf_sigma_mm_zyx=blur_mm,
+            )
+            if painted.diameter_mm > 0.6 * spec.diameter_mm:
+                break
+        share = np.zeros_like(hu)
+        share[painted.box] = painted.share
+        return _Drawn(hu, share, np.ones_like(hu), diameter_mm, exact=True)
+
+    def _told(
+        self,
+        centre: NDArray[np.float64],
+        diameter_mm: float,
+        nodule: NoduleCrop | None,
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.float64], float]:
+        """Centre (in mm, or in voxels of the nodule) and diameter as a detector would tell them."""
+        plan = self.plan
+        off_mm = rng.normal(0.0, min(plan.jitter_mm, 0.2 * diameter_mm), 3)
+        told_mm = max(diameter_mm * float(np.exp(rng.normal(0.0, plan.size_jitter))), 2.0)
+        return centre + off_mm / (nodule.spacing_mm if nodule else 1.0), told_mm
+
+    def _lungs(
+        self,
+        rng: np.random.Generator,
+        shift_mm: NDArray[np.float64],
+        diameter_mm: float,
+        *,
+        at_edge: bool,
+    ) -> tuple[Cube, Cube]:
+        """HU and share of lung of a view whose centre is `shift_mm` off a site in lungs."""
+        volume = self._cases[int(rng.integers(len(self._cases)))].volume
+        site = (edge_site_in if at_edge else site_in)(volume.lung_labels, rng)
+        start = np.array(volume.hu.shape) / 2 if site is None else site
+        centre = start + shift_mm / volume.spacing_mm[::-1]
+        hu = cut_view(volume.hu, volume.spacing_mm, centre.tolist(), diameter_mm)
+        offsets = view_offsets_mm(diameter_mm)
+        nearest = (
+            np.clip(np.rint(at + offsets / step), 0, size - 1).astype(int)
+            for at, step, size in zip(centre, volume.spacing_mm[::-1], volume.hu.shape, strict=True)
+        )
+        lung = (volume.lung_labels[np.ix_(*nearest)] > 0).astype(np.float32)
+        smooth = ndimage.gaussian_filter(lung, LUNG_EDGE_MM / view_spacing_mm(diameter_mm))
+        return hu.astype(np.float32), smooth
+
+
+def _known_edges(drawn: _Drawn) -> tuple[Cube, Cube]:
+    """Where the drawn and where the exact edge's share are known.
+
+    Of a real nodule it is known that the true edge is not outside what readers outlined, and not
+    deep inside of it; between the two it may be anywhere.
+    """
+    if drawn.exact:
+        return np.zeros_like(drawn.known), drawn.known
+    inside = drawn.share >= 0.5
+    depth_mm = ndimage.distance_transform_edt(inside) * view_spacing_mm(drawn.diameter_mm)
+    deep = depth_mm > CORE_IN_DIAMETERS * drawn.diameter_mm
+    sure: Cube = drawn.known * ((drawn.share < 0.05) | deep)
+    return drawn.known, sure.astype(np.float32)
+
+
+def _centre(nodule: NoduleCrop) -> NDArray[np.float64]:
+    """Centre of mass of the mask, in voxels."""
+    return np.asarray(ndimage.center_of_mass(nodule.mask))
+
+
+def _diameter_mm(nodule: NoduleCrop) -> float:
+    """Of the sphere of the mask's volume."""
+    return float((6 * nodule.mask.sum(dtype=float) / np.pi) ** (1 / 3)) * nodule.spacing_mm
+
+
+def _views(
+    nodule: NoduleCrop, centre: NDArray[np.float64], diameter_mm: float
+) -> tuple[Cube, Cube]:
+    """HU and share of nodule."""
+    spacing_mm = (nodule.spacing_mm,) * 3
+    parts = np.rint(nodule.mask * FULL).astype(np.int16)
+    hu = cut_view(nodule.hu, spacing_mm, centre.tolist(), diameter_mm)
+    share = cut_view(parts, spacing_mm, centre.tolist(), diameter_mm)
+    return hu.astype(np.float32), share.astype(np.float32) / np.float32(FULL)
+
+
+def _known(nodule: NoduleCrop, centre: NDArray[np.float64], diameter_mm: float) -> Cube:
+    """1 within the outlined slices of the crop, 0 beyond them."""
+    outlined = np.flatnonzero((nodule.mask > 0.5).any(axis=(1, 2)))
+    low, high = np.zeros(3), np.array(nodule.hu.shape, float)
+    if len(outlined):
+        low[0], high[0] = outlined[0], outlined[-1] + 1
+    offsets = view_offsets_mm(diameter_mm) / nodule.spacing_mm
+    z, y, x = (
+        (at + offsets > first - 0.5) & (at + offsets < end - 0.5)
+        for at, first, end in zip(centre, low, high, strict=True)
+    )
+    known: Cube = (z[:, None, None] & y[:, None] & x).astype(np.float32)
+    return known
+
+
+def _brightest_near(hu: Cube, lung: Cube, diameter_voxels: float) -> NDArray[np.float64]:
+    """Offset, in voxels, to the brightest lung within a nodule's diameter: mostly a vessel."""
+    reach = int(np.clip(diameter_voxels, 2, VIEW_VOXELS // 2 - 1))
+    near = (slice(VIEW_VOXELS // 2 - reach, VIEW_VOXELS // 2 + reach),) * 3
+    bright = np.where(lung[near] > 0.9, hu[near], -np.inf)
+    found = np.array(np.unravel_index(int(bright.argmax()), bright.shape), float)
+    return found + 0.5 - reach
+
+
+def _scanned(hu: Cube, rng: np.random.Generator) -> Cube:
+    """Contrast, blur, noise with and without grain, and a shift of HU."""
+    if rng.random() < 0.2:
+        hu = np.where(hu > 0, hu * np.float32(rng.uniform(0.5, 2.0)), hu)
+    if rng.random() < 0.3:
+        hu = ndimage.gaussian_filter(hu, rng.uniform(0.2, 0.8, 3))
+    if rng.random() < 0.7:
+        noise = rng.standard_normal(hu.shape, dtype=np.float32)
+        noise = ndimage.gaussian_filter(noise, rng.uniform(0.0, 1.2, 3))
+        hu = hu + noise * np.float32(rng.uniform(5.0, 50.0) / noise.std())
+    return (hu + np.float32(rng.normal(0.0, 15.0))).astype(np.float32)
+
+
+def _turned(cubes: Cube, rng: np.random.Generator) -> Cube:
+    """Flips along each axis, and quarter turns in the plane, at random; all channels alike."""
+    for axis in (1, 2, 3):
+        if rng.random() < 0.5:
+            cubes = np.flip(cubes, axis)
+    if rng.random() < 0.5:
+        cubes = cubes.swapaxes(2, 3)
+    return np.ascontiguousarray(cubes)

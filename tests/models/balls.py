@@ -1,0 +1,35 @@
+"""Balls with exact answers, for the tests of segmentation and measurement."""
+
+import numpy as np
+
+from models.contracts import Segmentation
+from preprocessing.volume import SeriesFacts, Volume
+
+SPACING_MM = (0.7, 0.7, 1.25)
+
+
+def a_share(shape_zyx, spacing_mm, centre_mm_zyx, half_axes_mm_zyx, parts=4):
+    """How much of each voxel an ellipsoid fills."""
+    axes = [
+        ((np.arange(size * parts) + 0.5) / parts - 0.5) * step
+        for size, step in zip(shape_zyx, spacing_mm[::-1], strict=True)
+    ]
+    z, y, x = (
+        ((axis - centre) / half) ** 2
+        for axis, centre, half in zip(axes, centre_mm_zyx, half_axes_mm_zyx, strict=True)
+    )
+    inside = z[:, None, None] + y[:, None] + x <= 1
+    depth, height, width = shape_zyx
+    split = inside.reshape(depth, parts, height, parts, width, parts)
+    return split.mean((1, 3, 5), dtype=np.float32)
+
+
+def a_ball_volume(
+    diameter_mm, *, inside_hu=40, shape_zyx=(32, 48, 48), spacing_mm=SPACING_MM, parts=4
+):
+    """A ball in lung, in the middle of a volume, with its segmentation."""
+    centre = [(size - 1) / 2 * step for size, step in zip(shape_zyx, spacing_mm[::-1], strict=True)]
+    share = a_share(shape_zyx, spacing_mm, centre, (diameter_mm / 2,) * 3, parts)
+    hu = np.rint(-850 + share * (inside_hu + 850)).astype(np.int16)
+    volume = Volume(hu, np.diag([*spacing_mm, 1.0]), SeriesFacts("1", "1.1"))
+    return volume, Segmentation((0, 0, 0), share)

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from models.contracts import Segmentation
+from models.measurements.density import Texture, texture_of
+from models.measurements.margin import Margin, margin_of, solidity
+from models.measurements.nodule import measure
+from models.measurements.pleura import REACH_MM, pleura_distance_mm
+from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from tests.models.balls import a_ball_volume, a_share
+
+
+@pytest.mark.parametrize(
+    ("inside_hu", "texture"),
+    [(40, Texture.SOLID), (-600, Texture.NON_SOLID), (500, Texture.CALCIFIED)],
+)
+def test_a_ball_of_one_density_has_its_texture_and_hu(inside_hu, texture):
+    volume, segmentation = a_ball_volume(12.0, inside_hu=inside_hu)
+    measured = measure(segmentation, volume)
+    assert measured.texture is texture
+    assert measured.mean_diameter_mm == pytest.approx(12.0, abs=0.4)
+    assert measured.mean_hu == pytest.approx(inside_hu, abs=0.1 * abs(inside_hu + 850))
+    assert measured.margin is Margin.SMOOTH
+    assert measured.solid_part_mm is None
+    assert measured.pleura_distance_mm is None
+
+
+def test_the_solid_part_of_a_part_solid_nodule_is_measured():
+    volume, segmentation = a_ball_volume(16.0, inside_hu=-600)
+    _, core = a_ball_volume(9.0)
+    hu = np.where(core.share >= 0.5, 30, volume.hu).astype(np.int16)
+    measured = measure(segmentation, type(volume)(hu, volume.affine, volume.series))
+    assert measured.texture is Texture.PART_SOLID
+    assert measured.solid_part_mm == pytest.approx(9.0, abs=0.7)
+    assert measured.as_mapping()["texture"] == "part_solid"
+
+
+def test_texture_changes_at_its_thresholds():
+    assert texture_of(solid_share=0.099, calcification_share=0) is Texture.NON_SOLID
+    assert texture_of(solid_share=0.10, calcification_share=0) is Texture.PART_SOLID
+    assert texture_of(solid_share=0.56, calcification_share=0) is Texture.SOLID
+    assert texture_of(solid_share=0.56, calcification_share=0.05) is Texture.CALCIFIED
+
+
+def test_a_star_is_less_solid_than_a_ball():
+    share = a_share((4, 60, 60), (1.0, 1.0, 1.0), (1.5, 30.0, 30.0), (30.0, 20.0, 20.0))
+    ball = solidity(share, (1.0, 1.0, 1.0))
+    y, x = np.mgrid[:60, :60] - 30.0
+    star = (np.hypot(x, y) < 14 + 8 * np.cos(7 * np.arctan2(y, x))).astype(np.float32)[None]
+    assert ball > 0.97
+    assert solidity(star, (1.0, 1.0, 1.0)) < 0.75
+    assert margin_of(ball) is Margin.SMOOTH
+    assert margin_of(0.75) is Margin.SPICULATED
+
+
+@pytest.mark.parametrize(("gap_mm", "wanted"), [(8.0, 8.0), (0.0, 0.0), (40.0, REACH_MM)])
+def test_the_pleura_is_as_far_as_the_lung_reaches_beyond_the_nodule(gap_mm, wanted):
+    volume, segmentation = a_ball_volume(
+        10.0, shape_zyx=(60, 110, 110), spacing_mm=(1.0,) * 3, parts=1
+    )
+    labels = np.full(volume.hu.shape, RIGHT_LUNG, np.uint8)
+    labels[:, :, round(54.5 + 5 + gap_mm) + 1 :] = 0
+    working = WorkingVolume(volume.hu, labels, labels > 0, volume.affine)
+    assert pleura_distance_mm(segmentation, volume, working) == pytest.approx(wanted, abs=1.0)
+
+
+def test_a_nodule_that_fills_half_of_no_voxel_is_not_measured():
+    volume, _ = a_ball_volume(10.0)
+    faint = Segmentation((3, 3, 3), np.full((2, 2, 2), 0.3, np.float32))
+    assert measure(faint, volume) is None
