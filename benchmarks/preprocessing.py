@@ -83,10 +83,10 @@ def _measure_stages(folder: Path) -> None:
     stages = ("files to volume", "lungs", "quality verdict", "working grid, window", "all")
     for stage, values in zip(stages, zip(*rounds[1:], strict=True), strict=True):
         print(f"  {stage:26s} {statistics.median(values):6.3f} s")
-    print(f"  {'peak memory':26s} {_peak_memory_gb():6.2f} GB")
+    print(f"  {'peak memory':26s} {peak_memory_gb():6.2f} GB")
 
 
-def _peak_memory_gb() -> float:
+def peak_memory_gb() -> float:
     """The largest resident size of this process since it began (Linux)."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))

@@ -7,6 +7,7 @@ whose weights are inputs, named as in the safetensors. OpenVINO takes both and n
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 if TYPE_CHECKING:
+    import openvino
     from torch import nn
 
 GRAPH_FILE = "graph.onnx"
@@ -56,10 +58,9 @@ def load_network(
 
 def openvino_network(weights: bytes, graph: bytes, *, threads: int) -> Network:
     """The network in OpenVINO, in float32 whatever the processor would rather use."""
-    import openvino
     from openvino import opset15
 
-    core = openvino.Core()
+    core = _openvino_core()
     model = core.read_model(graph)
     values = load(weights)
     for parameter in model.get_parameters():
@@ -76,6 +77,19 @@ def openvino_network(weights: bytes, graph: bytes, *, threads: int) -> Network:
         return answer
 
     return run
+
+
+@cache
+def _openvino_core() -> openvino.Core:
+    """The one core of the process, kept to its end.
+
+    OpenVINO gives the thread that first compiles with a core a stack of its own for signals. Where
+    cores end out of order, the thread is left with a stack that is gone (OpenVINO 2026.4), and the
+    next signal, an interrupt say, ends the process.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def torch_network(weights: bytes, build: Callable[[], nn.Module], *, threads: int) -> Network:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SMOOTH_FROM, LOBULATED_FROM = 0.95, 0.90
+SMOOTH_FROM, LOBULATED_FROM = 0.95, 0.87
 """Solidity; fitted to the median ratings of LIDC-IDRI's readers. See `benchmarks.segmentation`."""
 
 LEAST_POINTS = 8

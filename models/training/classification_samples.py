@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from data.phantom import draw_nodule, paint_nodule
 from models.contracts import NoduleClass
 from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
 from models.training.degradation import degrade
 from models.training.pasting import nodule_stamp, paste
+from models.training.seeded_samples import SeededSamples
 from models.training.sites import cut_cube, edge_site_in, site_in
 from preprocessing.working_grid import normalise_hu
 
@@ -60,8 +60,8 @@ class ClassSamplingPlan:
     hu_window: tuple[float, float] = (-1000.0, 400.0)
 
 
-class ClassificationSamples(Dataset[dict[str, torch.Tensor]]):
-    """Sample `index` depends on the seed and the index alone.
+class ClassificationSamples(SeededSamples):
+    """Nodules of all classes and places without one, each with the classes it may have.
 
     Every kind of sample is put into the same lungs, so that no scanner stands for a class.
 
@@ -82,20 +82,14 @@ class ClassificationSamples(Dataset[dict[str, torch.Tensor]]):
         length: int,
         seed: int,
     ) -> None:
+        super().__init__(length=length, seed=seed)
         self.plan = plan
-        self.length = length
-        self.seed = seed
         self._lungs = [_Lungs(case) for case in cases]
         self._suspicious = [crop for crop in crops if is_suspicious(crop)]
         self._benign = [crop for crop in crops if is_benign(crop)]
 
-    def __len__(self) -> int:
-        """Number of samples."""
-        return self.length
-
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """Gives ``image`` [2, 40, 40, 40], ``allowed`` [4], ``weight`` and ``diameter_mm``."""
-        rng = np.random.default_rng((self.seed, index))
         plan = self.plan
         kinds = {
             self._drawn_carcinoma: plan.drawn_carcinoma,

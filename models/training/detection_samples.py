@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from models.training.added_nodules import AddedNodules
 from models.training.backgrounds import BORDER_VOXELS, Background
 from models.training.degradation import degrade
 from models.training.detection_targets import detection_target
+from models.training.seeded_samples import SeededSamples
 from models.training.turning import turned_crop
 from preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from data.nodule_crops import NoduleCrop
@@ -64,8 +64,8 @@ class SamplingPlan:
     hu_window: tuple[float, float] = (-1000.0, 400.0)
 
 
-class DetectionSamples(Dataset[dict[str, torch.Tensor]]):
-    """Sample `index` depends on the seed and the index alone, so training can be resumed exactly.
+class DetectionSamples(SeededSamples):
+    """Crops with their heat-maps.
 
     Args:
         cases: Prepared series; their findings are nodules or places to ignore.
@@ -84,20 +84,14 @@ class DetectionSamples(Dataset[dict[str, torch.Tensor]]):
         length: int,
         seed: int,
     ) -> None:
+        super().__init__(length=length, seed=seed)
         self.plan = plan
-        self.length = length
-        self.seed = seed
         self._real = [Background(case) for case in cases if not case.synthetic]
         self._synthetic = [Background(case) for case in cases if case.synthetic]
         self._added = AddedNodules(crops, drawn_share=plan.drawn_share)
 
-    def __len__(self) -> int:
-        """Number of samples."""
-        return self.length
-
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """Gives ``image`` [1, s, s, s] and the maps of `DetectionTarget`."""
-        rng = np.random.default_rng((self.seed, index))
         hu, nodules = self.draw(rng)
         target = detection_target(nodules, self.plan.crop_voxels)
         image = normalise_hu(degrade(hu, rng), self.plan.hu_window)

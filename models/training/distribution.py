@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ def join_team() -> Iterator[Team]:
     try:
         yield Team(distributed.get_rank(), distributed.get_world_size(), device)
     finally:
+        gc.collect()  # ends joined networks, which hold the group and its threads
         distributed.destroy_process_group()
 
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.prepared import KnownFinding
 from models.training.pasting import nodule_stamp, paste
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from data.nodule_crops import NoduleCrop
-    from data.prepared import PreparedCase
+    from data.prepared import KnownFinding, PreparedCase
     from preprocessing.working_volume import WorkingVolume
 
 CLEARANCE_MM = 10.0
@@ -31,7 +30,8 @@ def insert_nodules(
     Nodules are turned but keep their size, but for the 5 % that turning costs.
 
     Returns:
-        A new volume, and the nodules that found a place (those of the case not among them).
+        A new volume, and the nodules that found a place, rated as they were (those of the case
+        not among them).
     """
     volume = case.volume
     hu = volume.hu.astype(np.float32)
@@ -50,6 +50,8 @@ def insert_nodules(
             )
             if free and paste(hu, stamp, site):
                 place = (float(world[0]), float(world[1]), float(world[2]))
-                inserted.append(KnownFinding(place, stamp.diameter_mm))
+                inserted.append(
+                    replace(crop.finding, centre_world_mm=place, diameter_mm=stamp.diameter_mm)
+                )
                 break
     return replace(volume, hu=np.rint(hu).astype(np.int16)), inserted

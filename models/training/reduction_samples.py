@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from models.candidate_reducer import VIEW_SPACINGS_MM, VIEW_VOXELS, candidate_views
 from models.training.added_nodules import AddedNodules
 from models.training.backgrounds import Background
 from models.training.degradation import degrade
+from models.training.seeded_samples import SeededSamples
 from models.training.turning import turned_crop
 from preprocessing.working_grid import normalise_hu
 
@@ -117,8 +117,8 @@ class _Pool:
         return sources[int(rng.integers(len(sources)))]
 
 
-class ReductionSamples(Dataset[dict[str, torch.Tensor]]):
-    """Sample `index` depends on the seed and the index alone, so training can be resumed exactly.
+class ReductionSamples(SeededSamples):
+    """Both views of a mark, and whether it lies on a nodule.
 
     Args:
         cases: Prepared series; their findings are nodules or places to ignore.
@@ -139,9 +139,8 @@ class ReductionSamples(Dataset[dict[str, torch.Tensor]]):
         length: int,
         seed: int,
     ) -> None:
+        super().__init__(length=length, seed=seed)
         self.plan = plan
-        self.length = length
-        self.seed = seed
         sources = [
             _Source(
                 Background(case),
@@ -154,13 +153,8 @@ class ReductionSamples(Dataset[dict[str, torch.Tensor]]):
         self._with_nodules = _Pool.of([one for one in sources if one.background.has_nodules])
         self._added = AddedNodules(crops, drawn_share=plan.drawn_share)
 
-    def __len__(self) -> int:
-        """Number of samples."""
-        return self.length
-
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """Gives ``image`` [2, 32, 32, 32]; ``nodule`` and ``weight``, 0 or 1."""
-        rng = np.random.default_rng((self.seed, index))
         hu, nodules = self.draw(rng)
         nodule, weight = label(nodules, _middle(CUBE_VOXELS))
         seen = np.rint(degrade(hu, rng)).astype(np.int16)

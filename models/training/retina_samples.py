@@ -23,9 +23,9 @@ from monai.transforms.intensity.dictionary import (
 )
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
-from torch.utils.data import Dataset
 
 from models.retina_detector import ras_image
+from models.training.seeded_samples import SeededSamples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +59,8 @@ class RetinaSampling:
     hu_window: tuple[float, float] = (-1024.0, 300.0)
 
 
-class RetinaSamples(Dataset[dict[str, torch.Tensor]]):
-    """Sample `index` depends on the seed and the index alone, so training can be resumed exactly.
+class RetinaSamples(SeededSamples):
+    """Patches with their boxes.
 
     Args:
         cases: Prepared series, all of one spacing.
@@ -79,21 +79,17 @@ class RetinaSamples(Dataset[dict[str, torch.Tensor]]):
         length: int,
         seed: int,
     ) -> None:
+        super().__init__(length=length, seed=seed)
         self.plan = plan
-        self.length = length
-        self.seed = seed
         self._cases = list(cases)
         self._vary = variation() if varied else None
 
-    def __len__(self) -> int:
-        """Number of samples."""
-        return self.length
-
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """Gives ``image`` [1, x, y, z], ``boxes`` (64, 6), ``labels`` (64,) and ``index``."""
-        if not 0 <= index < self.length:
-            raise IndexError(index)
-        rng = np.random.default_rng((self.seed, index))
+        """As `sample`, and its ``index``."""
+        return {**super().__getitem__(index), "index": torch.tensor(index)}
+
+    def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        """Gives ``image`` [1, x, y, z], ``boxes`` (64, 6) and ``labels`` (64,)."""
         case = self._cases[int(rng.integers(len(self._cases)))]
         image, boxes, labels = self._patch(case, rng)
         if self._vary:
@@ -101,11 +97,7 @@ class RetinaSamples(Dataset[dict[str, torch.Tensor]]):
                 image, boxes, labels = turned(image, boxes, labels, rng)
             self._vary.set_random_state(seed=int(rng.integers(2**31)))
             image, boxes, labels = _varied(self._vary, image, boxes, labels)
-        return {
-            "image": image,
-            **_padded(boxes, labels),
-            "index": torch.tensor(index),
-        }
+        return {"image": image, **_padded(boxes, labels)}
 
     def _patch(
         self, case: PreparedCase, rng: np.random.Generator

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from scipy import ndimage
-from torch.utils.data import Dataset
 
 from data.phantom import HISTOLOGIES, NoduleSpec, draw_nodule, paint_nodule
 from models.segment_view import VIEW_VOXELS, cut_view, size_prior, view_offsets_mm, view_spacing_mm
+from models.training.outlined_views import (
+    outline_centre,
+    outline_diameter_mm,
+    outlined_views,
+    within_outlined_slices,
+)
+from models.training.seeded_samples import SeededSamples
 from models.training.sites import edge_site_in, site_in
 from preprocessing.working_grid import normalise_hu
 
@@ -24,9 +30,6 @@ if TYPE_CHECKING:
     from data.prepared import PreparedCase
 
     Cube = NDArray[np.float32]
-
-FULL = 255
-"""Masks are resampled as whole numbers, in parts of this."""
 
 SOLID_BACKGROUND_HU = -400.0
 """Background brighter than this (wall, vessel) shows through a pasted nodule."""
@@ -83,8 +86,8 @@ class _Drawn:
     exact: bool = False
 
 
-class SegmentationSamples(Dataset[dict[str, torch.Tensor]]):
-    """Sample `index` depends on the seed and the index alone.
+class SegmentationSamples(SeededSamples):
+    """Views of nodules with the share of each voxel that is nodule.
 
     Args:
         cases: Lungs to put nodules into.
@@ -103,22 +106,16 @@ class SegmentationSamples(Dataset[dict[str, torch.Tensor]]):
         length: int,
         seed: int,
     ) -> None:
+        super().__init__(length=length, seed=seed)
         self.plan = plan
-        self.length = length
-        self.seed = seed
         self._cases = cases
         self._nodules = nodules
 
-    def __len__(self) -> int:
-        """Number of samples."""
-        return self.length
-
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """Gives ``image`` and, for each edge of `segment_net`, ``share`` and ``known``.
 
         All are [2, 32, 32, 32].
         """
-        rng = np.random.default_rng((self.seed, index))
         plan = self.plan
         draws = {
             self._real: plan.real,
@@ -135,14 +132,18 @@ class SegmentationSamples(Dataset[dict[str, torch.Tensor]]):
 
     def _real(self, rng: np.random.Generator) -> _Drawn:
         nodule = self._nodules[int(rng.integers(len(self._nodules)))]
-        centre, diameter_mm = self._told(_centre(nodule), _diameter_mm(nodule), nodule, rng)
-        hu, share = _views(nodule, centre, diameter_mm)
-        return _Drawn(hu, share, _known(nodule, centre, diameter_mm), diameter_mm)
+        centre, diameter_mm = self._told(
+            outline_centre(nodule), outline_diameter_mm(nodule), nodule, rng
+        )
+        hu, share = outlined_views(nodule, centre, diameter_mm)
+        return _Drawn(hu, share, within_outlined_slices(nodule, centre, diameter_mm), diameter_mm)
 
     def _pasted(self, rng: np.random.Generator) -> _Drawn:
         nodule = self._nodules[int(rng.integers(len(self._nodules)))]
-        centre, diameter_mm = self._told(_centre(nodule), _diameter_mm(nodule), nodule, rng)
-        hu, share = _views(nodule, centre, diameter_mm)
+        centre, diameter_mm = self._told(
+            outline_centre(nodule), outline_diameter_mm(nodule), nodule, rng
+        )
+        hu, share = outlined_views(nodule, centre, diameter_mm)
         lungs, _ = self._lungs(rng, np.zeros(3), diameter_mm, at_edge=rng.random() < 0.3)
         rim_mm = float(rng.uniform(0.6, 1.4))
         rim = ndimage.gaussian_filter(share, rim_mm / view_spacing_mm(diameter_mm))
@@ -253,42 +254,6 @@ def _known_edges(drawn: _Drawn) -> tuple[Cube, Cube]:
     deep = depth_mm > CORE_IN_DIAMETERS * drawn.diameter_mm
     sure: Cube = drawn.known * ((drawn.share < 0.05) | deep)
     return drawn.known, sure.astype(np.float32)
-
-
-def _centre(nodule: NoduleCrop) -> NDArray[np.float64]:
-    """Centre of mass of the mask, in voxels."""
-    return np.asarray(ndimage.center_of_mass(nodule.mask))
-
-
-def _diameter_mm(nodule: NoduleCrop) -> float:
-    """Of the sphere of the mask's volume."""
-    return float((6 * nodule.mask.sum(dtype=float) / np.pi) ** (1 / 3)) * nodule.spacing_mm
-
-
-def _views(
-    nodule: NoduleCrop, centre: NDArray[np.float64], diameter_mm: float
-) -> tuple[Cube, Cube]:
-    """HU and share of nodule."""
-    spacing_mm = (nodule.spacing_mm,) * 3
-    parts = np.rint(nodule.mask * FULL).astype(np.int16)
-    hu = cut_view(nodule.hu, spacing_mm, centre.tolist(), diameter_mm)
-    share = cut_view(parts, spacing_mm, centre.tolist(), diameter_mm)
-    return hu.astype(np.float32), share.astype(np.float32) / np.float32(FULL)
-
-
-def _known(nodule: NoduleCrop, centre: NDArray[np.float64], diameter_mm: float) -> Cube:
-    """1 within the outlined slices of the crop, 0 beyond them."""
-    outlined = np.flatnonzero((nodule.mask > 0.5).any(axis=(1, 2)))
-    low, high = np.zeros(3), np.array(nodule.hu.shape, float)
-    if len(outlined):
-        low[0], high[0] = outlined[0], outlined[-1] + 1
-    offsets = view_offsets_mm(diameter_mm) / nodule.spacing_mm
-    z, y, x = (
-        (at + offsets > first - 0.5) & (at + offsets < end - 0.5)
-        for at, first, end in zip(centre, low, high, strict=True)
-    )
-    known: Cube = (z[:, None, None] & y[:, None] & x).astype(np.float32)
-    return known
 
 
 def _brightest_near(hu: Cube, lung: Cube, diameter_voxels: float) -> NDArray[np.float64]:

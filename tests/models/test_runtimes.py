@@ -50,6 +50,26 @@ def test_one_and_two_threads_and_every_repetition_give_the_same_bytes(made):
     assert len(set(answers)) == 1
 
 
+def test_a_signal_is_survived_after_networks_end_in_any_order(made, tmp_path):
+    for name, content in zip(("weights", "graph"), made, strict=True):
+        (tmp_path / name).write_bytes(content)
+    code = (
+        "import signal, sys\n"
+        "from pathlib import Path\n"
+        "from models.runtimes import openvino_network\n"
+        "weights, graph = (Path(name).read_bytes() for name in ('weights', 'graph'))\n"
+        "networks = [openvino_network(weights, graph, threads=1) for _ in range(3)]\n"
+        "while networks:\n"
+        "    networks.pop(0)\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('heard'))\n"
+        "signal.raise_signal(signal.SIGUSR1)\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (process.returncode, process.stdout) == (0, "heard\n")
+
+
 def test_the_graph_holds_no_weights_and_follows_what_it_is_given(made):
     weights, graph = made
     assert len(graph) < 200_000

@@ -1,0 +1,149 @@
+"""Detection on an ordinary computer: seconds, memory, and how that compares with the MONAI bundle.
+
+Run as ``python -m benchmarks.detection``. The study is a phantom of 512 x 512 x 300 at 0.7 x 0.7 x
+1 mm, written as DICOM into the page cache; making it takes a quarter of a minute.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.preprocessing import peak_memory_gb
+from data.phantom import make_phantom, write_phantom
+from models.loading import load_models
+from models.networks.centre_marks import SIZE_DIVISOR
+from pipeline.config import load_config
+from preprocessing.discovery import discover
+from preprocessing.lungs import find_lungs
+from preprocessing.processors import available_processors
+from preprocessing.reading import read_volume
+from preprocessing.working_grid import to_working_volume
+
+REPEATS = 3
+MATRIX = 3000
+SAMPLED_EVERY_S = 0.02
+
+
+def main() -> None:
+    """Prints each figure; with a folder as argument, of the detection of that series alone."""
+    if len(sys.argv) > 1:
+        measure_detection(Path(sys.argv[1]))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_phantom(make_phantom(1), folder / "study", formats=["dicom"])
+        measure_run(folder / "study", folder / "out")
+        # In a process of its own: this one has held the phantom.
+        command = [sys.executable, "-m", "benchmarks.detection", str(folder / "study")]
+        subprocess.run(command, check=True)
+
+
+def measure_run(study: Path, out: Path) -> None:
+    """The whole command, from files to report, its start included."""
+    seconds, megabytes = [], []
+    for repeat in range(REPEATS):
+        started = time.perf_counter()
+        command = ["run", str(study), "--out", str(out / str(repeat)), "--quiet"]
+        process = subprocess.Popen([str(Path(sys.executable).with_name("hounsfield")), *command])
+        most = 0.0
+        while process.poll() is None:
+            most = max(most, _resident_mb(process.pid))
+            time.sleep(SAMPLED_EVERY_S)
+        seconds.append(time.perf_counter() - started)
+        megabytes.append(most)
+    print(f"hounsfield run, {available_processors()} processors, median of {REPEATS}")
+    print(f"  {statistics.median(seconds):6.2f} s   (aim: 10)")
+    print(f"  {max(megabytes):6.0f} MB  all its processes, most at once (aim: 2,000)", flush=True)
+
+
+def measure_detection(study: Path) -> None:
+    """Detector and reducer, beside what the machine could do and what the bundle would take."""
+    (series,) = discover([study]).series
+    volume = read_volume(series)
+    working = to_working_volume(volume, find_lungs(volume))
+    threads = available_processors()
+    chosen = load_config().models
+    models = load_models(
+        detector=chosen.detector,
+        classifier=chosen.classifier,
+        reducer=chosen.reducer,
+        threads=threads,
+    )
+    detecting, reducing = [], []
+    for _ in range(REPEATS + 1):
+        started = time.perf_counter()
+        marks = models.detector.detect(working)
+        detected = time.perf_counter()
+        if models.reducer is not None:
+            models.reducer.reduce(working, marks)
+        detecting.append(detected - started)
+        reducing.append(time.perf_counter() - detected)
+    seconds, further = (statistics.median(times[1:]) for times in (detecting, reducing))
+    peak_mb = 1000 * peak_memory_gb()  # before torch comes in, for the comparison alone
+    import torch
+
+    from benchmarks.retina import compare
+
+    box = [size + -size % SIZE_DIVISOR for size in working.hu.shape]
+    flops = detector_flops(models.detector_manifest.network, box)
+    peak = peak_flops(threads)
+    gpu = torch.cuda.is_available()
+    device = torch.cuda.get_device_name() if gpu else f"{threads} processors"
+    print(f"detection in a lung box of {box[::-1]}, {device}, median of {REPEATS}")
+    print(f"  {seconds:6.2f} s   detector, {flops / 1e9:.0f} GFLOP")
+    print(f"  {further:6.2f} s   reducer")
+    print(f"  {seconds + further:6.2f} s   both (aim: 5)")
+    print(f"  {peak_mb:6.0f} MB  with reading and lungs (aim: 1,500)")
+    print(f"  {flops / seconds / peak:6.2f}     of {peak / 1e9:.0f} GFLOP/s, the measured peak")
+    if gpu:
+        print(f"  {60 / (seconds + further):6.0f}     studies a minute")
+    print("the MONAI bundle's RetinaNet, float32, on the processor")
+    shipped_s = compare()
+    print(f"this detector is {shipped_s / (seconds + further):.0f} times as fast as the bundle")
+
+
+def detector_flops(network: dict[str, object], box: list[int]) -> int:
+    """Multiplications and additions of one pass; nothing is computed for it."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from models.networks.centre_net import CentreNet
+
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        CentreNet(**network).eval()(torch.empty(1, 1, *box))  # type: ignore[arg-type]
+    return int(counter.get_total_flops())
+
+
+def peak_flops(threads: int) -> float:
+    """What a large product of matrices in float32 reaches, a second."""
+    import torch
+
+    torch.set_num_threads(threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    matrix = torch.rand(MATRIX, MATRIX, device=device)
+    best = 0.0
+    for _ in range(REPEATS + 1):
+        started = time.perf_counter()
+        (matrix @ matrix)[0, 0].item()
+        best = max(best, 2 * MATRIX**3 / (time.perf_counter() - started))
+    return best
+
+
+def _resident_mb(pid: int) -> float:
+    """Of a process and all that it started; what they share is counted for each (Linux)."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except OSError:
+        return 0.0
+    own = sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    return own * 1024 / 1e6 + sum(_resident_mb(int(child)) for child in children)
+
+
+if __name__ == "__main__":
+    main()
