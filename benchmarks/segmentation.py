@@ -27,10 +27,10 @@ from data.nodule_crop_files import NoduleFiles, read_nodule_crops
 from data.phantom import NoduleSpec, PhantomSettings, make_phantom
 from data.splits import is_kept_for_examination, patient_fold
 from models.contracts import Candidate, Segmentation
+from models.loading import load_segmenter
 from models.measurements.nodule import NoduleMeasurements, measure
-from models.networks.segment_net import DRAWN_EDGE
-from models.nodule_segmenter import NoduleSegmenter
-from models.store import model_folder, read_manifest, verified_weights
+from models.segment_view import DRAWN_EDGE
+from models.store import model_folder
 from preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.prepared import KnownFinding
+    from models.nodule_segmenter import NoduleSegmenter
 
 SHIPPED = "nodule_segmenter"
 NEVER_TRAINED_ON = "LIDC-IDRI-0001"
@@ -203,7 +204,7 @@ def clustered_interval(results: Sequence[CropResult]) -> tuple[float, float]:
 
 
 def _load(folder: Path) -> NoduleSegmenter:
-    return NoduleSegmenter(read_manifest(folder), verified_weights(folder), threads=1)
+    return load_segmenter(folder, threads=1)
 
 
 def _told(

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from models.contracts import Classifier, Detector, Reducer
+    from models.contracts import Classifier, Detector, Reducer, Segmenter
     from models.manifest import Manifest
+    from models.nodule_segmenter import NoduleSegmenter
     from models.runtimes import Network, Runtime
 
 
@@ -27,6 +28,7 @@ class Models:
 
     Attributes:
         reducer: None where the detector has the last word.
+        segmenter: None where nothing is measured.
     """
 
     detector: Detector
@@ -35,6 +37,7 @@ class Models:
     classifier_manifest: Manifest
     reducer: Reducer | None = None
     reducer_manifest: Manifest | None = None
+    segmenter: Segmenter | None = None
 
 
 def load_models(
@@ -42,6 +45,7 @@ def load_models(
     detector: str,
     classifier: str,
     reducer: str | None = None,
+    segmenter: str | None = None,
     threads: int,
     runtime: Runtime = "auto",
 ) -> Models:
@@ -51,6 +55,7 @@ def load_models(
         detector: Name in the store, or folder, of the detector.
         classifier: The same of the classifier.
         reducer: The same of the reducer, where there shall be one.
+        segmenter: The same of the segmenter, where there shall be one.
         threads: Processor threads that a network may use.
         runtime: As for `load_network`.
 
@@ -74,6 +79,9 @@ def load_models(
         if reducer is None
         else load_reducer(model_folder(reducer), threads=threads, runtime=runtime),
         reducer_manifest,
+        None
+        if segmenter is None
+        else load_segmenter(model_folder(segmenter), threads=threads, runtime=runtime),
     )
 
 
@@ -123,6 +131,20 @@ def load_reducer(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Re
     )
 
 
+def load_segmenter(folder: Path, *, threads: int, runtime: Runtime = "auto") -> NoduleSegmenter:
+    """Loads the segmenter of a model's folder.
+
+    Raises:
+        UsageError: It is no segmenter, or its files are not the ones that were published.
+    """
+    from models.nodule_segmenter import NoduleSegmenter
+
+    manifest = _of_task(folder, "segmenter")
+    return NoduleSegmenter(
+        manifest, _network(folder, partial(_segment_net, manifest), threads, runtime)
+    )
+
+
 def require_own_detector(reducer: Manifest, detector: Manifest) -> None:
     """Holds a reducer to the detector on whose marks it was trained and calibrated.
 
@@ -167,6 +189,12 @@ def _reduce_net(manifest: Manifest) -> nn.Module:
     from models.networks.reduce_net import ReduceNet
 
     return ReduceNet(**manifest.network)
+
+
+def _segment_net(manifest: Manifest) -> nn.Module:
+    from models.networks.segment_net import segment_net
+
+    return segment_net(**manifest.network)
 
 
 def _of_task(folder: Path, task: str) -> Manifest:

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from safetensors.torch import load
-from scipy import ndimage
+from scipy import ndimage, special
 
 from models.contracts import Segmentation
-from models.networks.segment_net import EXACT_EDGE, segment_net
 from models.segment_view import (
+    EXACT_EDGE,
     VIEW_VOXELS,
     cut_view,
     sample_view,
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from models.contracts import Candidate
     from models.manifest import Manifest
+    from models.runtimes import Network
     from preprocessing.volume import Volume
 
 BATCH = 8
@@ -54,18 +53,13 @@ class NoduleSegmenter:
     """Runs the network over a view of each candidate.
 
     Args:
-        manifest: Tells the network's sizes and the HU window.
-        weights: The safetensors file's bytes.
-        threads: Processor threads.
+        manifest: Tells the HU window.
+        network: A `segment_net` in any runtime.
     """
 
-    def __init__(self, manifest: Manifest, weights: bytes, *, threads: int) -> None:
-        self._window = manifest.hu_window
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        torch.set_num_threads(threads)
-        network = segment_net(**manifest.network)
-        network.load_state_dict(load(weights))  # widens 16-bit kernels
-        self._network = network.eval().to(self._device)
+    def __init__(self, manifest: Manifest, network: Network) -> None:
+        self._manifest = manifest
+        self._network = network
 
     def segment(
         self, volume: Volume, candidates: Sequence[Candidate], *, edge: int = EXACT_EDGE
@@ -109,16 +103,14 @@ class NoduleSegmenter:
                     [
                         normalise_hu(
                             cut_view(volume.hu, volume.spacing_mm, one.centre_zyx, one.diameter_mm),
-                            self._window,
+                            self._manifest.hu_window,
                         ),
                         size_prior(one.diameter_mm),
                     ]
                 )
                 for one in batch
             ]
-            with torch.inference_mode():
-                logits = self._network(torch.from_numpy(np.stack(images)).to(self._device))
-            shares = logits[:, edge].float().sigmoid().cpu().numpy()
+            shares = special.expit(self._network(np.stack(images))[:, edge])
             answers += [
                 central_piece(share, one.diameter_mm)
                 for share, one in zip(shares, batch, strict=True)

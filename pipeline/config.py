@@ -30,6 +30,7 @@ class ModelsConfig(_Section):
 
     detector: str
     reducer: str | None
+    segmenter: str | None
     classifier: str
     runtime: Literal["auto", "openvino", "torch"]
 
@@ -82,7 +83,7 @@ def load_config(name_or_file: str = DEFAULT_CONFIG, *, workers: int | None = Non
         UsageError: There is no such file, it is not YAML, or a key or value is not known.
     """
     path = _find(name_or_file)
-    values = _merged(_read(_find(DEFAULT_CONFIG)), _read(path))
+    values = _merged(read_yaml(_find(DEFAULT_CONFIG)), read_yaml(path))
     if workers is not None:
         values = _merged(values, {"run": {"workers": workers}})
     try:
@@ -92,6 +93,26 @@ def load_config(name_or_file: str = DEFAULT_CONFIG, *, workers: int | None = Non
         key = ".".join(str(part) for part in first["loc"])
         msg = f"{path}: {key}: {first['msg']}, got {first['input']!r}"
         raise UsageError(msg) from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Reads a file of sections; an empty one has none.
+
+    Raises:
+        UsageError: It cannot be read, is not YAML, or holds no sections.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        msg = f"{path} cannot be read as YAML: {reason}"
+        raise UsageError(msg) from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        msg = f"{path} must hold sections with keys, got {type(values).__name__}"
+        raise UsageError(msg)
+    return values
 
 
 def _find(name_or_file: str) -> Path:
@@ -105,21 +126,6 @@ def _find(name_or_file: str) -> Path:
     names = ", ".join(sorted(stem for stem in stems if not stem.startswith("train_")))
     msg = f"--config must be a file or one of: {names}; got {name_or_file!r}"
     raise UsageError(msg)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        reason = " ".join(str(error).split())
-        msg = f"{path} cannot be read as YAML: {reason}"
-        raise UsageError(msg) from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        msg = f"{path} must hold sections with keys, got {type(values).__name__}"
-        raise UsageError(msg)
-    return values
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

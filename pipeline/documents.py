@@ -99,7 +99,7 @@ class FindingDocument(CandidateDocument):
 class ModelDocument(_Document):
     """Which weights were used."""
 
-    role: Literal["detector", "reducer", "classifier"]
+    role: Literal["detector", "reducer", "segmenter", "classifier"]
     name: str
     version: str
     sha256: str

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import binary_erosion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 MARK_COLOUR = (255, 194, 71)
+OUTLINE_COLOUR = (92, 200, 255)
 TEXT_COLOUR = (214, 222, 230)
 _FINE = 3
 """Marks are drawn so many times larger and then reduced, which smooths their edges."""
@@ -59,6 +61,8 @@ class Panel:
         mm_per_px: Size of a pixel.
         title: Written at the top left.
         edges: The patient's directions.
+        rings: Places that are marked.
+        outlined: bool, of the same shape: an area whose edge is drawn; None for none.
     """
 
     grey: NDArray[np.uint8]
@@ -66,6 +70,7 @@ class Panel:
     title: str
     edges: Edges
     rings: tuple[Ring, ...] = field(default=())
+    outlined: NDArray[np.bool_] | None = None
 
 
 def png(panels: Sequence[Panel], *, gap_px: int = 6) -> bytes:
@@ -84,6 +89,9 @@ def png(panels: Sequence[Panel], *, gap_px: int = 6) -> bytes:
 
 def _drawn(panel: Panel) -> Image.Image:
     base = Image.fromarray(panel.grey).convert("RGB")
+    if panel.outlined is not None:
+        edge = panel.outlined & ~binary_erosion(panel.outlined)
+        base.paste(OUTLINE_COLOUR, mask=Image.fromarray(edge))
     size = (base.width * _FINE, base.height * _FINE)
     marks = Image.new("RGBA", size, (*MARK_COLOUR, 0))
     draw = ImageDraw.Draw(marks)

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "KEY_PICTURE",
     "PARTIAL_FOLDER",
     "REPORT_HTML",
     "REPORT_JSON",
+    "SEGMENTATION_NII",
     "folder_name",
     "publish_folder",
     "remove_partials",
@@ -30,7 +32,8 @@ PARTIAL_FOLDER = ".partial"
 """Where outputs grow inside the output folder: the same file system, so that a rename is atomic."""
 
 REPORT_JSON, REPORT_HTML = "report.json", "report.html"
-"""The files of a series' folder that others look for; its pictures stand beside them."""
+KEY_PICTURE, SEGMENTATION_NII = "key_image.png", "segmentation.nii.gz"
+"""The files of a series' folder that others look for; a picture of each finding is beside them."""
 
 _LONGEST_NAME = 80
 

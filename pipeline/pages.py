@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from models.contracts import HIGH_ABOVE, REVIEW_FROM, ConfidenceBand
 from pipeline.documents import RESEARCH_CLASSES, RESEARCH_USE
 from pipeline.ledger import LEDGER_NAME
+from pipeline.measurement_rows import measurement_rows
 from pipeline.outputs import whole_file
 from pipeline.tables import FINDINGS_CSV, LUNA16_CSV, WORKLIST_CSV
 
@@ -37,7 +38,7 @@ def report_page(report: Report, pictures: Mapping[str, bytes]) -> str:
 
     Args:
         report: The document.
-        pictures: PNG files by the names that stand in the document, and ``key_image.png``.
+        pictures: PNG files by the names that stand in the document, and `KEY_PICTURE`.
     """
     return _render(
         "report.html.jinja",
@@ -98,7 +99,7 @@ def _render(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever a t
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(words=_words, date=_date)
+    environment.filters.update(words=_words, date=_date, measured=measurement_rows)
     return environment.get_template(template).render(
         research_use=RESEARCH_USE, research_classes=RESEARCH_CLASSES, **values
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.contracts import Finding, WorldPoint
+    from models.contracts import Finding, Segmentation, WorldPoint
     from pipeline.config import ReportConfig
     from preprocessing.volume import Volume
     from preprocessing.working_volume import WorkingVolume
@@ -47,10 +47,21 @@ _PROJECTION_BACKGROUND = 0.42
 _RIM_MM = 2.0
 
 
-def finding_picture(volume: Volume, finding: Finding, config: ReportConfig) -> bytes:
+def finding_picture(
+    volume: Volume,
+    finding: Finding,
+    config: ReportConfig,
+    outline: Segmentation | None = None,
+) -> bytes:
     """Draws axial, coronal and sagittal planes through a finding's centre, in the lung window.
 
     The planes are those of the patient, sampled linearly from the native grid.
+
+    Args:
+        volume: The series.
+        finding: What is shown.
+        config: Width and window.
+        outline: Its voxels, whose edge is drawn.
 
     Returns:
         The bytes of a PNG file.
@@ -66,7 +77,13 @@ def finding_picture(volume: Volume, finding: Finding, config: ReportConfig) -> b
         grey = _windowed(hu, config.window_centre_hu, config.window_width_hu)
         height_mm = finding.centre_world_mm[_WORLD_AXES.index(plane.normal)]
         title = f"{plane.name}  {plane.normal} {height_mm:.1f} mm"
-        panels.append(Panel(grey, mm_per_px, title, plane.edges, (ring,)))
+        panel = Panel(grey, mm_per_px, title, plane.edges, (ring,))
+        if outline is not None:
+            share = _sampled_share(
+                volume, outline, plane, finding.centre_world_mm, shape, mm_per_px
+            )
+            panel = replace(panel, outlined=share >= 0.5)
+        panels.append(panel)
     return png(panels)
 
 
@@ -142,17 +159,39 @@ def _sampled(
     volume: Volume, plane: _Plane, centre_world_mm: WorldPoint, shape: tuple[int, int], step: float
 ) -> NDArray[np.float32]:
     """HU of a plane through a point, ``[row, column]``, `step` mm apart; air outside."""
-    rows, columns = np.indices(shape, dtype=np.float64)
-    world_mm = np.tile(np.asarray(centre_world_mm, dtype=np.float64), (*shape, 1))
-    world_mm[..., plane.right[0]] += plane.right[1] * step * (columns - (shape[1] - 1) / 2)
-    world_mm[..., plane.down[0]] += plane.down[1] * step * (rows - (shape[0] - 1) / 2)
-    voxels_zyx = np.moveaxis(volume.voxel_xyz(world_mm)[..., ::-1], -1, 0)
+    voxels_zyx = _voxels_zyx(volume, plane, centre_world_mm, shape, step)
     # Half a voxel around the grid still belongs to its outermost voxels.
     nearest = np.clip(voxels_zyx, 0, np.array(volume.shape_zyx).reshape(3, 1, 1) - 1)
     hu = map_coordinates(volume.hu, nearest, output=np.float32, order=1)
     outside = (np.abs(voxels_zyx - nearest) > 0.5).any(axis=0)
     sampled: NDArray[np.float32] = np.where(outside, np.float32(AIR_HU * 2), hu)
     return sampled
+
+
+def _sampled_share(
+    volume: Volume,
+    outline: Segmentation,
+    plane: _Plane,
+    centre_world_mm: WorldPoint,
+    shape: tuple[int, int],
+    step: float,
+) -> NDArray[np.float32]:
+    """How much of a plane's pixels is nodule, as `_sampled`."""
+    voxels_zyx = _voxels_zyx(volume, plane, centre_world_mm, shape, step)
+    inside = voxels_zyx - np.array(outline.start_zyx).reshape(3, 1, 1)
+    share: NDArray[np.float32] = map_coordinates(outline.share, inside, output=np.float32, order=1)
+    return share
+
+
+def _voxels_zyx(
+    volume: Volume, plane: _Plane, centre_world_mm: WorldPoint, shape: tuple[int, int], step: float
+) -> NDArray[np.float64]:
+    """Fractional voxels of a plane's pixels, ``[3, row, column]``."""
+    rows, columns = np.indices(shape, dtype=np.float64)
+    world_mm = np.tile(np.asarray(centre_world_mm, dtype=np.float64), (*shape, 1))
+    world_mm[..., plane.right[0]] += plane.right[1] * step * (columns - (shape[1] - 1) / 2)
+    world_mm[..., plane.down[0]] += plane.down[1] * step * (rows - (shape[0] - 1) / 2)
+    return np.moveaxis(volume.voxel_xyz(world_mm)[..., ::-1], -1, 0)
 
 
 def _windowed(

@@ -27,6 +27,8 @@ def read_provenance(config: RunConfig) -> ProvenanceDocument:
     if config.models.reducer is not None:
         scores = manifests["reducer"] = _manifest(config.models.reducer, "reducer")
         require_own_detector(scores, detector)
+    if config.models.segmenter is not None:
+        manifests["segmenter"] = _manifest(config.models.segmenter, "segmenter")
     manifests["classifier"] = _manifest(config.models.classifier, "classifier")
     if scores.operating_points is None:
         msg = f"the {scores.task} {scores.name} has no operating points; choose another"

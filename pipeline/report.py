@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from preprocessing.series import Series
     from preprocessing.volume import SourcePixel, Volume
 
-_MM_DIGITS, _PROBABILITY_DIGITS = 2, 6
+_MM_DIGITS, _MEASURED_DIGITS, _PROBABILITY_DIGITS = 2, 3, 6
 """Rounding keeps the last bits of the arithmetic, which differ between processors, out of it."""
 
 
@@ -125,10 +125,14 @@ def _finding(number: int, finding: Finding) -> FindingDocument:
         confidence_band=finding.confidence_band,
         place=PlaceDocument(lung=finding.place.lung, zone=finding.place.zone),
         source=None if finding.source is None else _source(finding.source),
-        measurements=dict(finding.measurements),
+        measurements={name: _rounded(value) for name, value in finding.measurements.items()},
         notices=_notices(finding.notices),
         picture=picture_name(number),
     )
+
+
+def _rounded(value: float | str) -> float | str:
+    return value if isinstance(value, str) else round(value, _MEASURED_DIGITS)
 
 
 def _source(source: SourcePixel) -> SourceDocument:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from models.contracts import Candidate, Finding, confidence_band
+from models.contracts import Candidate, Finding, Segmentation, confidence_band
 from models.loading import load_models
-from pipeline.outputs import REPORT_HTML, REPORT_JSON
+from models.measurements.nodule import measure
+from pipeline.outputs import KEY_PICTURE, REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
 from pipeline.pages import report_page
 from pipeline.pictures import finding_picture, key_picture
 from pipeline.place import place_of
 from pipeline.report import picture_name, report_document
+from pipeline.segmentation_file import segmentation_file
 from pipeline.stage_times import StageTimes
 from preprocessing.lungs import find_lungs
 from preprocessing.quality import assess_quality
@@ -71,14 +73,19 @@ def analyse_series(
     with times.stage("classify"):
         kept = keep(candidates, threshold=provenance.score_threshold, config=config.detection)
         probabilities = models.classifier.classify(working, kept)
-    findings = [
-        make_finding(candidate, row, volume=volume, working=working)
-        for candidate, row in zip(kept, probabilities, strict=True)
-    ]
+    outlines: list[Segmentation | None] = [None] * len(kept)
+    if models.segmenter is not None:
+        with times.stage("segment"):
+            outlines = models.segmenter.segment(volume, kept)
+    with times.stage("measure"):
+        findings = [
+            make_finding(candidate, row, outline, volume=volume, working=working)
+            for candidate, row, outline in zip(kept, probabilities, outlines, strict=True)
+        ]
     with times.stage("pictures"):
-        pictures = {"key_image.png": key_picture(volume, working, findings, config.report)}
-        for number, finding in enumerate(findings, start=1):
-            picture = finding_picture(volume, finding, config.report)
+        pictures = {KEY_PICTURE: key_picture(volume, working, findings, config.report)}
+        for number, (finding, outline) in enumerate(zip(findings, outlines, strict=True), start=1):
+            picture = finding_picture(volume, finding, config.report, outline)
             pictures[picture_name(number)] = picture
     report = report_document(
         series,
@@ -91,6 +98,8 @@ def analyse_series(
     )
     page = report_page(report, pictures)
     files = {REPORT_JSON: report.as_json().encode(), REPORT_HTML: page.encode(), **pictures}
+    if any(outlines):
+        files[SEGMENTATION_NII] = segmentation_file(volume, outlines)
     return Analysis(report, files)
 
 
@@ -100,6 +109,7 @@ def prepare(order: WorkOrder) -> Callable[[Series], Analysis]:
     models = load_models(
         detector=names.detector,
         reducer=names.reducer,
+        segmenter=names.segmenter,
         classifier=names.classifier,
         threads=order.threads,
         runtime=names.runtime,
@@ -118,17 +128,20 @@ def keep(
 def make_finding(
     candidate: Candidate,
     class_probabilities: tuple[float, float, float, float],
+    outline: Segmentation | None,
     *,
     volume: Volume,
     working: WorkingVolume,
 ) -> Finding:
-    """Makes a finding of a candidate: its class, its place and the way back to the image."""
+    """Makes a finding of a candidate: its class, its size, its place, the way back to the image."""
+    measured = measure(outline, volume, working) if outline else None
     return Finding(
         centre_world_mm=candidate.centre_world_mm,
-        diameter_mm=candidate.diameter_mm,
+        diameter_mm=measured.sphere_diameter_mm if measured else candidate.diameter_mm,
         score=candidate.score,
         class_probabilities=class_probabilities,
         confidence_band=confidence_band(class_probabilities),
         place=place_of(working, candidate.centre_world_mm),
         source=volume.source_pixel(candidate.centre_world_mm),
+        measurements=measured.as_mapping() if measured else {},
     )

@@ -13,13 +13,6 @@ if TYPE_CHECKING:
 IMAGE_CHANNELS = 2
 """HU in the window, and the ball of the candidate's size: see `models.segment_view`."""
 
-DRAWN_EDGE, EXACT_EDGE = 0, 1
-"""Channels of the output: the nodule as readers outline it, which is wide, and to its true edge.
-
-One answer cannot be both: trained on readers' outlines and exact digital nodules alike, a single
-channel made solid digital nodules a quarter too large.
-"""
-
 
 def segment_net(
     *, channels: Sequence[int] = (16, 32, 64), residual_units: int = 1

@@ -10,9 +10,10 @@ from safetensors.torch import load
 from torch.utils.data import DataLoader
 
 from models.manifest import Calibration, Manifest, TrainedWith
-from models.networks.segment_net import segment_net
+from models.networks.segment_net import IMAGE_CHANNELS, segment_net
 from models.segment_view import LEAST_WIDTH_MM, VIEW_VOXELS
 from models.training.detector_task import held_out_cases
+from models.training.graph import GraphPlan
 from models.training.loop import Task
 from models.training.material import read_cases, read_nodules, training_material
 from models.training.segmentation_samples import SegmentationPlan, SegmentationSamples
@@ -40,7 +41,13 @@ def segmenter_task(config: TrainingConfig) -> Task:
         length=config.optimisation.steps * config.optimisation.batch,
         seed=config.seed,
     )
-    return Task(segment_net(**config.network), samples, _held_out(config), segmentation_loss)
+    return Task(
+        segment_net(**config.network),
+        samples,
+        _held_out(config),
+        segmentation_loss,
+        graph=GraphPlan((IMAGE_CHANNELS, VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
+    )
 
 
 def segmentation_loss(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.text_rows import read_rows
 from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def read_table(path: Path, required: Aliases, optional: Aliases | None = None) -
         UsageError: The file cannot be read, or a column or cell is missing.
     """
     wanted = {**required, **(optional or {})}
-    rows, row_numbers = _read_rows(path)
+    rows, row_numbers = read_rows(path)
     header = _header(rows[0], wanted) if rows else None
     if header is None:
         positions = {name: i for i, name in enumerate(wanted)}
@@ -114,29 +113,6 @@ def read_table(path: Path, required: Aliases, optional: Aliases | None = None) -
             raise UsageError(msg)
     columns = {name: [row[i].strip() for row in rows] for name, i in positions.items()}
     return Table(path=path, columns=columns, row_numbers=row_numbers)
-
-
-def _read_rows(path: Path) -> tuple[list[list[str]], list[int]]:
-    """Returns the rows that are not blank, and the line of each in the file."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = next((line for line in file if line.strip()), "")
-            file.seek(0)
-            reader = csv.reader(
-                itertools.chain(file), delimiter="\t" if "\t" in first else ",", strict=True
-            )
-            rows, numbers = [], []
-            for row in reader:
-                if any(cell.strip() for cell in row):
-                    rows.append(row)
-                    numbers.append(reader.line_num)
-            return rows, numbers
-    except OSError as error:
-        msg = f"{path}: must be a readable table, got: {error.strerror}"
-        raise UsageError(msg) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path}: must be a comma or tab separated text in UTF-8, got: {error}"
-        raise UsageError(msg) from error
 
 
 def _header(row: Sequence[str], wanted: Aliases) -> dict[str, int] | None:

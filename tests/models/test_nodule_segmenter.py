@@ -1,36 +1,24 @@
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save
 
 from models.contracts import Candidate
 from models.measurements.size import sphere_diameter_mm, volume_mm3
-from models.networks.segment_net import segment_net
 from models.nodule_segmenter import NoduleSegmenter, central_piece, on_native_grid
 from models.segment_view import VIEW_VOXELS, cut_view, size_prior, view_offsets_mm, view_spacing_mm
 from models.store import model_folder, read_manifest
 from tests.models.balls import a_ball_volume
 
-NETWORK = {"channels": (4, 8), "residual_units": 1}
 
-
-class LooksAtBrightness(torch.nn.Module):
+def looks_at_brightness(image):
     """Calls nodule what is brighter than halfway from lung to tissue."""
-
-    def forward(self, image):
-        bright = 20 * (image[:, :1] - (-405 + 1000) / 1400)
-        return bright.expand(-1, 2, -1, -1, -1)
+    bright = 20 * (image[:, :1] - (-405 + 1000) / 1400)
+    return np.repeat(bright, 2, axis=1)
 
 
 @pytest.fixture
 def segmenter():
-    weights = save(segment_net(**NETWORK).state_dict())
-    manifest = read_manifest(model_folder("nodule_classifier")).model_copy(
-        update={"network": NETWORK, "hu_window": (-1000.0, 400.0)}
-    )
-    made = NoduleSegmenter(manifest, weights, threads=1)
-    made._network = LooksAtBrightness()
-    return made
+    manifest = read_manifest(model_folder("nodule_classifier"))
+    return NoduleSegmenter(manifest, looks_at_brightness)
 
 
 @pytest.mark.parametrize("diameter_mm", [4.0, 20.0, 100.0])

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
-from models.contracts import Candidate
+from models.contracts import Candidate, Segmentation
 from models.loading import Models
 from models.store import model_folder, read_manifest
 from pipeline.study import analyse_series
@@ -39,6 +39,22 @@ class DoubtingReducer:
         return [replace(candidate, score=candidate.score / 2) for candidate in candidates]
 
 
+class BrightSegmenter:
+    """Calls nodule what is dense within three quarters of a candidate's diameter of its centre."""
+
+    def segment(self, volume, candidates):
+        outlines = []
+        for candidate in candidates:
+            centre = volume.voxel_xyz(candidate.centre_world_mm)[::-1]
+            reach = 0.75 * candidate.diameter_mm / np.array(volume.spacing_mm[::-1])
+            low = np.maximum(np.floor(centre - reach), 0).astype(int)
+            high = np.minimum(np.ceil(centre + reach) + 1, volume.shape_zyx).astype(int)
+            box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+            dense = (volume.hu[box] > -400).astype(np.float32)
+            outlines.append(Segmentation(tuple(low.tolist()), dense))
+        return outlines
+
+
 class EvenClassifier:
     """Says the same of every candidate."""
 
@@ -53,6 +69,12 @@ def prepare_with_fakes(order):
         read_manifest(model_folder(name))
         for name in (order.config.models.detector, order.config.models.classifier)
     ]
-    reducer = DoubtingReducer() if order.config.models.reducer else None
-    models = Models(BlobDetector(), manifests[0], EvenClassifier(), manifests[1], reducer)
+    models = Models(
+        BlobDetector(),
+        manifests[0],
+        EvenClassifier(),
+        manifests[1],
+        reducer=DoubtingReducer() if order.config.models.reducer else None,
+        segmenter=BrightSegmenter() if order.config.models.segmenter else None,
+    )
     return partial(analyse_series, models=models, config=order.config, provenance=order.provenance)

@@ -28,7 +28,8 @@ RAISED = {
     "no lungs": SeriesError(Reason.LUNGS_NOT_FOUND, "No lungs in this series."),
     "not chest": SeriesError(Reason.NOT_CHEST, "Not a chest CT."),
 }
-DETECTOR_SHA256, CLASSIFIER_SHA256, REDUCER_SHA256 = "a" * 64, "b" * 64, "c" * 64
+DETECTOR_SHA256, CLASSIFIER_SHA256 = "a" * 64, "b" * 64
+REDUCER_SHA256, SEGMENTER_SHA256 = "c" * 64, "d" * 64
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,16 @@ def write_study(folder: Path, *, uid: str, happens: str = "analysed", series: in
     save_series(ct_datasets(volume), folder)
 
 
-def scripted_config(folder: Path, *, reducer: bool = False, **run: float) -> RunConfig:
+def scripted_config(
+    folder: Path, *, reducer: bool = False, segmenter: bool = False, **run: float
+) -> RunConfig:
     """A configuration whose models are manifests without weights."""
-    names = {}
+    names: dict[str, str | None] = {"reducer": None, "segmenter": None}
     wanted = {"detector": DETECTOR_SHA256, "classifier": CLASSIFIER_SHA256}
     if reducer:
         wanted["reducer"] = REDUCER_SHA256
+    if segmenter:
+        wanted["segmenter"] = SEGMENTER_SHA256
     for task, sha256 in wanted.items():
         model = folder / "models" / task
         model.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,8 @@
 import json
 import math
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from data.phantom import SMALL, NoduleSpec, make_phantom, write_phantom
@@ -14,15 +16,17 @@ from pipeline.progress import Progress
 from pipeline.runner import run
 from pipeline.studies import RunOptions
 from pipeline.study import keep
+from pipeline.tables import read_findings
 from tests.pipeline.fakes import prepare_with_fakes
 from tests.pipeline.scripted import scripted_config
+from tests.preprocessing.synthetic_chest import value_at
 
 
-def analyse(folder, out, *, reducer=False, **options):
+def analyse(folder, out, *, reducer=False, segmenter=False, **options):
     return run(
         [folder / "input"],
         out=out,
-        config=scripted_config(folder, reducer=reducer),
+        config=scripted_config(folder, reducer=reducer, segmenter=segmenter),
         progress=Progress(quiet=True),
         options=RunOptions(**options),
         prepare=prepare_with_fakes,
@@ -99,6 +103,31 @@ def test_a_reducer_has_the_last_word_on_scores_and_stands_in_the_report(study):
     assert report.provenance.fingerprint != without.provenance.fingerprint
     assert "reduce" in report.times.seconds
     assert "reduce" not in without.times.seconds
+
+
+def test_a_segmenter_outlines_and_measures_findings(study):
+    folder, phantom, _ = study
+    analyse(folder, folder / "measured", segmenter=True)
+    series, report = read_report(folder / "measured")
+    truth = phantom.nodules[0]
+    nearest = min(
+        report.findings,
+        key=lambda finding: math.dist(finding.centre_world_mm, truth.centre_world_mm),
+    )
+    measured = nearest.measurements
+    assert measured["volume_mm3"] == pytest.approx(truth.volume_mm3, rel=0.2)
+    assert nearest.diameter_mm == pytest.approx(truth.diameter_mm, rel=0.07)
+    assert measured["texture"] == "solid"
+    image = nib.load(series / "segmentation.nii.gz")
+    labels = np.asarray(image.dataobj).transpose(2, 1, 0)
+    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
+    assert value_at(labels, to_lps, truth.centre_world_mm) == nearest.finding
+    volume_mm3 = (labels == nearest.finding).sum() * math.prod(phantom.volume.spacing_mm)
+    assert volume_mm3 == pytest.approx(measured["volume_mm3"], rel=0.01)
+    rows = list(read_findings(folder / "measured"))
+    assert float(rows[nearest.finding - 1]["volume_mm3"]) == measured["volume_mm3"]
+    page = (series / "report.html").read_text()
+    assert f"{measured['volume_mm3']:.0f} mm\u00b3" in page
 
 
 def test_findings_are_the_best_candidates_from_the_threshold_up():

@@ -7,9 +7,8 @@ from data.nodule_crops import NoduleCrop
 from data.prepared import KnownFinding, PreparedCase, save_case
 from data.splits import SplitEntry, SplitManifest
 from models.contracts import Candidate
-from models.networks.segment_net import DRAWN_EDGE, EXACT_EDGE
-from models.nodule_segmenter import NoduleSegmenter
-from models.store import read_manifest, verified_weights
+from models.loading import load_segmenter
+from models.segment_view import DRAWN_EDGE, EXACT_EDGE
 from models.training.segmentation_samples import SegmentationPlan, SegmentationSamples
 from models.training.segmenter_task import segmentation_loss
 from models.training.train import run_training
@@ -117,6 +116,6 @@ def test_a_recipe_becomes_a_model_that_segments(tmp_path):
     assert manifest.task == "segmenter"
     assert (tmp_path / "out" / "README.md").is_file()
     out = tmp_path / "out"
-    segmenter = NoduleSegmenter(read_manifest(out), verified_weights(out), threads=1)
+    segmenter = load_segmenter(out, threads=1)
     volume, _ = a_ball_volume(9.0)
     assert len(segmenter.segment(volume, [Candidate((22.0, 22.0, 22.0), 9.0, 1.0)])) == 1

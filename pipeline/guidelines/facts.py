@@ -1,0 +1,58 @@
+"""`NoduleFacts`: what guidelines ask about a nodule, as far as it is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Texture = Literal["solid", "part_solid", "non_solid", "calcified"]
+Margin = Literal["smooth", "lobulated", "spiculated"]
+Flag = Literal["touches_pleura", "lentiform", "benign_calcification"]
+
+FLAG_WORDS: dict[Flag, str] = {
+    "touches_pleura": "touching the pleura",
+    "lentiform": "oval, lentiform or triangular in shape",
+    "benign_calcification": "calcified in a benign pattern (all through, central, popcorn, rings)",
+}
+"""How each flag reads in a sentence when it is true."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoduleFacts:
+    """What is known of one nodule; None is unknown. Lengths are not rounded.
+
+    Attributes:
+        mean_diameter_mm: Average of the long and the short axis.
+        texture: What it is made of.
+        solid_part_mm: The same average for the solid part of a part-solid nodule.
+        margin: What its edge looks like.
+        touches_pleura: Whether it lies against the pleura.
+        lentiform: Whether it is oval, lentiform or triangular.
+        benign_calcification: Whether it is calcified all through, centrally, like popcorn or in
+            rings.
+
+    Raises:
+        ValueError: A length is not one, or a word is not known.
+    """
+
+    mean_diameter_mm: float
+    texture: Texture | None = None
+    solid_part_mm: float | None = None
+    margin: Margin | None = None
+    touches_pleura: bool | None = None
+    lentiform: bool | None = None
+    benign_calcification: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.mean_diameter_mm) and self.mean_diameter_mm > 0):
+            msg = f"mean_diameter_mm must be above 0, got {self.mean_diameter_mm}"
+            raise ValueError(msg)
+        if self.solid_part_mm is not None and not 0 <= self.solid_part_mm < math.inf:
+            msg = f"solid_part_mm must be 0 or more, got {self.solid_part_mm}"
+            raise ValueError(msg)
+        for name, words in (("texture", get_args(Texture)), ("margin", get_args(Margin))):
+            word = getattr(self, name)
+            if word is not None and word not in words:
+                msg = f"{name} must be one of {', '.join(words)}, got {word!r}"
+                raise ValueError(msg)

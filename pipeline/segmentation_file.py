@@ -1,0 +1,34 @@
+"""`segmentation.nii.gz`: the voxels of the findings, on the grid of the series."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preprocessing.nifti import write_nifti
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.contracts import Segmentation
+    from preprocessing.volume import Volume
+
+
+def segmentation_file(volume: Volume, outlines: Sequence[Segmentation | None]) -> bytes:
+    """Makes the file: each voxel holds the number of its finding, from 1, or 0.
+
+    Where two findings share a voxel, the one with the better score keeps it.
+
+    Args:
+        volume: The series.
+        outlines: Of the findings, in their order.
+    """
+    labels = np.zeros(volume.shape_zyx, np.min_scalar_type(len(outlines)))
+    for number, outline in reversed(list(enumerate(outlines, start=1))):
+        if outline is not None:
+            labels[outline.box][outline.mask] = number
+    stream = io.BytesIO()
+    write_nifti(labels, volume.affine, stream)
+    return stream.getvalue()
