@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +13,9 @@ from safetensors.torch import save
 from models.manifest import Calibration, Manifest, OperatingPoints, TrainingMaterial
 from models.networks.retina_net import RetinaPlan, retina_net
 from models.store import STORE
+from models.training.graph import network_graph
 from models.training.publishing import publish
+from models.training.retina_task import RETINA_GRAPH
 from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +57,7 @@ def import_bundle(source: Path, *, name: str, folder: Path) -> Manifest:
     check_weights(weights, path)
     root = source if source.is_dir() else path.parent.parent
     manifest = bundle_manifest(name, bundle_version(root))
-    return publish(manifest, save(weights), folder)
+    return publish(manifest, save(weights), folder, graph=_graph(weights))
 
 
 def check_weights(weights: Mapping[str, Tensor], path: Path) -> None:
@@ -135,6 +138,15 @@ def bundle_manifest(name: str, version: str) -> Manifest:
             ),
         ),
     )
+
+
+def _graph(weights: Mapping[str, Tensor]) -> bytes | None:
+    """The network for OpenVINO; None where the package that writes it is missing."""
+    if find_spec("onnxscript") is None:
+        return None
+    network = retina_net(RetinaPlan())
+    network.load_state_dict(weights)
+    return network_graph(network, RETINA_GRAPH)
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from models.runtimes import load_network
+from models.runtimes import load_network, prefers_openvino
 from models.store import model_folder, read_manifest, verified_graph, verified_weights
 from preprocessing.errors import UsageError
 
@@ -95,7 +95,8 @@ def load_detector(folder: Path, *, threads: int, runtime: Runtime = "auto") -> D
     if manifest.architecture == "retina_net":
         from models.retina_detector import RetinaDetector
 
-        return RetinaDetector(manifest, verified_weights(folder), threads=threads)
+        graph = verified_graph(folder) if prefers_openvino(runtime) else None
+        return RetinaDetector(manifest, verified_weights(folder), graph=graph, threads=threads)
     from models.detector import HeatmapDetector
 
     return HeatmapDetector(

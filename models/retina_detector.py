@@ -8,14 +8,16 @@ import numpy as np
 import torch
 from safetensors.torch import load
 from scipy import special
+from torch import nn
 from torch.nn.utils import convert_conv3d_weight_memory_format
 
 from models.contracts import Candidate
 from models.networks.retina_net import SIZE_DIVISOR_XYZ, boxes_of, retina_net, retina_plan
+from models.runtimes import openvino_answers
 from preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -34,19 +36,28 @@ class RetinaDetector:
     Args:
         manifest: Tells the network's plan, HU window and calibration.
         weights: The safetensors file's bytes.
+        graph: Where it is given, OpenVINO carries the network out, else torch.
         threads: Processor threads.
     """
 
-    def __init__(self, manifest: Manifest, weights: bytes, *, threads: int) -> None:
+    def __init__(
+        self, manifest: Manifest, weights: bytes, *, threads: int, graph: bytes | None = None
+    ) -> None:
         self._manifest = manifest
         self._plan = retina_plan(manifest.network)
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.set_num_threads(threads)
-        network = retina_net(self._plan)
-        network.load_state_dict(load(weights))  # widens 16-bit kernels
-        network = convert_conv3d_weight_memory_format(
-            network.to(self._device), torch.channels_last_3d
-        )
+        self._device = torch.device("cpu")
+        network: nn.Module
+        if graph is not None:
+            network = _OpenVinoMaps(self._plan, openvino_answers(weights, graph, threads=threads))
+        else:
+            if torch.cuda.is_available():
+                self._device = torch.device("cuda")
+            network = retina_net(self._plan)
+            network.load_state_dict(load(weights))  # widens 16-bit kernels
+            network = convert_conv3d_weight_memory_format(
+                network.to(self._device), torch.channels_last_3d
+            )
         self._detector = boxes_of(network, self._plan).eval()
 
     def detect(self, volume: WorkingVolume) -> list[Candidate]:
@@ -89,6 +100,28 @@ class RetinaDetector:
             calibration.slope * logits + calibration.intercept
         )
         return calibrated
+
+
+class _OpenVinoMaps(nn.Module):
+    """A network's maps by OpenVINO, and what MONAI's detector asks a network about itself."""
+
+    def __init__(
+        self,
+        plan: RetinaPlan,
+        answers: Callable[[NDArray[np.float32]], list[NDArray[np.float32]]],
+    ) -> None:
+        super().__init__()
+        with torch.device("meta"):
+            like = retina_net(plan)
+        for name in ("spatial_dims", "num_classes", "num_anchors", "size_divisible"):
+            setattr(self, name, getattr(like, name))
+        self.cls_key, self.box_reg_key = like.cls_key, like.box_reg_key
+        self._answers = answers
+
+    def forward(self, images: Tensor) -> dict[str, list[Tensor]]:
+        maps = [torch.from_numpy(one) for one in self._answers(images.contiguous().numpy())]
+        levels = len(maps) // 2
+        return {self.cls_key: maps[:levels], self.box_reg_key: maps[levels:]}
 
 
 def ras_image(hu: NDArray[np.int16], hu_window: tuple[float, float]) -> Tensor:

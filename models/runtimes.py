@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 GRAPH_FILE = "graph.onnx"
 
-IMAGE, ANSWER = "image", "answer"
-"""Names of the graph's one input that is no weight, and of its output."""
+IMAGE = "image"
+"""Name of the graph's one input that is no weight."""
 
 Runtime = Literal["auto", "openvino", "torch"]
 
@@ -49,18 +49,29 @@ def load_network(
         threads: Processor threads.
         runtime: `auto` is torch where there is a GPU or no graph, else OpenVINO.
     """
-    if graph is not None and (
-        runtime == "openvino" or (runtime == "auto" and not _GPU_DEVICE.exists())
-    ):
+    if graph is not None and prefers_openvino(runtime):
         return openvino_network(weights, graph, threads=threads)
     return torch_network(weights, build, threads=threads)
 
 
+def prefers_openvino(runtime: Runtime) -> bool:
+    """Whether OpenVINO runs a network that has a graph."""
+    return runtime == "openvino" or (runtime == "auto" and not _GPU_DEVICE.exists())
+
+
 def openvino_network(weights: bytes, graph: bytes, *, threads: int) -> Network:
-    """The network in OpenVINO, in float32 whatever the processor would rather use."""
+    """A network of one answer in OpenVINO."""
+    answers = openvino_answers(weights, graph, threads=threads)
+    return lambda image: answers(image)[0]
+
+
+def openvino_answers(
+    weights: bytes, graph: bytes, *, threads: int
+) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    """A network in OpenVINO, in float32 whatever the processor would rather use."""
     from openvino import opset15
 
-    core = _openvino_core()
+    core = openvino_core()
     model = core.read_model(graph)
     values = load(weights)
     for parameter in model.get_parameters():
@@ -72,15 +83,14 @@ def openvino_network(weights: bytes, graph: bytes, *, threads: int) -> Network:
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
     compiled = core.compile_model(model, "CPU", settings)
 
-    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        answer: NDArray[np.float32] = compiled(image)[0]
-        return answer
+    def run(image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        return list(compiled(image).values())
 
     return run
 
 
 @cache
-def _openvino_core() -> openvino.Core:
+def openvino_core() -> openvino.Core:
     """The one core of the process, kept to its end.
 
     OpenVINO gives the thread that first compiles with a core a stack of its own for signals. Where

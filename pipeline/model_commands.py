@@ -60,6 +60,22 @@ def models_import(
         typer.echo("\n".join(import_lines(source, name=name, out=out)))
 
 
+@models_app.command("export")
+def models_export(
+    name: ModelName,
+    out: Annotated[Path, typer.Option("--out", help="An .onnx file.")],
+    debug: Debug = False,
+) -> None:
+    """Write a model as one ONNX file, its manifest inside, for other programs."""
+    from pipeline.ending import ending
+
+    with ending(debug=debug):
+        from pipeline.model_pages import export_model
+
+        export_model(name, out)
+        typer.echo(out)
+
+
 @models_app.command("verify")
 def models_verify(debug: Debug = False) -> None:
     """Compare every weight file with the sha256 of its manifest."""

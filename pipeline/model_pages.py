@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from models.store import STORE, list_models, model_folder, user_store, verified_weights
 from pipeline.errors import writing_to
+from pipeline.outputs import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +68,20 @@ def import_lines(source: Path, *, name: str, out: Path | None) -> list[str]:
         f"hounsfield run takes it by {config}",
         "its thresholds are plain scores: no rate of false positives was measured for them",
     ]
+
+
+def export_model(name: str, out: Path) -> None:
+    """Writes a model as one ONNX file, whole or not at all.
+
+    Raises:
+        UsageError: There is no such model, or it cannot be exported.
+        OutputError: The file cannot be written.
+    """
+    from models.export import onnx_model
+
+    content = onnx_model(model_folder(name))
+    with whole_file(out) as temporary:
+        temporary.write_bytes(content)
 
 
 def _all_models() -> list[Manifest]:

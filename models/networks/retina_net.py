@@ -142,7 +142,7 @@ def anchors_of(plan: RetinaPlan) -> AnchorGeneratorWithAnchorShape:
     return AnchorGeneratorWithAnchorShape(plan.anchor_scales, plan.anchor_shapes_xyz)
 
 
-def boxes_of(network: RetinaNet, plan: RetinaPlan) -> RetinaNetDetector:
+def boxes_of(network: nn.Module, plan: RetinaPlan) -> RetinaNetDetector:
     """MONAI's detector around a network: anchors, their decoding, the choice of boxes."""
     detector = RetinaNetDetector(network, anchors_of(plan))
     detector.set_box_selector_parameters(

@@ -43,7 +43,7 @@ def detector_task(config: TrainingConfig) -> Task:
         ),
         detection_loss,
         pictures=detection_pictures,
-        graph=GraphPlan((1, 64, 64, 64), divisor=SIZE_DIVISOR),
+        graph=GraphPlan((1, 64, 64, 64), divisors=(SIZE_DIVISOR,) * 3),
     )
 
 

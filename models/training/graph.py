@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from models.runtimes import ANSWER, IMAGE
+from models.runtimes import IMAGE
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,12 +22,14 @@ class GraphPlan:
     """What a network takes.
 
     Attributes:
-        shape: Of an image, (channels, z, y, x). The number of images is free.
-        divisor: Where it is given, z, y, x are free too, as multiples of it.
+        shape: Of an image, the channels and three sizes. The number of images is free.
+        divisors: Where they are given, the sizes are free too, as multiples of these.
+        answers: How many arrays the network gives.
     """
 
     shape: tuple[int, int, int, int]
-    divisor: int | None = None
+    divisors: tuple[int, int, int] | None = None
+    answers: int = 1
 
 
 def network_graph(network: nn.Module, plan: GraphPlan) -> bytes:
@@ -38,8 +40,11 @@ def network_graph(network: nn.Module, plan: GraphPlan) -> bytes:
     from torch.export import Dim
 
     free: dict[int, object] = {0: Dim("images")}
-    if plan.divisor is not None:
-        free |= {axis: plan.divisor * Dim(name) for axis, name in ((2, "z"), (3, "y"), (4, "x"))}
+    if plan.divisors is not None:
+        free |= {
+            axis: divisor * Dim(f"cells_{axis}")
+            for axis, divisor in enumerate(plan.divisors, start=2)
+        }
     example = torch.zeros(2, *plan.shape)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about torch's inside
@@ -49,7 +54,7 @@ def network_graph(network: nn.Module, plan: GraphPlan) -> bytes:
             dynamo=True,
             optimize=False,
             input_names=[IMAGE],
-            output_names=[ANSWER],
+            output_names=[f"answer_{number}" for number in range(plan.answers)],
             dynamic_shapes=(free,),
             opset_version=OPSET,
             verbose=False,

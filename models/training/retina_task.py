@@ -10,6 +10,7 @@ from models.manifest import Calibration, Manifest
 from models.networks.retina_net import SIZE_DIVISOR_XYZ, retina_net, retina_plan
 from models.retina_detector import RetinaDetector
 from models.training.detector_calibration import calibrate, operating_points, run_trial
+from models.training.graph import GraphPlan
 from models.training.loop import Task
 from models.training.material import read_cases, training_material
 from models.training.retina_loss import RetinaLoss
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from models.training.configuration import TrainingConfig
 
 SPACING_TOLERANCE_MM = 1e-3
+
+
+RETINA_GRAPH = GraphPlan((1, 64, 64, 32), divisors=SIZE_DIVISOR_XYZ, answers=6)
+"""Logits and offsets of three levels."""
 
 
 def retina_task(config: TrainingConfig) -> Task:
@@ -50,7 +55,8 @@ def retina_task(config: TrainingConfig) -> Task:
         length=config.optimisation.validation_samples,
         seed=config.seed + 1,
     )
-    return Task(network, samples, held_out, RetinaLoss(network, plan).of_batch)
+    loss = RetinaLoss(network, plan).of_batch
+    return Task(network, samples, held_out, loss, graph=RETINA_GRAPH)
 
 
 def retina_sampling(config: TrainingConfig) -> RetinaSampling:

@@ -85,7 +85,7 @@ def classify_finding(guideline: Guideline, measured: NoduleFacts) -> FindingCate
     missing = dict.fromkeys(name for _, one in candidates for name in one.missing)
     return FindingCategory(
         category=rule.category,
-        rule=in_words(rule),
+        rule=in_words(rule, measured.texture),
         mean_diameter_mm=rounded_mm(measured.mean_diameter_mm, decimals),
         possible=tuple(possible),
         missing=tuple(missing) if len(possible) > 1 else (),
@@ -114,16 +114,15 @@ def classify_study(
     """
     nodules = tuple(classify_finding(guideline, finding) for finding in findings)
     trouble = [
-        told
-        for is_so, told in ((lungs_cut, LUNGS_CUT), (quality_failed, QUALITY_FAILED))
-        if is_so
+        told for is_so, told in ((lungs_cut, LUNGS_CUT), (quality_failed, QUALITY_FAILED)) if is_so
     ]
     worst = max((one.category for one in nodules), key=guideline.severity, default=None)
     name, by_study = _deciding(guideline, worst, in_trouble=bool(trouble))
-    follow_up: list[str] = []
+    follow_up = list(_follow_up(guideline, nodules, risk))
+    if by_study:
+        follow_up = [f"For the nodules seen: {text}" for text in follow_up]
     if by_study and name is not None:
-        follow_up += guideline.category(name).texts(nodules="single", risk=risk)
-    follow_up += _follow_up(guideline, nodules, risk)
+        follow_up[:0] = guideline.category(name).texts(nodules="single", risk=risk)
     listed = (text for key, text in guideline.not_assessed.items() if key not in assessed)
     return StudyCategory(
         guideline=guideline.title,

@@ -13,7 +13,7 @@ Flag = Literal["touches_pleura", "lentiform", "benign_calcification"]
 FLAG_WORDS: dict[Flag, str] = {
     "touches_pleura": "touching the pleura",
     "lentiform": "oval, lentiform or triangular in shape",
-    "benign_calcification": "calcified in a benign pattern (all through, central, popcorn, rings)",
+    "benign_calcification": "benign in its calcification (all through, central, popcorn, rings)",
 }
 """How each flag reads in a sentence when it is true."""
 

@@ -11,7 +11,7 @@ from pipeline.guidelines.facts import FLAG_WORDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.guidelines.facts import NoduleFacts
+    from pipeline.guidelines.facts import NoduleFacts, Texture
     from pipeline.guidelines.schema import Bounds, Rule
 
 
@@ -53,9 +53,10 @@ def fit(rule: Rule, nodule: NoduleFacts, *, decimals: int) -> Fit:
     return Fit(fits=None if missing else True, missing=missing, assumed=assumed)
 
 
-def in_words(rule: Rule) -> str:
-    """The rule as a reader would say it, such as "solid, mean diameter from 6 to below 8 mm"."""
-    parts = [" or ".join(texture.replace("_", "-") for texture in rule.texture)]
+def in_words(rule: Rule, texture: Texture | None) -> str:
+    """The rule for one texture, or for all of its own: "solid, mean diameter below 6 mm"."""
+    textures = rule.texture if texture is None else (texture,)
+    parts = [" or ".join(name.replace("_", "-") for name in textures)]
     if rule.mean_diameter_mm:
         parts.append(f"mean diameter {_range_in_words(rule.mean_diameter_mm)}")
     if rule.solid_part_mm:

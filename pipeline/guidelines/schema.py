@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Any, Literal
+import math
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -28,10 +29,9 @@ class Bounds(_Part):
         if self.from_mm is None and self.below_mm is None:
             msg = "must have from, below or both"
             raise ValueError(msg)
-        if self.from_mm is not None and self.below_mm is not None:
-            if self.from_mm >= self.below_mm:
-                msg = f"from must be less than below, got {self.from_mm} and {self.below_mm}"
-                raise ValueError(msg)
+        if (self.from_mm or 0.0) >= (self.below_mm or math.inf):
+            msg = f"from must be less than below, got {self.from_mm} and {self.below_mm}"
+            raise ValueError(msg)
         return self
 
 
@@ -68,7 +68,7 @@ class FollowUp(_Part):
     risk: Risk | None = None
 
 
-def _plain_text(value: Any) -> Any:
+def _plain_text(value: object) -> object:
     return [{"text": value}] if isinstance(value, str) else value
 
 

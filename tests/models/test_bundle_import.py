@@ -4,6 +4,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from models import bundle_import
 from models.bundle_import import HU_WINDOW, SPACING_MM, import_bundle
 from models.loading import load_detector
 from models.networks.retina_net import RetinaPlan, retina_net
@@ -34,6 +35,8 @@ def test_an_imported_bundle_is_found_by_its_name_and_chosen_by_the_shipped_confi
     tmp_path, weights, monkeypatch
 ):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    # The graph of the whole network costs seconds; test_retina_detector has a small one.
+    monkeypatch.setattr(bundle_import, "network_graph", lambda *_: None)
     source = a_bundle(tmp_path / "bundle", weights)
     result = CliRunner().invoke(app, ["models", "import", str(source)])
     assert result.exit_code == 0, result.output

@@ -16,6 +16,8 @@ from safetensors.torch import save
 from models.manifest import Calibration
 from models.networks.retina_net import RetinaPlan, retina_net, retina_plan
 from models.retina_detector import RetinaDetector, box_diameters, window_xyz
+from models.training.graph import network_graph
+from models.training.retina_task import RETINA_GRAPH
 from preprocessing.errors import UsageError
 from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
@@ -86,11 +88,11 @@ def random_weights(network, seed=3):
     return network.eval()
 
 
-def a_detector(plan, network, calibration=None):
+def a_detector(plan, network, calibration=None, graph=None):
     manifest = SimpleNamespace(
         network=plan.as_settings(), hu_window=HU_WINDOW, calibration=calibration or Calibration()
     )
-    return RetinaDetector(manifest, save(network.state_dict()), threads=1)
+    return RetinaDetector(manifest, save(network.state_dict()), threads=1, graph=graph)
 
 
 def by_monai(network, volume, *, roi=None):
@@ -140,6 +142,20 @@ def test_the_bundles_network_gives_monais_own_boxes_in_world_mm(bundle_network):
     network = random_weights(bundle_network())
     volume = a_volume((16, 40, 50))  # padded to 16 x 48 x 64
     assert_same(a_detector(BUNDLE, network).detect(volume), by_monai(network, volume))
+
+
+def test_openvino_gives_the_same_boxes_in_windows_of_any_size():
+    network = random_weights(retina_net(SMALL))
+    graph = network_graph(network, RETINA_GRAPH)
+    volume = a_volume((75, 90, 70))
+    for window in ((512, 512, 192), (64, 64, 32)):
+        plan = replace(SMALL, window_xyz=window)
+        by_torch = a_detector(plan, network).detect(volume)
+        by_openvino = a_detector(plan, network, graph=graph).detect(volume)
+        assert len(by_torch) == len(by_openvino) > 20
+        for one, other in zip(by_torch, by_openvino, strict=True):
+            assert one.score == pytest.approx(other.score, abs=1e-5)
+            assert one.centre_world_mm == pytest.approx(other.centre_world_mm, abs=0.01)
 
 
 def test_windows_give_what_monais_sliding_window_gives():

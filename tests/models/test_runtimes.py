@@ -2,14 +2,24 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
+from models.export import onnx_model
 from models.loading import load_models
+from models.manifest import Manifest
 from models.networks.centre_marks import SIZE_DIVISOR
 from models.networks.centre_net import CentreNet
-from models.runtimes import load_network, openvino_network, torch_network
-from models.store import STORE, list_models, model_folder, verified_graph, verified_weights
+from models.runtimes import load_network, openvino_core, openvino_network, torch_network
+from models.store import (
+    STORE,
+    list_models,
+    model_folder,
+    read_manifest,
+    verified_graph,
+    verified_weights,
+)
 from models.training.graph import GraphPlan, network_graph
 from models.training.publishing import half_precision_weights
 from preprocessing.errors import UsageError
@@ -28,7 +38,7 @@ def made():
             value.uniform_(0.5, 2.0)
         elif value.is_floating_point():
             value.add_(0.1 * torch.randn_like(value))
-    graph = network_graph(network, GraphPlan((1, 32, 32, 32), divisor=SIZE_DIVISOR))
+    graph = network_graph(network, GraphPlan((1, 32, 32, 32), divisors=(SIZE_DIVISOR,) * 3))
     return half_precision_weights(network), graph
 
 
@@ -94,6 +104,26 @@ def test_a_graph_that_was_changed_is_refused(tmp_path):
     (tmp_path / "graph.onnx").write_bytes(b"another")
     with pytest.raises(UsageError, match=r"graph\.onnx is not the file its manifest speaks of"):
         verified_graph(tmp_path)
+
+
+def test_an_exported_model_says_the_same_and_what_it_is(tmp_path):
+    folder = model_folder("nodule_classifier")
+    (tmp_path / "model.onnx").write_bytes(onnx_model(folder))
+    image = np.random.default_rng(4).random((2, 2, 40, 40, 40), np.float32)
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    exported = openvino_core().compile_model(tmp_path / "model.onnx", "CPU", settings)
+    own = openvino_network(verified_weights(folder), verified_graph(folder), threads=1)
+    np.testing.assert_allclose(exported(image)[0], own(image), atol=TOLERANCE)
+    (told,) = onnx.load(tmp_path / "model.onnx").metadata_props
+    assert Manifest.model_validate_json(told.value) == read_manifest(folder)
+
+
+def test_a_model_without_a_graph_is_not_exported(tmp_path):
+    source = model_folder("nodule_classifier")
+    manifest = read_manifest(source).model_copy(update={"graph_sha256": None})
+    (tmp_path / "manifest.json").write_text(manifest.model_dump_json())
+    with pytest.raises(UsageError, match="it has no graph"):
+        onnx_model(tmp_path)
 
 
 def test_every_shipped_model_runs_without_torch():

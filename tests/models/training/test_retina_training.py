@@ -12,6 +12,7 @@ from data.splits import SplitEntry, SplitManifest
 from models.loading import load_detector
 from models.networks.retina_net import RetinaPlan, anchors_of, retina_net
 from models.retina_detector import lps_centres, ras_image
+from models.training import train
 from models.training.retina_loss import RetinaLoss
 from models.training.retina_samples import (
     IGNORED,
@@ -235,7 +236,9 @@ def test_series_of_different_spacings_are_refused_by_name(tmp_path):
         retina_task(config)
 
 
-def test_a_toy_training_lowers_the_loss_and_its_model_finds_an_unseen_nodule(tmp_path):
+def test_a_toy_training_lowers_the_loss_and_its_model_finds_an_unseen_nodule(tmp_path, monkeypatch):
+    # The graph costs more seconds than the training; test_retina_detector has it.
+    monkeypatch.setattr(train, "network_graph", lambda *_: None)
     recipe = a_recipe(tmp_path, [a_case(n) for n in range(6)])
     manifest = run_training(recipe, tmp_path / "model")
     with (tmp_path / "model" / "log.csv").open() as rows:

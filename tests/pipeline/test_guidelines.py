@@ -1,0 +1,464 @@
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.guidelines import (
+    NoduleFacts,
+    classify_finding,
+    classify_study,
+    guideline_names,
+    load_guideline,
+)
+from pipeline.guidelines.categories import LUNGS_CUT, QUALITY_FAILED
+from preprocessing.errors import UsageError
+
+LUNG_RADS = load_guideline("lung_rads_2022")
+C_LUNG_RADS = load_guideline("c_lung_rads")
+FLEISCHNER = load_guideline("fleischner_2017")
+
+
+def nodule(texture, mean_diameter_mm, solid_part_mm=None, *, margin="lobulated", **facts):
+    facts = {"touches_pleura": False} | facts
+    return NoduleFacts(
+        texture=texture,
+        mean_diameter_mm=mean_diameter_mm,
+        solid_part_mm=solid_part_mm,
+        margin=margin,
+        **facts,
+    )
+
+
+def study(guideline, *findings, lungs_cut=False, quality_failed=False, **options):
+    return classify_study(
+        guideline, findings, lungs_cut=lungs_cut, quality_failed=quality_failed, **options
+    )
+
+
+def test_every_guideline_that_comes_with_the_program_can_be_read():
+    assert guideline_names() == ("c_lung_rads", "fleischner_2017", "lung_rads_2022")
+    for name in guideline_names():
+        assert load_guideline(name).source
+
+
+# Each edge of each table from both sides, one decimal apart, and far from all edges.
+
+
+@pytest.mark.parametrize(
+    ("texture", "mean_mm", "solid_mm", "category"),
+    [
+        ("solid", 0.5, None, "2"),
+        ("solid", 5.9, None, "2"),
+        ("solid", 6.0, None, "3"),
+        ("solid", 7.9, None, "3"),
+        ("solid", 8.0, None, "4A"),
+        ("solid", 14.9, None, "4A"),
+        ("solid", 15.0, None, "4B"),
+        ("solid", 100.0, None, "4B"),
+        ("part_solid", 5.9, 0.0, "2"),
+        ("part_solid", 5.9, 5.9, "2"),
+        ("part_solid", 6.0, 0.0, "3"),
+        ("part_solid", 6.0, 5.9, "3"),
+        ("part_solid", 60.0, 5.9, "3"),
+        ("part_solid", 6.0, 6.0, "4A"),
+        ("part_solid", 20.0, 6.0, "4A"),
+        ("part_solid", 20.0, 7.9, "4A"),
+        ("part_solid", 20.0, 8.0, "4B"),
+        ("part_solid", 8.0, 8.0, "4B"),
+        ("non_solid", 29.9, None, "2"),
+        ("non_solid", 30.0, None, "3"),
+        ("non_solid", 90.0, None, "3"),
+        ("calcified", 40.0, None, "1"),
+    ],
+)
+def test_lung_rads_has_its_category_on_both_sides_of_every_threshold(
+    texture, mean_mm, solid_mm, category
+):
+    found = classify_finding(LUNG_RADS, nodule(texture, mean_mm, solid_mm))
+    assert (found.category, found.possible, found.missing) == (category, (category,), ())
+
+
+@pytest.mark.parametrize(
+    ("texture", "mean_mm", "solid_mm", "category"),
+    [
+        ("calcified", 5.0, None, "0"),
+        ("calcified", 40.0, None, "0"),
+        ("solid", 5.9, None, "1"),
+        ("solid", 6.0, None, "2"),
+        ("solid", 9.9, None, "2"),
+        ("solid", 10.0, None, "3"),
+        ("solid", 17.9, None, "3"),
+        ("solid", 18.0, None, "4"),
+        ("part_solid", 5.9, 5.0, "1"),
+        ("part_solid", 6.0, 5.9, "2"),
+        ("part_solid", 6.0, 6.0, "3"),
+        ("part_solid", 20.0, 5.9, "2"),
+        ("part_solid", 20.0, 6.0, "3"),
+        ("part_solid", 20.0, 9.9, "3"),
+        ("part_solid", 20.0, 10.0, "4"),
+        ("non_solid", 5.9, None, "1"),
+        ("non_solid", 6.0, None, "2"),
+        ("non_solid", 19.9, None, "2"),
+        ("non_solid", 20.0, None, "3"),
+    ],
+)
+def test_c_lung_rads_has_its_category_on_both_sides_of_every_threshold(
+    texture, mean_mm, solid_mm, category
+):
+    found = classify_finding(C_LUNG_RADS, nodule(texture, mean_mm, solid_mm))
+    assert (found.category, found.possible, found.missing) == (category, (category,), ())
+
+
+@pytest.mark.parametrize(
+    ("mean_mm", "rounded_mm", "category"),
+    [
+        (5.94, 5.9, "2"),
+        (5.9499999, 5.9, "2"),
+        (5.95, 6.0, "3"),
+        (7.94, 7.9, "3"),
+        (7.95, 8.0, "4A"),  # stored as 7.9500000000000002
+        (14.95, 15.0, "4B"),  # stored as 14.949999999999999
+    ],
+)
+def test_diameters_are_rounded_half_up_in_decimal_before_they_are_compared(
+    mean_mm, rounded_mm, category
+):
+    found = classify_finding(LUNG_RADS, nodule("solid", mean_mm))
+    assert (found.mean_diameter_mm, found.category) == (rounded_mm, category)
+
+
+def test_the_solid_part_is_rounded_too():
+    categories = [
+        classify_finding(LUNG_RADS, nodule("part_solid", 20.0, mm)).category
+        for mm in (5.94, 5.95, 7.94, 7.95)
+    ]
+    assert categories == ["3", "4A", "4A", "4B"]
+
+
+# Juxtapleural nodules, and what is missing or assumed.
+
+JUXTAPLEURAL = {"margin": "smooth", "touches_pleura": True}
+
+
+@pytest.mark.parametrize(("mean_mm", "category"), [(6.0, "2"), (9.94, "2"), (9.95, "4A")])
+def test_a_smooth_solid_nodule_at_the_pleura_is_benign_below_10_mm(mean_mm, category):
+    found = classify_finding(LUNG_RADS, nodule("solid", mean_mm, **JUXTAPLEURAL))
+    assert found.category == category
+    assert bool(found.assumed) == (category == "2")
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"touches_pleura": False},
+        {"margin": "lobulated"},
+        {"margin": "spiculated"},
+        {"lentiform": False},
+    ],
+)
+def test_the_juxtapleural_rule_asks_for_all_of_its_conditions(otherwise):
+    found = classify_finding(LUNG_RADS, nodule("solid", 7.0, **(JUXTAPLEURAL | otherwise)))
+    assert (found.category, found.possible) == ("3", ("3",))
+
+
+def test_the_juxtapleural_rule_is_for_solid_nodules():
+    found = classify_finding(LUNG_RADS, nodule("part_solid", 8.0, 7.0, **JUXTAPLEURAL))
+    assert found.category == "4A"
+
+
+def test_a_measured_shape_is_not_called_assumed():
+    known = classify_finding(LUNG_RADS, nodule("solid", 7.0, lentiform=True, **JUXTAPLEURAL))
+    assert (known.category, known.assumed) == ("2", ())
+
+
+def test_a_calcification_that_is_known_not_to_be_benign_is_judged_by_size():
+    assumed = classify_finding(LUNG_RADS, nodule("calcified", 9.0))
+    other = classify_finding(LUNG_RADS, nodule("calcified", 9.0, benign_calcification=False))
+    assert (assumed.category, len(assumed.assumed)) == ("1", 1)
+    assert (other.category, other.rule) == (
+        "4A",
+        "calcified, mean diameter from 8 to below 15 mm",
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "possible", "missing"),
+    [
+        ({"texture": "part_solid", "mean_diameter_mm": 5.9}, ("2",), ()),
+        ({"texture": "part_solid", "mean_diameter_mm": 7.0}, ("3", "4A"), ("solid_part_mm",)),
+        (
+            {"texture": "part_solid", "mean_diameter_mm": 9.0},
+            ("3", "4A", "4B"),
+            ("solid_part_mm",),
+        ),
+        ({"texture": "solid", "mean_diameter_mm": 5.0}, ("2",), ()),
+        (
+            {"texture": "solid", "mean_diameter_mm": 7.0},
+            ("2", "3"),
+            ("margin", "touches_pleura"),
+        ),
+    ],
+)
+def test_a_missing_fact_gives_the_worst_that_is_possible_and_names_itself(facts, possible, missing):
+    found = classify_finding(LUNG_RADS, NoduleFacts(**facts))
+    assert (found.category, found.possible, found.missing) == (possible[-1], possible, missing)
+
+
+def test_the_category_of_an_unknown_texture_is_no_milder_than_that_of_any_texture():
+    for mean_mm in (3.0, 6.0, 9.0, 16.0, 31.0):
+        unknown = classify_finding(LUNG_RADS, NoduleFacts(mean_diameter_mm=mean_mm))
+        for texture in ("solid", "part_solid", "non_solid", "calcified"):
+            one = classify_finding(LUNG_RADS, nodule(texture, mean_mm, mean_mm))
+            assert one.category in unknown.possible
+            assert LUNG_RADS.severity(unknown.category) >= LUNG_RADS.severity(one.category)
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"mean_diameter_mm": 0.0}, "mean_diameter_mm must be above 0"),
+        ({"mean_diameter_mm": float("nan")}, "mean_diameter_mm must be above 0, got nan"),
+        ({"mean_diameter_mm": 5.0, "solid_part_mm": -1.0}, "solid_part_mm must be 0 or more"),
+        ({"mean_diameter_mm": 5.0, "texture": "ground_glass"}, "texture must be one of solid"),
+    ],
+)
+def test_impossible_facts_are_refused(facts, message):
+    with pytest.raises(ValueError, match=message):
+        NoduleFacts(**facts)
+
+
+# Studies.
+
+
+def test_a_study_has_the_category_of_its_worst_nodules():
+    proposed = study(
+        LUNG_RADS, nodule("solid", 9.0), nodule("non_solid", 12.0), nodule("solid", 14.0)
+    )
+    assert (proposed.category, proposed.driven_by) == ("4A", (1, 3))
+    assert [one.category for one in proposed.findings] == ["4A", "2", "4A"]
+    assert proposed.follow_up == LUNG_RADS.category("4A").texts(nodules="multiple", risk=None)
+
+
+@pytest.mark.parametrize(("guideline", "category"), [(LUNG_RADS, "1"), (C_LUNG_RADS, "0")])
+def test_a_study_without_nodules_is_negative(guideline, category):
+    proposed = study(guideline)
+    assert (proposed.category, proposed.title, proposed.driven_by) == (category, "negative", ())
+    assert "12 months" in proposed.follow_up[0]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [({"lungs_cut": True}, LUNGS_CUT), ({"quality_failed": True}, QUALITY_FAILED)],
+)
+def test_lung_rads_is_0_where_lungs_are_cut_or_the_quality_failed(trouble, told):
+    empty, seen = study(LUNG_RADS, **trouble), study(LUNG_RADS, nodule("solid", 16.0), **trouble)
+    assert (empty.category, seen.category, seen.driven_by) == ("0", "0", ())
+    assert told in empty.not_assessed
+    assert seen.follow_up[1].startswith("For the nodules seen: Refer")
+
+
+def test_a_guideline_without_category_0_gives_none_to_an_empty_study_that_cannot_be_evaluated():
+    assert study(C_LUNG_RADS, lungs_cut=True).category is None
+    seen = study(C_LUNG_RADS, nodule("solid", 7.0), lungs_cut=True)
+    assert (seen.category, seen.driven_by) == ("2", (1,))
+    assert LUNGS_CUT in seen.not_assessed
+
+
+def test_what_was_not_assessed_or_assumed_is_listed():
+    proposed = study(
+        LUNG_RADS,
+        nodule("solid", 7.0, **JUXTAPLEURAL),
+        NoduleFacts(texture="part_solid", mean_diameter_mm=7.0),
+    )
+    told = " / ".join(proposed.not_assessed)
+    for words in ("growth", "airways", "modifier S", "4X"):
+        assert words in told
+    assert "nodule 1 is taken to be oval, lentiform or triangular in shape: not measured" in told
+    assert "nodule 2 may be 3 or 4A: solid part not known" in told
+
+
+def test_what_was_assessed_after_all_is_not_listed():
+    without = study(LUNG_RADS, assessed={"growth"}).not_assessed
+    assert set(study(LUNG_RADS).not_assessed) - set(without) == {
+        LUNG_RADS.not_assessed["growth"],
+    }
+
+
+# Fleischner 2017, Table 1.
+
+NONE, OPTIONAL = "No routine follow-up.", "Optional CT at 12 months."
+
+
+@pytest.mark.parametrize(
+    ("texture", "mean_mm", "solid_mm", "single", "multiple"),
+    [
+        ("solid", 5.4, None, {"low": NONE, "high": OPTIONAL}, {"low": NONE, "high": OPTIONAL}),
+        *(
+            (
+                "solid",
+                mean_mm,
+                None,
+                {
+                    "low": "CT at 6 to 12 months, then consider CT at 18 to 24 months.",
+                    "high": "CT at 6 to 12 months, then at 18 to 24 months.",
+                },
+                {
+                    "low": "CT at 3 to 6 months, then consider CT at 18 to 24 months.",
+                    "high": "CT at 3 to 6 months, then at 18 to 24 months.",
+                },
+            )
+            for mean_mm in (5.5, 8.0, 8.4)
+        ),
+        (
+            "solid",
+            8.5,
+            None,
+            "Consider CT at 3 months, PET/CT or tissue sampling.",
+            {
+                "low": "CT at 3 to 6 months, then consider CT at 18 to 24 months.",
+                "high": "CT at 3 to 6 months, then at 18 to 24 months.",
+            },
+        ),
+        *(
+            (
+                texture,
+                5.4,
+                solid_mm,
+                NONE,
+                "CT at 3 to 6 months; if stable, consider CT at 2 and 4 years.",
+            )
+            for texture, solid_mm in (("non_solid", None), ("part_solid", 3.0))
+        ),
+        (
+            "non_solid",
+            5.5,
+            None,
+            "CT at 6 to 12 months to see whether it persists, then every 2 years until 5 years.",
+            "CT at 3 to 6 months; then as the most suspicious nodule asks for.",
+        ),
+        (
+            "part_solid",
+            5.5,
+            5.4,
+            (
+                "CT at 3 to 6 months to see whether it persists; if unchanged and the solid part "
+                "stays below 6 mm, CT every year for 5 years."
+            ),
+            "CT at 3 to 6 months; then as the most suspicious nodule asks for.",
+        ),
+        (
+            "part_solid",
+            12.0,
+            5.5,
+            "CT at 3 to 6 months to see whether it persists; if it does, it is highly suspicious.",
+            "CT at 3 to 6 months; then as the most suspicious nodule asks for.",
+        ),
+        ("part_solid", 12.0, 8.5, "PET/CT, biopsy or resection.", "PET/CT, biopsy or resection."),
+    ],
+)
+def test_fleischner_follow_up_by_size_number_and_risk(texture, mean_mm, solid_mm, single, multiple):
+    one = nodule(texture, mean_mm, solid_mm)
+    group = "solid" if texture == "solid" else "subsolid"
+    for findings, wanted in (((one,), single), ((one, one), multiple)):
+        if isinstance(wanted, str):
+            assert study(FLEISCHNER, *findings).follow_up == (f"{group}: {wanted}",)
+            continue
+        told = {risk: f"{group}, {risk} risk: {text}" for risk, text in wanted.items()}
+        assert study(FLEISCHNER, *findings).follow_up == (told["low"], told["high"])
+        assert study(FLEISCHNER, *findings, risk="high").follow_up == (told["high"],)
+
+
+def test_fleischner_counts_solid_and_subsolid_nodules_apart_and_calcified_ones_not():
+    proposed = study(
+        FLEISCHNER, nodule("solid", 9.0), nodule("non_solid", 4.0), nodule("calcified", 9.0)
+    )
+    assert proposed.category == "solid over 8 mm"
+    assert proposed.follow_up == (
+        "solid: Consider CT at 3 months, PET/CT or tissue sampling.",
+        "subsolid: No routine follow-up.",
+        "calcified: No follow-up where the calcification is benign.",
+    )
+
+
+# Guidelines as data.
+
+MINE = """
+title: Mine
+source: nobody
+applies_to: everybody
+round_to_decimals: 1
+categories:
+  - {name: small, title: small, follow_up: none}
+  - {name: large, title: large, follow_up: soon}
+rules:
+  - {category: large, texture: [solid], mean_diameter_mm: {from: 11.5}}
+  - {category: large, texture: [solid], margin: [spiculated]}
+  - {category: small, texture: [solid, part_solid, non_solid, calcified]}
+study: {without_nodules: small, not_evaluable: null}
+"""
+
+
+def test_a_guideline_is_added_by_a_file_alone(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE)
+    mine = load_guideline(path)
+    findings = (nodule("solid", 11.4), nodule("solid", 11.45), nodule("non_solid", 30.0))
+    assert [one.category for one in study(mine, *findings).findings] == ["small", "large", "small"]
+    assert study(mine, nodule("solid", 3.0, margin="spiculated")).follow_up == ("soon",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("title: Mine\n", "", "mine.yaml: title: Field required"),
+        ("from: 11.5", "from: 11.5, till: 20", r"rules.0.mean_diameter_mm.till: Extra inputs"),
+        ("from: 11.5", "from: 11.5, below: 11.5", "rules.0.mean_diameter_mm: from must be less"),
+        ("{from: 11.5}", "{}", "rules.0.mean_diameter_mm: must have from, below or both"),
+        ("from: 11.5", "from: wide", "rules.0.mean_diameter_mm.from: .*, got 'wide'"),
+        ("{name: small", "{name: 1", "categories.0.name: .*valid string, got 1"),
+        ("{name: small", "{name: large", "categories must have different names"),
+        ("without_nodules: small", "without_nodules: none", "category 'none' must be one of small"),
+        ("[solid], margin", "[solit], margin", "rules.1.texture.0: .* got 'solit'"),
+        (
+            "[solid], margin: [spiculated]",
+            "[solid], solid_part_mm: {from: 6}",
+            r"rules.1: solid_part_mm needs texture: \[part_solid\]",
+        ),
+        ("follow_up: soon", "follow_up: [{risk: low, text: soon}]", "a text for single .* at high"),
+        ("[solid, part_solid, ", "[part_solid, ", "none fits mean_diameter_mm 0.001, .*solid"),
+        ("  - {category: small, texture", "  - {texture", "rules.2.category: Field required"),
+        ("study:", "study: [", "cannot be read as YAML"),
+    ],
+)
+def test_a_broken_guideline_is_refused_with_its_key(tmp_path, old, new, message):
+    assert old in MINE
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE.replace(old, new))
+    with pytest.raises(UsageError, match=message):
+        load_guideline(path)
+
+
+def test_a_gap_between_two_bounds_is_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        MINE.replace(
+            "{category: small, texture: [solid,",
+            "{category: small, texture: [solid], mean_diameter_mm: {below: 11.4}}\n"
+            "  - {category: small, texture: [",
+        )
+    )
+    with pytest.raises(UsageError, match=r"none fits mean_diameter_mm 11\.4, texture solid"):
+        load_guideline(path)
+
+
+def test_an_unknown_guideline_tells_the_known_ones():
+    with pytest.raises(UsageError, match=r"one of: c_lung_rads, .* got 'lung_rads_1'"):
+        load_guideline("lung_rads_1")
+
+
+def test_guidelines_and_risk_models_need_nothing_heavy():
+    program = (
+        "import sys; import pipeline.guidelines, pipeline.risk_models; "
+        "sys.exit(bool({'torch', 'numpy', 'scipy', 'SimpleITK'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
