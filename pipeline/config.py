@@ -45,6 +45,7 @@ class DetectionConfig(_Section):
 class ReportConfig(_Section):
     """How findings are shown."""
 
+    guidelines: tuple[str, ...]
     field_of_view_mm: float = Field(gt=0)
     window_centre_hu: float
     window_width_hu: float = Field(gt=0)

@@ -78,6 +78,31 @@ class PlaceDocument(_Document):
     zone: Zone
 
 
+class RiskDocument(_Document):
+    """The probability of cancer by a published model, 0 to 1; a range where an input is missing."""
+
+    model: str
+    source: str
+    least: float = Field(ge=0, le=1)
+    most: float = Field(ge=0, le=1)
+    used: dict[str, float | str | bool]
+    missing: tuple[str, ...]
+
+
+class GuidelineDocument(_Document):
+    """What a guideline proposes for the study and for each finding."""
+
+    name: str
+    title: str
+    source: str
+    category: str | None = Field(description="None where the guideline has none for this.")
+    meaning: str
+    follow_up: tuple[str, ...]
+    not_assessed: tuple[str, ...]
+    driven_by: tuple[int, ...] = Field(description="Numbers of the findings that decide.")
+    findings: tuple[str, ...] = Field(description="Category of each finding, in their order.")
+
+
 class FindingDocument(CandidateDocument):
     """A candidate that is kept and reported."""
 
@@ -87,6 +112,7 @@ class FindingDocument(CandidateDocument):
     place: PlaceDocument
     source: SourceDocument | None
     measurements: dict[str, float | str]
+    risks: tuple[RiskDocument, ...] = ()
     notices: tuple[NoticeDocument, ...]
     picture: str = Field(description="File beside the report.")
 
@@ -114,7 +140,10 @@ class ProvenanceDocument(_Document):
     operating_point: str
     score_threshold: float
     detector_spacing_mm: tuple[float, float, float] = Field(description="Along x, y, z.")
-    fingerprint: str = Field(description="Hash of version, weights and configuration.")
+    clinical_sha256: str | None = Field(default=None, description="Of the table of --clinical.")
+    fingerprint: str = Field(
+        description="Hash of version, weights, configuration and clinical data."
+    )
 
 
 class TimesDocument(_Document):
@@ -134,6 +163,7 @@ class Report(_Document):
     notices: tuple[NoticeDocument, ...]
     findings: tuple[FindingDocument, ...] = Field(description="Best score first.")
     candidates: tuple[CandidateDocument, ...] = Field(description="Kept or not; best score first.")
+    guidelines: tuple[GuidelineDocument, ...] = ()
     provenance: ProvenanceDocument
     times: TimesDocument
     remarks: tuple[str, ...] = (RESEARCH_USE, RESEARCH_CLASSES)

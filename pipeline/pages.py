@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.documents import Report
+    from pipeline.documents import Report, RiskDocument
     from pipeline.tables import WorklistRow
 
 INDEX_HTML = "index.html"
@@ -99,7 +99,9 @@ def _render(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever a t
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(words=_words, date=_date, measured=measurement_rows)
+    environment.filters.update(
+        words=_words, date=_date, measured=measurement_rows, probability=_probability
+    )
     return environment.get_template(template).render(
         research_use=RESEARCH_USE, research_classes=RESEARCH_CLASSES, **values
     )
@@ -107,6 +109,13 @@ def _render(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever a t
 
 def _words(code: str) -> str:
     return code.replace("_", " ")
+
+
+def _probability(risk: RiskDocument) -> str:
+    """A probability of cancer, or the range of it."""
+    if risk.missing:
+        return f"{risk.least:.1%} to {risk.most:.1%}"
+    return f"{risk.least:.1%}"
 
 
 def _date(dicom_date: str) -> str:

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from pipeline.config import RunConfig
 
 
-def read_provenance(config: RunConfig) -> ProvenanceDocument:
+def read_provenance(config: RunConfig, *, clinical_sha256: str | None = None) -> ProvenanceDocument:
     """Reads the manifests of a run's models, not their weights.
+
+    Args:
+        config: Of the run.
+        clinical_sha256: Of its clinical data, where there are any.
 
     Raises:
         UsageError: A model is not known, is of the wrong kind, or does not belong to the others.
@@ -36,7 +40,8 @@ def read_provenance(config: RunConfig) -> ProvenanceDocument:
     models = tuple(_model(role, manifest) for role, manifest in manifests.items())
     hounsfield_version = version("hounsfield")
     config_sha256 = config.sha256()
-    parts = (hounsfield_version, config_sha256, *(model.sha256 for model in models))
+    parts = [hounsfield_version, config_sha256, *(model.sha256 for model in models)]
+    parts += [clinical_sha256] if clinical_sha256 else []
     return ProvenanceDocument(
         hounsfield_version=hounsfield_version,
         models=models,
@@ -44,6 +49,7 @@ def read_provenance(config: RunConfig) -> ProvenanceDocument:
         operating_point=config.detection.operating_point,
         score_threshold=getattr(scores.operating_points, config.detection.operating_point),
         detector_spacing_mm=detector.spacing_mm,
+        clinical_sha256=clinical_sha256,
         fingerprint=hashlib.sha256(" ".join(parts).encode()).hexdigest(),
     )
 

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from models.contracts import Candidate, Finding
-    from pipeline.documents import ProvenanceDocument, TimesDocument
+    from pipeline.documents import (
+        GuidelineDocument,
+        ProvenanceDocument,
+        RiskDocument,
+        TimesDocument,
+    )
     from preprocessing.codes import Notice
     from preprocessing.series import Series
     from preprocessing.volume import SourcePixel, Volume
@@ -39,18 +44,36 @@ def report_document(
     *,
     findings: Sequence[Finding],
     candidates: Sequence[Candidate],
+    guidelines: Sequence[GuidelineDocument],
+    risks: Sequence[tuple[RiskDocument, ...]],
     notices: Iterable[Notice],
     provenance: ProvenanceDocument,
     times: TimesDocument,
 ) -> Report:
-    """Makes the document; findings and candidates must be given best score first."""
+    """Makes the document.
+
+    Args:
+        series: What was read.
+        volume: The same as HU.
+        findings: Best score first.
+        candidates: The same.
+        guidelines: What they propose for these findings.
+        risks: Of each finding.
+        notices: In the order in which they arose.
+        provenance: Of the run.
+        times: Of the stages.
+    """
     noted = _notices(_without_folders(series, notices))
     return Report(
         verdict=Verdict.ANALYSED_WITH_NOTICES if noted else Verdict.ANALYSED,
         series=_series(series, volume),
         notices=noted,
-        findings=tuple(_finding(number, each) for number, each in enumerate(findings, start=1)),
+        findings=tuple(
+            _finding(number, each, of_it)
+            for number, (each, of_it) in enumerate(zip(findings, risks, strict=True), start=1)
+        ),
         candidates=tuple(CandidateDocument(**_mark(candidate)) for candidate in candidates),
+        guidelines=tuple(guidelines),
         provenance=provenance,
         times=times,
     )
@@ -116,7 +139,7 @@ def _mark(place: Candidate | Finding) -> dict[str, tuple[float, ...] | float]:
     }
 
 
-def _finding(number: int, finding: Finding) -> FindingDocument:
+def _finding(number: int, finding: Finding, risks: tuple[RiskDocument, ...]) -> FindingDocument:
     probabilities = (round(p, _PROBABILITY_DIGITS) for p in finding.class_probabilities)
     return FindingDocument(
         **_mark(finding),
@@ -126,6 +149,7 @@ def _finding(number: int, finding: Finding) -> FindingDocument:
         place=PlaceDocument(lung=finding.place.lung, zone=finding.place.zone),
         source=None if finding.source is None else _source(finding.source),
         measurements={name: _rounded(value) for name, value in finding.measurements.items()},
+        risks=risks,
         notices=_notices(finding.notices),
         picture=picture_name(number),
     )

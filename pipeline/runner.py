@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from pipeline.clinical import read_clinical, unknown_keys, unknown_keys_message
 from pipeline.errors import OutputHeldError, writing_to
 from pipeline.ledger import Ledger
 from pipeline.outputs import remove_partials
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.clinical import ClinicalTable
     from pipeline.config import RunConfig
+    from pipeline.plan import Plan
     from pipeline.progress import Progress
     from pipeline.study import Analysis
     from preprocessing.series import Series
@@ -41,6 +45,7 @@ def run(
     config: RunConfig,
     progress: Progress,
     options: RunOptions,
+    clinical: Path | None = None,
     prepare: Callable[[WorkOrder], Callable[[Series], Analysis]] = prepare_analysis,
 ) -> RunSummary:
     """Analyses every study of the inputs that `out` does not hold yet.
@@ -51,6 +56,7 @@ def run(
         config: How.
         progress: Is told what happens.
         options: What is done again.
+        clinical: A table of what is known of the patients; see `pipeline.clinical`.
         prepare: Makes the analysis in each worker process; a function of a module.
 
     Raises:
@@ -60,13 +66,16 @@ def run(
         KeyboardInterrupt: The run was stopped; what was finished is kept.
     """
     require_separate_places(inputs, out)
-    provenance = read_provenance(config)
+    table, clinical_sha256 = _clinical(clinical)
+    provenance = read_provenance(config, clinical_sha256=clinical_sha256)
     with _held(out), log_to_folder(out / LOGS_FOLDER), Ledger(out) as ledger:
         _log.info("version %s", provenance.hounsfield_version)
         remove_partials(out)
         progress.say("Looking through the input")
         plan = make_plan(inputs, kernel=config.series.kernel, on_file=progress.looked_at)
-        order = WorkOrder(out.resolve(), config, provenance, prepare)
+        if table is not None:
+            _check_clinical(table, plan, progress)
+        order = WorkOrder(out.resolve(), config, provenance, prepare, table)
         pool = WorkerPool(order, size=config.run.workers, timeout_s=config.run.timeout_s)
         loop = StudyLoop(
             out,
@@ -93,6 +102,29 @@ def run(
 def write_results(out: Path, ledger: Ledger) -> None:
     """Writes the tables and the index page from what the ledger has."""
     write_index(out, write_tables(out, ledger), ledger.counts())
+
+
+def _clinical(path: Path | None) -> tuple[ClinicalTable | None, str | None]:
+    """The table of clinical data and its sha256."""
+    if path is None:
+        return None, None
+    table = read_clinical(path)
+    return table, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check_clinical(table: ClinicalTable, plan: Plan, progress: Progress) -> None:
+    """Says which rows are of nobody in the input.
+
+    Raises:
+        UsageError: A row contradicts the images.
+    """
+    facts = [planned.series.facts for study in plan.studies for planned in study]
+    for one in facts:
+        table.of(patient_id=one.patient_id, study_uid=one.study_uid)
+    patients, studies = {one.patient_id for one in facts}, {one.study_uid for one in facts}
+    unknown = unknown_keys(table, patients, studies)
+    if unknown:
+        progress.say(unknown_keys_message(table, unknown))
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from models.contracts import Candidate, Finding, Segmentation, confidence_band
 from models.loading import load_models
 from models.measurements.nodule import measure
+from pipeline.guidance import clinical_facts, guide, risks_of
+from pipeline.guidelines import load_guideline
 from pipeline.outputs import KEY_PICTURE, REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
 from pipeline.pages import report_page
 from pipeline.pictures import finding_picture, key_picture
@@ -22,11 +24,13 @@ from preprocessing.reading import read_volume
 from preprocessing.working_grid import WORKING_SPACING_MM, to_working_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from models.loading import Models
+    from pipeline.clinical import ClinicalTable
     from pipeline.config import DetectionConfig, RunConfig
     from pipeline.documents import ProvenanceDocument, Report
+    from pipeline.guidelines import Guideline
     from pipeline.worker import WorkOrder
     from preprocessing.series import Series
     from preprocessing.volume import Volume
@@ -47,7 +51,13 @@ class Analysis:
 
 
 def analyse_series(
-    series: Series, *, models: Models, config: RunConfig, provenance: ProvenanceDocument
+    series: Series,
+    *,
+    models: Models,
+    guidelines: Mapping[str, Guideline],
+    config: RunConfig,
+    provenance: ProvenanceDocument,
+    clinical: ClinicalTable | None = None,
 ) -> Analysis:
     """Takes one series the whole way: files, HU, lungs, candidates, findings, report.
 
@@ -87,11 +97,14 @@ def analyse_series(
         for number, (finding, outline) in enumerate(zip(findings, outlines, strict=True), start=1):
             picture = finding_picture(volume, finding, config.report, outline)
             pictures[picture_name(number)] = picture
+    known = clinical_facts(clinical, volume.series)
     report = report_document(
         series,
         volume,
         findings=findings,
         candidates=candidates,
+        guidelines=guide(guidelines, findings, notices),
+        risks=[risks_of(finding, known, nodule_count=len(findings)) for finding in findings],
         notices=notices,
         provenance=provenance,
         times=times.document(),
@@ -114,7 +127,14 @@ def prepare(order: WorkOrder) -> Callable[[Series], Analysis]:
         threads=order.threads,
         runtime=names.runtime,
     )
-    return partial(analyse_series, models=models, config=order.config, provenance=order.provenance)
+    return partial(
+        analyse_series,
+        models=models,
+        guidelines={name: load_guideline(name) for name in order.config.report.guidelines},
+        config=order.config,
+        provenance=order.provenance,
+        clinical=order.clinical,
+    )
 
 
 def keep(

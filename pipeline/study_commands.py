@@ -19,6 +19,10 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; else as configured.")
     ] = None,
+    clinical: Annotated[
+        Path | None,
+        typer.Option(help="A CSV of what is known of the patients, for risk models."),
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try what failed before once more.")
     ] = False,
@@ -44,6 +48,7 @@ def run(
             config=load_config(config, workers=workers),
             progress=Progress(quiet=quiet, verbose=verbose),
             options=RunOptions(force=force, retry_failed=retry_failed),
+            clinical=clinical,
         )
         if json:
             print_closing_json(out, summary)

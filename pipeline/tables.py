@@ -46,7 +46,8 @@ FINDINGS_COLUMNS = (
     "lung_rads",
 )
 LUNA16_COLUMNS = ("seriesuid", "coordX", "coordY", "coordZ", "probability")
-_MEASURED = ("malignancy", "volume_mm3", "texture", "lung_rads")
+_MEASURED = ("malignancy", "volume_mm3", "texture")
+LUNG_RADS = "lung_rads_2022"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ def write_tables(out: Path, ledger: Ledger) -> list[WorklistRow]:
                 continue
             report = _read_report(out / row.folder)
             for finding in report.findings:
-                write_finding((row.study_uid, row.series_uid, *_finding_cells(finding)))
+                cells = _finding_cells(finding, report)
+                write_finding((row.study_uid, row.series_uid, *cells))
             for mark in report.candidates:
                 write_mark((row.series_uid, *mark.centre_world_mm, mark.score))
             worklist.append(_analysed(row, report))
@@ -147,8 +149,9 @@ def _read_report(folder: Path) -> Report:
         raise OutputError(msg) from error
 
 
-def _finding_cells(finding: FindingDocument) -> tuple[object, ...]:
+def _finding_cells(finding: FindingDocument, report: Report) -> tuple[object, ...]:
     """The cells after the two identifiers."""
+    categories = {one.name: one.findings[finding.finding - 1] for one in report.guidelines}
     measured = {name: finding.measurements.get(name, "") for name in _MEASURED}
     return (
         finding.finding,
@@ -163,7 +166,7 @@ def _finding_cells(finding: FindingDocument) -> tuple[object, ...]:
         finding.place.zone.value,
         measured["volume_mm3"],
         measured["texture"],
-        measured["lung_rads"],
+        categories.get(LUNG_RADS, ""),
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
+    from pipeline.clinical import ClinicalTable
     from pipeline.config import RunConfig
     from pipeline.documents import ProvenanceDocument, Report
     from pipeline.study import Analysis
@@ -39,12 +40,14 @@ class WorkOrder:
     Attributes:
         out: The output folder.
         prepare: A function of a module: loads what analysing needs and returns the analysis.
+        clinical: What is known of the patients.
     """
 
     out: Path
     config: RunConfig
     provenance: ProvenanceDocument
     prepare: Callable[[WorkOrder], Callable[[Series], Analysis]]
+    clinical: ClinicalTable | None = None
 
     @property
     def threads(self) -> int:

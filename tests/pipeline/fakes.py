@@ -11,6 +11,7 @@ from scipy import ndimage
 from models.contracts import Candidate, Segmentation
 from models.loading import Models
 from models.store import model_folder, read_manifest
+from pipeline.guidelines import load_guideline
 from pipeline.study import analyse_series
 
 
@@ -77,4 +78,11 @@ def prepare_with_fakes(order):
         reducer=DoubtingReducer() if order.config.models.reducer else None,
         segmenter=BrightSegmenter() if order.config.models.segmenter else None,
     )
-    return partial(analyse_series, models=models, config=order.config, provenance=order.provenance)
+    return partial(
+        analyse_series,
+        models=models,
+        guidelines={name: load_guideline(name) for name in order.config.report.guidelines},
+        config=order.config,
+        provenance=order.provenance,
+        clinical=order.clinical,
+    )

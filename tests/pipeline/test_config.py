@@ -16,7 +16,7 @@ def test_a_file_need_only_hold_what_differs(tmp_path):
 
 def test_every_default_is_visible_in_the_default_file():
     values = yaml.safe_load((CONFIGS_FOLDER / "default.yaml").read_text())
-    assert load_config().model_dump() == values
+    assert load_config().model_dump(mode="json") == values
 
 
 @pytest.mark.parametrize(

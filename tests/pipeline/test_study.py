@@ -17,18 +17,20 @@ from pipeline.runner import run
 from pipeline.studies import RunOptions
 from pipeline.study import keep
 from pipeline.tables import read_findings
+from preprocessing.errors import UsageError
 from tests.pipeline.fakes import prepare_with_fakes
 from tests.pipeline.scripted import scripted_config
 from tests.preprocessing.synthetic_chest import value_at
 
 
-def analyse(folder, out, *, reducer=False, segmenter=False, **options):
+def analyse(folder, out, *, reducer=False, segmenter=False, clinical=None, **options):
     return run(
         [folder / "input"],
         out=out,
         config=scripted_config(folder, reducer=reducer, segmenter=segmenter),
         progress=Progress(quiet=True),
         options=RunOptions(**options),
+        clinical=clinical,
         prepare=prepare_with_fakes,
     )
 
@@ -126,8 +128,47 @@ def test_a_segmenter_outlines_and_measures_findings(study):
     assert volume_mm3 == pytest.approx(measured["volume_mm3"], rel=0.01)
     rows = list(read_findings(folder / "measured"))
     assert float(rows[nearest.finding - 1]["volume_mm3"]) == measured["volume_mm3"]
+    assert rows[nearest.finding - 1]["lung_rads"] == "4B"
+    assert [one.name for one in report.guidelines] == [
+        "lung_rads_2022",
+        "c_lung_rads",
+        "fleischner_2017",
+    ]
     page = (series / "report.html").read_text()
+    assert "Lung-RADS v2022, not assessed: " in page
     assert f"{measured['volume_mm3']:.0f} mm\u00b3" in page
+
+
+def test_what_is_known_of_a_patient_gives_risks_and_makes_another_run(study):
+    folder, phantom, _ = study
+    facts = phantom.volume.series
+    table = folder / "clinical.csv"
+    table.write_text(
+        "patient_id,age,sex,smoker,previous_cancer\n"
+        f"{facts.patient_id},68,female,yes,no\n"
+        "somebody else,50,,,\n"
+    )
+    analyse(folder, folder / "known", segmenter=True, clinical=table)
+    _, report = read_report(folder / "known")
+    brock, mayo = report.findings[0].risks
+    assert mayo.used["age_years"] == 68
+    assert brock.used["sex"] == "female"
+    assert set(mayo.missing) <= {"upper_lobe"}
+    assert {"family_history", "emphysema"} <= set(brock.missing)
+    assert 0 < brock.least < brock.most < 1
+    _, without = read_report(folder / "out")
+    assert without.findings[0].risks == ()
+    assert report.provenance.fingerprint != without.provenance.fingerprint
+    assert report.provenance.clinical_sha256 is not None
+
+
+def test_clinical_data_that_cannot_be_right_end_the_run_before_it_begins(study):
+    folder = study[0]
+    table = folder / "wrong.csv"
+    table.write_text("patient_id,age\nsomebody,230\n")
+    with pytest.raises(UsageError, match="row 2, column age"):
+        analyse(folder, folder / "wrong", clinical=table)
+    assert not (folder / "wrong").exists()
 
 
 def test_findings_are_the_best_candidates_from_the_threshold_up():
