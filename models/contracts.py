@@ -41,11 +41,16 @@ class ConfidenceBand(StrEnum):
 HIGH_ABOVE, REVIEW_FROM = 0.85, 0.60
 
 
-def confidence_band(class_probabilities: Sequence[float]) -> ConfidenceBand:
+def confidence_band(
+    class_probabilities: Sequence[float], *, unlike_training: bool = False
+) -> ConfidenceBand:
     """Reads the band off the largest calibrated class probability.
 
-    Above 0.85 `HIGH`; from 0.60 to 0.85, both included, `REVIEW`; below 0.60 `UNCERTAIN`.
+    Above 0.85 `HIGH`; from 0.60 to 0.85, both included, `REVIEW`; below 0.60 `UNCERTAIN`; whatever
+    the probability, `OUT_OF_DISTRIBUTION` for an input unlike the training data.
     """
+    if unlike_training:
+        return ConfidenceBand.OUT_OF_DISTRIBUTION
     largest = max(class_probabilities)
     if largest > HIGH_ABOVE:
         return ConfidenceBand.HIGH
@@ -165,11 +170,24 @@ class Segmenter(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a classifier says of a candidate.
+
+    Attributes:
+        probabilities: Calibrated, in the order of `NoduleClass`.
+        unlike_training: Whether its surroundings look like nothing the classifier was trained on.
+    """
+
+    probabilities: tuple[float, float, float, float]
+    unlike_training: bool = False
+
+
 class Classifier(Protocol):
     """Gives each candidate its four class probabilities."""
 
     def classify(
         self, volume: WorkingVolume, candidates: Sequence[Candidate]
-    ) -> list[tuple[float, float, float, float]]:
-        """Returns calibrated probabilities in the order of `NoduleClass`, one row a candidate."""
+    ) -> list[Classification]:
+        """Returns what is said of each candidate."""
         ...

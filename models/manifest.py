@@ -53,6 +53,15 @@ class Calibration(_Strict):
     detector_slope: float = 0.0
 
 
+class Familiarity(_Strict):
+    """What views of the training look like; see `models.familiarity`."""
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    precision: tuple[tuple[float, ...], ...]
+    limit: float = Field(description="a view farther away is unlike the training data")
+
+
 class ReducedDetector(_Strict):
     """The detector whose marks a reducer was trained on and calibrated with."""
 
@@ -86,6 +95,9 @@ class Manifest(_Strict):
     training_material: tuple[TrainingMaterial, ...]
     detector: ReducedDetector | None = Field(
         default=None, description="of a reducer: it belongs to this detector alone"
+    )
+    familiarity: Familiarity | None = Field(
+        default=None, description="of a classifier; null where nothing is called unlike training"
     )
     trained_with: TrainedWith | None = Field(
         default=None, description="null where the weights were made elsewhere"

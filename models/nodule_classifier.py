@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
+from models.contracts import Classification
+from models.familiarity import strangeness
 from models.nodule_views import nodule_views
 from preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from models.contracts import Candidate
     from models.manifest import Manifest
@@ -35,9 +39,9 @@ class NoduleClassifier:
 
     def classify(
         self, volume: WorkingVolume, candidates: Sequence[Candidate]
-    ) -> list[tuple[float, float, float, float]]:
-        """Returns calibrated probabilities in the order of `NoduleClass`, one row a candidate."""
-        rows: list[tuple[float, float, float, float]] = []
+    ) -> list[Classification]:
+        """Returns what is said of each candidate."""
+        answers: list[Classification] = []
         for first in range(0, len(candidates), BATCH):
             views = np.stack(
                 [
@@ -49,8 +53,16 @@ class NoduleClassifier:
                     for candidate in candidates[first : first + BATCH]
                 ]
             )
-            logits = self._network(normalise_hu(views, self._manifest.hu_window))
-            scaled = logits * self._manifest.calibration.slope
-            for a, b, c, d in special.softmax(scaled, axis=1).tolist():
-                rows.append((a, b, c, d))
-        return rows
+            seen = normalise_hu(views, self._manifest.hu_window)
+            scaled = self._network(seen) * self._manifest.calibration.slope
+            rows = special.softmax(scaled, axis=1).tolist()
+            for (a, b, c, d), strange in zip(rows, self._strange(seen), strict=True):
+                answers.append(Classification((a, b, c, d), strange))
+        return answers
+
+    def _strange(self, views: NDArray[np.float32]) -> list[bool]:
+        """Whether each view is unlike those of the training."""
+        familiarity = self._manifest.familiarity
+        if familiarity is None:
+            return [False] * len(views)
+        return [float(one) > familiarity.limit for one in strangeness(views, familiarity)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from models.contracts import Candidate, Finding, Segmentation, confidence_band
+from models.contracts import Candidate, Classification, Finding, Segmentation, confidence_band
 from models.loading import load_models
 from models.measurements.nodule import measure
 from pipeline.guidance import clinical_facts, guide, risks_of
@@ -18,6 +18,7 @@ from pipeline.place import place_of
 from pipeline.report import picture_name, report_document
 from pipeline.segmentation_file import segmentation_file
 from pipeline.stage_times import StageTimes
+from preprocessing.codes import Notice, NoticeCode
 from preprocessing.lungs import find_lungs
 from preprocessing.quality import assess_quality
 from preprocessing.reading import read_volume
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     from preprocessing.series import Series
     from preprocessing.volume import Volume
     from preprocessing.working_volume import WorkingVolume
+
+
+UNLIKE_TRAINING = Notice(
+    NoticeCode.OUTSIDE_TRAINING,
+    "The surroundings of this finding look like nothing the classifier was trained on: its class "
+    "means nothing.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ def analyse_series(
             candidates = models.reducer.reduce(working, candidates)
     with times.stage("classify"):
         kept = keep(candidates, threshold=provenance.score_threshold, config=config.detection)
-        probabilities = models.classifier.classify(working, kept)
+        classes = models.classifier.classify(working, kept)
     outlines: list[Segmentation | None] = [None] * len(kept)
     if models.segmenter is not None:
         with times.stage("segment"):
@@ -90,7 +98,7 @@ def analyse_series(
     with times.stage("measure"):
         findings = [
             make_finding(candidate, row, outline, volume=volume, working=working)
-            for candidate, row, outline in zip(kept, probabilities, outlines, strict=True)
+            for candidate, row, outline in zip(kept, classes, outlines, strict=True)
         ]
     with times.stage("pictures"):
         pictures = {KEY_PICTURE: key_picture(volume, working, findings, config.report)}
@@ -147,7 +155,7 @@ def keep(
 
 def make_finding(
     candidate: Candidate,
-    class_probabilities: tuple[float, float, float, float],
+    classes: Classification,
     outline: Segmentation | None,
     *,
     volume: Volume,
@@ -159,9 +167,12 @@ def make_finding(
         centre_world_mm=candidate.centre_world_mm,
         diameter_mm=measured.sphere_diameter_mm if measured else candidate.diameter_mm,
         score=candidate.score,
-        class_probabilities=class_probabilities,
-        confidence_band=confidence_band(class_probabilities),
+        class_probabilities=classes.probabilities,
+        confidence_band=confidence_band(
+            classes.probabilities, unlike_training=classes.unlike_training
+        ),
         place=place_of(working, candidate.centre_world_mm),
         source=volume.source_pixel(candidate.centre_world_mm),
         measurements=measured.as_mapping() if measured else {},
+        notices=(UNLIKE_TRAINING,) if classes.unlike_training else (),
     )

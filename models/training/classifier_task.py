@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from safetensors.torch import load
 from scipy import optimize
 from torch.utils.data import DataLoader, Subset
 
-from models.manifest import Calibration, Manifest, TrainedWith
+from models.familiarity import fit_familiarity, view_features
+from models.manifest import Calibration, Familiarity, Manifest, TrainedWith
 from models.networks.class_net import class_net
 from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS
 from models.training.classification_samples import (
@@ -23,7 +25,13 @@ from models.training.losses import partial_label_loss
 from models.training.material import read_cases, read_nodules, training_material
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from models.training.configuration import TrainingConfig
+
+
+FAMILIAR_VIEWS = 2000
+"""So many training views tell what is familiar."""
 
 
 def classifier_task(config: TrainingConfig) -> Task:
@@ -66,13 +74,17 @@ def classifier_manifest(
         calibration=Calibration(slope=round(1 / temperature, 4)),
         training_material=training_material(config.data),
         trained_with=trained_with,
+        familiarity=_familiarity(config),
         limits=(
             "Histology from CT is not validated; these weights are a demonstration.",
             (
                 "Real nodules taught normal (rated 1 or 2) against cancer of an unsaid type "
                 "(4 or 5) by radiologists' ratings, not pathology."
             ),
-            "An input unlike the training data is not yet recognised as such.",
+            (
+                "What is called unlike the training data is read off plain statistics of the "
+                "views; an input may be strange in other ways."
+            ),
         ),
     )
 
@@ -92,6 +104,23 @@ def _held_out(config: TrainingConfig) -> ClassificationSamples:
         length=4 * config.optimisation.validation_samples,
         seed=config.seed + 1,
     )
+
+
+def _familiarity(config: TrainingConfig) -> Familiarity:
+    """What the views of the training look like."""
+    training = ClassificationSamples(
+        read_cases(config.data, "training"),
+        read_nodules(config.data, "training"),
+        _plan(config),
+        length=FAMILIAR_VIEWS,
+        seed=config.seed,
+    )
+
+    def features(samples: ClassificationSamples) -> NDArray[np.float64]:
+        views = [samples[index]["image"].numpy() for index in range(len(samples))]
+        return view_features(np.stack(views))
+
+    return fit_familiarity(features(training), features(_held_out(config)))
 
 
 def _calibrate(config: TrainingConfig, network: torch.nn.Module) -> tuple[float, float, int]:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
-from models.contracts import Candidate, Segmentation
+from models.contracts import Candidate, Classification, Segmentation
 from models.loading import Models
 from models.store import model_folder, read_manifest
 from pipeline.guidelines import load_guideline
@@ -61,7 +61,7 @@ class EvenClassifier:
 
     def classify(self, volume, candidates):
         del volume
-        return [(0.62, 0.05, 0.21, 0.12) for _ in candidates]
+        return [Classification((0.62, 0.05, 0.21, 0.12)) for _ in candidates]
 
 
 def prepare_with_fakes(order):
