@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from models.contracts import Classifier, Detector, Reducer, Segmenter
+    from models.malignancy_rater import MalignancyRater
     from models.manifest import Manifest
     from models.nodule_segmenter import NoduleSegmenter
     from models.runtimes import Network, Runtime
@@ -146,6 +147,20 @@ def load_segmenter(folder: Path, *, threads: int, runtime: Runtime = "auto") -> 
     )
 
 
+def load_rater(folder: Path, *, threads: int, runtime: Runtime = "auto") -> MalignancyRater:
+    """Loads the malignancy rater of a model's folder.
+
+    Raises:
+        UsageError: It is no rater, or its files are not the ones that were published.
+    """
+    from models.malignancy_rater import MalignancyRater
+
+    manifest = _of_task(folder, "rater")
+    return MalignancyRater(
+        manifest, _network(folder, partial(_rate_net, manifest), threads, runtime)
+    )
+
+
 def require_own_detector(reducer: Manifest, detector: Manifest) -> None:
     """Holds a reducer to the detector on whose marks it was trained and calibrated.
 
@@ -196,6 +211,12 @@ def _segment_net(manifest: Manifest) -> nn.Module:
     from models.networks.segment_net import segment_net
 
     return segment_net(**manifest.network)
+
+
+def _rate_net(manifest: Manifest) -> nn.Module:
+    from models.networks.rate_net import RateNet
+
+    return RateNet(**manifest.network)
 
 
 def _of_task(folder: Path, task: str) -> Manifest:

@@ -45,7 +45,7 @@ class Calibration(_Strict):
 
     Detector: score = logistic(slope x logit + intercept). Reducer: score = logistic(slope x
     logit + detector_slope x logit of the detector's score + intercept). Classifier: softmax of
-    (slope x logits). What is not named is not used.
+    (slope x logits). Rater: as a detector. What is not named is not used.
     """
 
     slope: float = 1.0
@@ -76,7 +76,7 @@ class Manifest(_Strict):
     manifest_version: Literal[1] = 1
     name: str
     version: str
-    task: Literal["detector", "reducer", "segmenter", "classifier"]
+    task: Literal["detector", "reducer", "segmenter", "classifier", "rater"]
     summary: str
     licence: str
     architecture: Literal["centre_net", "retina_net"] | None = Field(

@@ -74,9 +74,9 @@ def outlined_nodule(volume: Volume, outline: Segmentation) -> OutlinedNodule | N
         box.append(slice(max(part.start - margin, 0), min(part.stop + margin, size)))
     hu = volume.hu[tuple(box)]
     parts = np.zeros(hu.shape, np.int16)
-    z, y, x = (
+    y, x = (
         slice(part.start - whole.start, part.stop - whole.start)
-        for part, whole in zip(outline.box, box, strict=True)
+        for part, whole in zip(outline.box[1:], box[1:], strict=True)
     )
     inside = outline.share[slices[0] : slices[-1] + 1]
     parts[:, y, x] = np.rint(inside * _FULL)
@@ -96,7 +96,7 @@ def rating_view(
         ``[3, 24, 24, 24]``: HU, share, and the logarithm of the view's spacing in mm everywhere;
         None where no voxel is at least half nodule.
     """
-    boxes = ndimage.find_objects(nodule.share >= 0.5)
+    boxes = ndimage.find_objects((nodule.share >= 0.5).astype(int))
     if not boxes:
         return None
     box = boxes[0]

@@ -85,7 +85,7 @@ class TrainingConfig(_Strict):
         version: Of that model.
     """
 
-    task: Literal["detector", "retinanet", "reducer", "segmenter", "classifier"]
+    task: Literal["detector", "retinanet", "reducer", "segmenter", "classifier", "rater"]
     name: str
     version: str = "0.1.0"
     seed: int

@@ -95,7 +95,7 @@ class RatingSamples(SeededSamples):
 
 def as_outlined(crop: NoduleCrop) -> OutlinedNodule | None:
     """The surroundings of the outlines alone; None where no voxel is at least half nodule."""
-    boxes = ndimage.find_objects(crop.mask >= 0.5)
+    boxes = ndimage.find_objects((crop.mask >= 0.5).astype(int))
     if not boxes:
         return None
     near = tuple(
@@ -130,7 +130,8 @@ def _redrawn(share: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     """An outline as another hand would draw it: smoother, and up to a voxel wider or narrower."""
     smooth = ndimage.gaussian_filter(share, float(rng.uniform(0.5, 1.0)))
     cut = float(rng.uniform(0.25, 0.65))
-    return np.clip(0.5 + 2 * (smooth - cut), 0, 1).astype(np.float32)
+    anew: NDArray[np.float32] = np.clip(0.5 + 2 * (smooth - cut), 0, 1).astype(np.float32)
+    return anew
 
 
 def _scanned(

@@ -17,6 +17,7 @@ from models.training.graph import network_graph
 from models.training.loop import train
 from models.training.material import allow_many_files
 from models.training.publishing import half_precision_weights, hardware, publish
+from models.training.rater_task import rater_manifest, rater_task
 from models.training.reducer_publication import reducer_manifest
 from models.training.reducer_task import reducer_task
 from models.training.retina_task import retina_manifest, retina_task
@@ -37,6 +38,7 @@ TASKS = {
     "reducer": reducer_task,
     "segmenter": segmenter_task,
     "classifier": classifier_task,
+    "rater": rater_task,
 }
 MANIFESTS = {
     "detector": detector_manifest,
@@ -44,6 +46,7 @@ MANIFESTS = {
     "reducer": reducer_manifest,
     "segmenter": segmenter_manifest,
     "classifier": classifier_manifest,
+    "rater": rater_manifest,
 }
 
 

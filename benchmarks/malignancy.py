@@ -1,0 +1,195 @@
+"""How well the rater foretells radiologists' suspicion of nodules, beside their size alone.
+
+Run as ``python -m benchmarks.malignancy FOLD_MODELS [--nodules FOLDER]``.
+
+FOLD_MODELS holds the models of a five-fold cross-validation by patient, as ``hounsfield train
+configs/train_rater.yaml --fold K --out FOLD_MODELS/K`` makes them for K = 0, 2, 4, 6, 8: the model
+of K is judged on the folds K and K + 1, of which it trained on neither. It is calibrated anew for
+each: for K on the nodules of K + 1, and for K + 1 on those of K. Size alone is a logistic line
+through the logarithm of the diameter, its square too, fitted on all other folds.
+
+Ratings 4 and 5 are told from 1 and 2; what is said of rating 3 is reported apart. All intervals
+draw whole patients with replacement.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special
+
+from data.nodule_crops import as_crop
+from data.prepared import load_case
+from data.splits import read_split
+from models.loading import load_rater
+from models.training.rater_task import fitted_calibration
+from models.training.rating_samples import as_outlined, is_suspicious
+from pipeline.evaluation.bootstrap import draw_counts, interval
+from pipeline.evaluation.classification import CLASSES, FIGURES, weighted_figures
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from data.nodule_crops import NoduleCrop
+    from models.malignancy_rater import MalignancyRater
+
+NEVER_TRAINED_ON = "LIDC-IDRI-0001"
+RESAMPLINGS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Nodules that a model and its calibration have not seen.
+
+    Attributes:
+        patient: (n,) counted from 0.
+        rating: (n,) 1 to 5.
+        diameter_mm: (n,) of the sphere of the outlines' volume.
+        probability: (n,) of a rating of 4 or 5, by the rater.
+        by_size: (n,) the same by the diameter alone.
+    """
+
+    patient: NDArray[np.intp]
+    rating: NDArray[np.float64]
+    diameter_mm: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    by_size: NDArray[np.float64]
+
+
+def main() -> None:
+    """Prints AUC, calibration and Brier score of the rater and of size alone."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("fold_models", type=Path, nargs="?")
+    parser.add_argument("--nodules", type=Path, default=Path("prepared/nodules"))
+    asked = parser.parse_args()
+    if asked.fold_models is None or not asked.nodules.is_dir():
+        print("not run: needs the models of five folds and the prepared nodules, see --help")
+        return
+    judged = judge(asked.fold_models, asked.nodules)
+    print_figures(judged)
+    print_doubtful(judged)
+
+
+def judge(fold_models: Path, nodules: Path) -> Judged:
+    """Rates every nodule by the model that knows neither it nor its patient."""
+    crops = _crops_by_fold(nodules)
+    folds, kept, logits = [], [], []
+    for folder in sorted(fold_models.iterdir()):
+        rater = load_rater(folder, threads=1)
+        for number in (int(folder.name), int(folder.name) + 1):
+            kept += crops[number]
+            folds += [number] * len(crops[number])
+            logits += _logits(rater, crops[number])
+    fold, logit = np.array(folds), np.array(logits)
+    suspicious = np.array([is_suspicious(crop) for crop in kept])
+    clear = np.array([one is not None for one in suspicious])
+    diameter = np.array([(6 * crop.mask.sum(dtype=float) / np.pi) ** (1 / 3) for crop in kept])
+    size = np.stack([np.log(diameter), np.log(diameter) ** 2], axis=1)
+    probability, by_size = np.empty(len(fold)), np.empty(len(fold))
+    for held in np.unique(fold):
+        partner, judged = held ^ 1, fold == held
+        fitting = clear & (fold == partner)
+        line = fitted_calibration(logit[fitting], suspicious[fitting].astype(bool))
+        probability[judged] = special.expit(line.slope * logit[judged] + line.intercept)
+        known = clear & (fold // 2 != held // 2)
+        by_size[judged] = _logistic(size[known], suspicious[known].astype(float), size[judged])
+    _, patient = np.unique([crop.patient_id for crop in kept], return_inverse=True)
+    rating = np.array([crop.finding.malignancy for crop in kept], float)
+    return Judged(patient, rating, diameter, probability, by_size)
+
+
+def print_figures(judged: Judged) -> None:
+    """AUC, expected calibration error and Brier score with intervals; rater against size."""
+    clear = judged.rating != 3
+    _, patient = np.unique(judged.patient[clear], return_inverse=True)
+    drawn = draw_counts(int(patient.max()) + 1, resamplings=RESAMPLINGS, seed=0)
+    weights = np.concatenate([np.ones((1, len(patient)), np.int32), drawn[:, patient]])
+    suspicious = judged.rating[clear] > 3
+    print(f"{len(patient)} nodules of {drawn.shape[1]} patients, {suspicious.sum()} rated 4 or 5")
+    rated = _figures(suspicious, judged.probability[clear], weights)
+    sized = _figures(suspicious, judged.by_size[clear], weights)
+    for name in rated:
+        _print_row(f"{name}, rater", rated[name])
+        _print_row(f"{name}, size alone", sized[name])
+    _print_row("AUC, rater less size alone", rated["AUC"] - sized["AUC"])
+    small = clear & (judged.diameter_mm < 10)
+    for name, part in (("below 10 mm", small), ("from 10 mm", clear & ~small)):
+        ones = np.ones((1, part.sum()), np.int32)
+        rater = _figures(judged.rating[part] > 3, judged.probability[part], ones)["AUC"][0]
+        size = _figures(judged.rating[part] > 3, judged.by_size[part], ones)["AUC"][0]
+        print(f"AUC {name} ({part.sum()}): rater {rater:.3f}, size alone {size:.3f}")
+
+
+def print_doubtful(judged: Judged) -> None:
+    """What is said of nodules with the median rating of 3."""
+    doubtful = judged.probability[judged.rating == 3]
+    low, middle, high = np.percentile(doubtful, [10, 50, 90]).tolist()
+    print(
+        f"rating 3, {len(doubtful)} nodules: median {middle:.2f}, 8 in 10 from {low:.2f} to "
+        f"{high:.2f}; called suspicious at one half: {(doubtful >= 0.5).mean():.2f}"
+    )
+
+
+def _crops_by_fold(nodules: Path) -> dict[int, list[NoduleCrop]]:
+    crops: dict[int, list[NoduleCrop]] = {}
+    for entry in read_split(nodules).series:
+        crop = as_crop(load_case(nodules / entry.case))
+        if entry.patient_id != NEVER_TRAINED_ON and crop.finding.malignancy is not None:
+            crops.setdefault(entry.fold, []).append(crop)
+    return crops
+
+
+def _logits(rater: MalignancyRater, crops: list[NoduleCrop]) -> list[float]:
+    answers = rater.logits([as_outlined(crop) for crop in crops])
+    return [np.nan if answer is None else answer for answer in answers]
+
+
+def _figures(
+    suspicious: NDArray[np.bool_], probability: NDArray[np.float64], weights: NDArray[np.int32]
+) -> dict[str, NDArray[np.float64]]:
+    """The figures of the four-class evaluation, of which two classes occur here.
+
+    The calibration error is over ten bins of the probability itself, not of the larger one of
+    the two: a rater that is too sure of both ends cannot hide behind the other.
+    """
+    two = np.zeros((len(probability), len(CLASSES)))
+    two[:, 0], two[:, 1] = probability, 1 - probability
+    rows = weighted_figures((~suspicious).astype(np.intp), two, weights)
+    bins = np.eye(10)[np.minimum((probability * 10).astype(int), 9)]
+    off = weights @ (bins * (probability - suspicious)[:, None])
+    return {
+        "AUC": rows[:, FIGURES.index(f"auc/{CLASSES[0]}")],
+        "ECE": np.abs(off).sum(axis=1) / weights.sum(axis=1),
+        "ECE of the likelier side": rows[:, FIGURES.index("expected_calibration_error")],
+        "Brier": rows[:, FIGURES.index("brier_score")] / 2,
+    }
+
+
+def _print_row(name: str, values: NDArray[np.float64]) -> None:
+    """The first value, and the interval of the others."""
+    ((low, high),) = interval(values[1:, None]).tolist()
+    print(f"{name:36s} {values[0]:.3f} (95 % {low:.3f} to {high:.3f})")
+
+
+def _logistic(
+    features: NDArray[np.float64], truth: NDArray[np.float64], asked: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Probabilities by logistic regression: five rounds of Newton and more are not needed."""
+    rows = np.column_stack([np.ones(len(features)), features])
+    weights = np.zeros(rows.shape[1])
+    for _ in range(20):
+        likely = special.expit(rows @ weights)
+        curve = rows.T @ (rows * (likely * (1 - likely))[:, None]) + 1e-6 * np.eye(len(weights))
+        weights += np.linalg.solve(curve, rows.T @ (truth - likely))
+    answer: NDArray[np.float64] = special.expit(
+        np.column_stack([np.ones(len(asked)), asked]) @ weights
+    )
+    return answer
+
+
+if __name__ == "__main__":
+    main()
