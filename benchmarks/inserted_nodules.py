@@ -4,7 +4,8 @@ Run as ``python -m benchmarks.inserted_nodules RECIPE FOLDS [UNSEEN]`` after
 ``hounsfield train RECIPE --fold K ... --out FOLDS``: each fold's model searches the real series of
 fold K, first untouched, then with every nodule of fold K put in once. A model's threshold is the
 lowest that leaves so many false marks on its untouched series. UNSEEN is a prepared folder whose
-patients are in no training; the shipped detector searches it, with nodules of the recipe's fold.
+patients are in no training; the shipped models search it, with nodules of the recipe's fold. The
+folds' detectors have no reducers.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ import numpy as np
 
 from data.prepared import load_case
 from data.splits import read_split
-from models.loading import load_detector
-from models.store import model_folder
+from models.loading import load_detector, load_models
 from models.training.configuration import read_training_config
 from models.training.insertion import insert_nodules
 from models.training.material import read_cases, read_nodules
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
     from data.nodule_crops import NoduleCrop
     from data.prepared import KnownFinding, PreparedCase
-    from models.contracts import Candidate, Detector
+    from models.contracts import Candidate
+    from preprocessing.working_volume import WorkingVolume
+
+    Search = Callable[[WorkingVolume], list[Candidate]]
 
 SEED = 7
 NODULES_A_SCAN = 12
@@ -79,39 +82,54 @@ def main() -> None:
     trials: list[Trial] = []
     for folder in sorted(folds.glob("fold-*")):
         data = plan.varied(fold=int(folder.name.removeprefix("fold-"))).data
-        trials += try_cases(folder, read_cases(data, "test"), read_nodules(data, "test"))
+        detector = load_detector(folder, threads=available_processors())
+        cases, nodules = read_cases(data, "test"), read_nodules(data, "test")
+        trials += try_cases(detector.detect, cases, nodules)
     if len(sys.argv) > 3:
         entries = read_split(Path(sys.argv[3])).series
         unseen = [load_case(Path(sys.argv[3]) / entry.case) for entry in entries]
-        shipped = model_folder(load_config().models.detector)
-        trials += try_cases(shipped, unseen, read_nodules(plan.data, "test"))
+        trials += try_cases(shipped_search(), unseen, read_nodules(plan.data, "test"))
     if len({one.background for one in trials}) > 1:
         print_table(f"all, {len(trials)} nodules", trials)
 
 
+def shipped_search() -> Search:
+    """Detector and reducer as a run has them."""
+    chosen = load_config().models
+    models = load_models(
+        detector=chosen.detector,
+        classifier=chosen.classifier,
+        reducer=chosen.reducer,
+        threads=available_processors(),
+    )
+
+    def search(volume: WorkingVolume) -> list[Candidate]:
+        marks = models.detector.detect(volume)
+        return models.reducer.reduce(volume, marks) if models.reducer else marks
+
+    return search
+
+
 def try_cases(
-    model: Path, cases: Sequence[PreparedCase], nodules: Sequence[NoduleCrop]
+    search: Search, cases: Sequence[PreparedCase], nodules: Sequence[NoduleCrop]
 ) -> list[Trial]:
     """Searches the real ones of some series, with a table for each."""
-    detector = load_detector(model, threads=available_processors())
     trials = []
     for case in cases:
         if not case.synthetic:
-            found = list(try_case(detector, case, nodules))
+            found = list(try_case(search, case, nodules))
             print_table(f"{case.patient_id}, {len(found)} nodules", found)
             trials += found
     return trials
 
 
-def try_case(
-    detector: Detector, case: PreparedCase, nodules: Sequence[NoduleCrop]
-) -> Iterator[Trial]:
+def try_case(search: Search, case: PreparedCase, nodules: Sequence[NoduleCrop]) -> Iterator[Trial]:
     """Puts every nodule into the series once, a few at a time."""
     rng = np.random.default_rng(SEED)
     false_scores = np.array(
         [
             mark.score
-            for mark in detector.detect(case.volume)
+            for mark in search(case.volume)
             if not any(lies_on(mark, finding) for finding in case.findings)
         ]
     )
@@ -119,7 +137,7 @@ def try_case(
     for first in range(0, len(nodules), NODULES_A_SCAN):
         chosen = [nodules[int(i)] for i in order[first : first + NODULES_A_SCAN]]
         volume, inserted = insert_nodules(case, chosen, rng)
-        marks = detector.detect(volume)
+        marks = search(volume)
         for finding in inserted:
             scores = [mark.score for mark in marks if lies_on(mark, finding)]
             above = float(np.sum(false_scores >= max(scores))) if scores else np.inf

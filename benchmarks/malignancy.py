@@ -2,11 +2,11 @@
 
 Run as ``python -m benchmarks.malignancy FOLD_MODELS [--nodules FOLDER]``.
 
-FOLD_MODELS holds the models of a five-fold cross-validation by patient, as ``hounsfield train
-configs/train_rater.yaml --fold K --out FOLD_MODELS/K`` makes them for K = 0, 2, 4, 6, 8: the model
-of K is judged on the folds K and K + 1, of which it trained on neither. It is calibrated anew for
-each: for K on the nodules of K + 1, and for K + 1 on those of K. Size alone is a logistic line
-through the logarithm of the diameter, its square too, fitted on all other folds.
+FOLD_MODELS holds the models of a five-fold cross-validation by patient: ``FOLD_MODELS/K`` is what
+``hounsfield train`` makes of configs/train_rater.yaml with ``data.fold: K``, for K = 0, 2, 4, 6, 8.
+The model of K is judged on the folds K and K + 1, of which it trained on neither. It is calibrated
+anew for each: for K on the nodules of K + 1, and for K + 1 on those of K. Size alone is a logistic
+line through the logarithm of the diameter and its square, fitted on all other folds.
 
 Ratings 4 and 5 are told from 1 and 2; what is said of rating 3 is reported apart. All intervals
 draw whole patients with replacement.

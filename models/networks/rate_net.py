@@ -23,13 +23,16 @@ CALCIUM_FROM_HU, SOLID_FROM_HU = 200.0, -300.0
 
 MEASURED = 6
 
+ANSWERS = ("suspicious", "spiculated", "solid", "calcified")
+"""Channels of the output. What the nodule looks like is asked too, to teach what to look for."""
+
 
 class RateNet(nn.Module):
-    """Input (batch, 3, 24, 24, 24), a `rating_view`; output (batch, 1), a logit.
+    """Input (batch, 3, 24, 24, 24), a `rating_view`; output (batch, 4), logits of `ANSWERS`.
 
-    The logit is the sum of what the ResNet reads off the picture and of a line through what is
-    measured within the outlines: the logarithm of the volume, mean and deviation of HU, the parts
-    that are calcified and not solid, and the densest place.
+    The first logit is the sum of what the ResNet reads off the picture and of a line through what
+    is measured within the outlines: the logarithm of the volume, mean and deviation of HU, the
+    parts that are calcified and not solid, and the densest place.
 
     Args:
         widths: Channels of the ResNet's four stages, one basic block each.
@@ -37,7 +40,7 @@ class RateNet(nn.Module):
     """
 
     def __init__(
-        self, *, widths: Sequence[int] = (16, 32, 64, 64), dropout_percent: int = 30
+        self, *, widths: Sequence[int] = (8, 16, 32, 64), dropout_percent: int = 30
     ) -> None:
         super().__init__()
         self.features = ResNet(
@@ -50,16 +53,16 @@ class RateNet(nn.Module):
             feed_forward=False,
         )
         self.dropout = nn.Dropout(dropout_percent / 100)
-        self.seen = nn.Linear(widths[-1], 1)
+        self.seen = nn.Linear(widths[-1], len(ANSWERS))
         self.measured = nn.Linear(MEASURED, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Gives the logit."""
+        """Gives the logits."""
         hu, share = image[:, :1], image[:, 1:2]
         picture = torch.cat([_window(hu, LUNG_WINDOW), _window(hu, CALCIUM_WINDOW), share], 1)
         seen: Tensor = self.seen(self.dropout(self.features(picture)))
         measured: Tensor = self.measured(measurements(image))
-        return seen + measured
+        return torch.cat([seen[:, :1] + measured, seen[:, 1:]], 1)
 
 
 def measurements(image: Tensor) -> Tensor:

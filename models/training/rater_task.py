@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from data.nodule_crops import NoduleCrop
     from models.training.configuration import TrainingConfig
 
-STEADINESS = 0.02
-"""Ridge that holds a calibration near the network's own answer: few patients fit it."""
+LOOKS_WEIGHT = 1.0
+"""Of what the nodule looks like, which is asked so that the network learns to look."""
+
+STEADINESS = 0.001
+"""Ridge that keeps the slope finite where the validation nodules are told apart wholly."""
 
 
 def rater_task(config: TrainingConfig) -> Task:
@@ -64,10 +67,19 @@ def rating_loss(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """Cross-entropy with the probability that is taught.
 
     Args:
-        logits: (batch, 1).
-        batch: ``target``, of the same shape.
+        logits: (batch, 4).
+        batch: ``target``, of the same shape; below 0 where it is not known.
+
+    Returns:
+        ``loss`` and its parts, for suspicion and for what the nodule looks like.
     """
-    return {"loss": functional.binary_cross_entropy_with_logits(logits, batch["target"])}
+    target = batch["target"]
+    each = functional.binary_cross_entropy_with_logits(
+        logits, target.clamp(min=0), reduction="none"
+    )
+    suspicion, *looks = (each * (target >= 0)).mean(0)
+    look = torch.stack(looks).mean()
+    return {"loss": suspicion + LOOKS_WEIGHT * look, "suspicion": suspicion, "looks": look}
 
 
 def rater_manifest(config: TrainingConfig, trained_with: TrainedWith, weights: bytes) -> Manifest:
@@ -124,7 +136,7 @@ def rating_logits(
 
 
 def fitted_calibration(logits: NDArray[np.float64], suspicious: NDArray[np.bool_]) -> Calibration:
-    """Slope and intercept by maximum likelihood (Platt, 1999), held near one and zero."""
+    """Slope and intercept by maximum likelihood (Platt, 1999)."""
 
     def unlikelihood(line: NDArray[np.float64]) -> float:
         scaled = line[0] * logits + line[1]

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 SUSPICIOUS_FROM, BENIGN_TO = 4, 2
 """Median of the readers' ratings: 4 and 5 are suspicious, 1 and 2 are not, 3 is neither."""
 
+NOT_CALCIFIED = 6
+"""Readers' calcification where there is none."""
+
 KEPT_AROUND = 8
 """Voxels of a crop that are kept around the outlines."""
 
@@ -65,7 +68,7 @@ class RatingSamples(SeededSamples):
         super().__init__(length=length, seed=seed)
         self.plan = plan
         self._taught = [
-            (outlined, target)
+            (outlined, target, _looks(nodule))
             for nodule in nodules
             if (target := _target(nodule, plan)) is not None
             and (outlined := as_outlined(nodule)) is not None
@@ -75,9 +78,9 @@ class RatingSamples(SeededSamples):
             raise UsageError(msg)
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Gives ``image`` [3, 24, 24, 24] and ``target`` [1]."""
+        """Gives ``image`` [3, 24, 24, 24] and ``target`` [4], below 0 where not known."""
         plan = self.plan
-        nodule, target = self._taught[int(rng.integers(len(self._taught)))]
+        nodule, target, looks = self._taught[int(rng.integers(len(self._taught)))]
         turn = np.diag(rng.choice([-1.0, 1.0], 3))
         if rng.random() < plan.turned:
             turn = turn @ _any_turn(rng)
@@ -89,7 +92,7 @@ class RatingSamples(SeededSamples):
         view[0] = _scanned(view[0], rng, plan.noise_hu)
         return {
             "image": torch.from_numpy(network_input(view, HU_WINDOW)),
-            "target": torch.tensor([target], dtype=torch.float32),
+            "target": torch.tensor([target, *looks], dtype=torch.float32),
         }
 
 
@@ -112,6 +115,16 @@ def is_suspicious(crop: NoduleCrop) -> bool | None:
     if rating is None or BENIGN_TO < rating < SUSPICIOUS_FROM:
         return None
     return rating >= SUSPICIOUS_FROM
+
+
+def _looks(crop: NoduleCrop) -> tuple[float, float, float]:
+    """Readers' medians of spiculation and texture, and whether it is calcified; 0 to 1."""
+    rated = crop.finding
+    return (
+        -1.0 if rated.spiculation is None else (rated.spiculation - 1) / 4,
+        -1.0 if rated.texture is None else (rated.texture - 1) / 4,
+        -1.0 if rated.calcification is None else float(rated.calcification < NOT_CALCIFIED),
+    )
 
 
 def _target(crop: NoduleCrop, plan: RatingPlan) -> float | None:

@@ -160,7 +160,7 @@ class SegmentationSamples(SeededSamples):
 
     def _plain(self, rng: np.random.Generator) -> _Drawn:
         diameter_mm = float(np.exp(rng.uniform(np.log(3.0), np.log(100.0))))
-        density = str(rng.choice(["solid", "part_solid", "ground_glass"], p=[0.5, 0.3, 0.2]))
+        density = str(rng.choice(["solid", "part_solid", "ground_glass"], p=[0.7, 0.15, 0.15]))
         margin = str(rng.choice(["smooth", "lobulated", "spiculated"]))
         place = str(rng.choice(["isolated", "vessel", "pleura"]))
         return self._paint(

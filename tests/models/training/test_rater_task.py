@@ -32,7 +32,7 @@ def test_a_sample_depends_on_its_index_alone_and_has_the_target_of_its_rating():
     samples = RatingSamples(nodules, RatingPlan(TARGETS), length=20, seed=1)
     one, other = samples[7], samples[7]
     assert torch.equal(one["image"], other["image"])
-    taught = {round(float(sample["target"]), 3) for sample in samples}
+    taught = {round(float(sample["target"][0]), 3) for sample in samples}
     assert taught == {0.1, 0.9}
 
 
