@@ -50,6 +50,7 @@ class Judged:
         rating: (n,) 1 to 5.
         diameter_mm: (n,) of the sphere of the outlines' volume.
         probability: (n,) of a rating of 4 or 5, by the rater.
+        uncalibrated: (n,) the same before any calibration, of which each fold has its own.
         by_size: (n,) the same by the diameter alone.
     """
 
@@ -57,6 +58,7 @@ class Judged:
     rating: NDArray[np.float64]
     diameter_mm: NDArray[np.float64]
     probability: NDArray[np.float64]
+    uncalibrated: NDArray[np.float64]
     by_size: NDArray[np.float64]
 
 
@@ -99,7 +101,7 @@ def judge(fold_models: Path, nodules: Path) -> Judged:
         by_size[judged] = _logistic(size[known], suspicious[known].astype(float), size[judged])
     _, patient = np.unique([crop.patient_id for crop in kept], return_inverse=True)
     rating = np.array([crop.finding.malignancy for crop in kept], float)
-    return Judged(patient, rating, diameter, probability, by_size)
+    return Judged(patient, rating, diameter, probability, special.expit(logit), by_size)
 
 
 def print_figures(judged: Judged) -> None:
@@ -115,7 +117,10 @@ def print_figures(judged: Judged) -> None:
     for name in rated:
         _print_row(f"{name}, rater", rated[name])
         _print_row(f"{name}, size alone", sized[name])
+    plain = _figures(suspicious, judged.uncalibrated[clear], weights)["AUC"]
+    _print_row("AUC, rater uncalibrated", plain)
     _print_row("AUC, rater less size alone", rated["AUC"] - sized["AUC"])
+    _print_row("AUC, uncalibrated less size alone", plain - sized["AUC"])
     small = clear & (judged.diameter_mm < 10)
     for name, part in (("below 10 mm", small), ("from 10 mm", clear & ~small)):
         ones = np.ones((1, part.sum()), np.int32)

@@ -3,8 +3,8 @@
 Run as ``python -m benchmarks.segmentation NODULES [--fold-models FOLDER] [--phantoms COUNT]``.
 
 NODULES is a folder of nodule crops (`data.nodule_crop_files`). FOLDER holds the models of a
-five-fold cross-validation by patient, as ``hounsfield train configs/train_segmenter.yaml --fold K
---out FOLDER/K`` makes them for K = 0, 2, 4, 6, 8: the model of K is judged on the folds K and
+five-fold cross-validation by patient, as ``hounsfield train RECIPE --out FOLDER/K`` makes them
+from configs/train_segmenter.yaml with data.fold K = 0, 2, 4, 6, 8: K is judged on the folds K and
 K + 1, of which it trained on neither. Without FOLDER the model that comes with Hounsfield is
 judged on phantoms alone, as it was trained on the nodules.
 
@@ -26,10 +26,9 @@ from scipy import ndimage
 from data.nodule_crop_files import NoduleFiles, read_nodule_crops
 from data.phantom import NoduleSpec, PhantomSettings, make_phantom
 from data.splits import is_kept_for_examination, patient_fold
-from models.contracts import Candidate, Segmentation
+from models.contracts import DRAWN_EDGE, Candidate, Segmentation
 from models.loading import load_segmenter
 from models.measurements.nodule import NoduleMeasurements, measure
-from models.segment_view import DRAWN_EDGE
 from models.store import model_folder
 from preprocessing.errors import SeriesError
 

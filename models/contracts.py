@@ -122,6 +122,14 @@ class Finding:
     notices: tuple[Notice, ...] = ()
 
 
+DRAWN_EDGE, EXACT_EDGE = 0, 1
+"""What a segmenter outlines: the nodule as readers outline it, which is wide, and to its true edge.
+
+One answer cannot be both: trained on readers' outlines and exact digital nodules alike, a single
+channel made solid digital nodules a quarter too large.
+"""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmentation:
     """The voxels of a nodule, in a box on the native grid.
@@ -165,8 +173,35 @@ class Reducer(Protocol):
 class Segmenter(Protocol):
     """Finds the voxels of each candidate."""
 
-    def segment(self, volume: Volume, candidates: Sequence[Candidate]) -> list[Segmentation | None]:
-        """Returns its voxels for each candidate; None where nothing like a nodule is there."""
+    def segment(
+        self, volume: Volume, candidates: Sequence[Candidate], *, edge: int = EXACT_EDGE
+    ) -> list[Segmentation | None]:
+        """Returns the voxels of each candidate; None where nothing like a nodule is there.
+
+        Args:
+            volume: The native grid.
+            candidates: Place and size.
+            edge: `EXACT_EDGE`, which is measured, or `DRAWN_EDGE`, where readers would outline.
+        """
+        ...
+
+
+class Rater(Protocol):
+    """Tells how suspicious radiologists would find each outlined candidate."""
+
+    def rate(
+        self,
+        volume: Volume,
+        candidates: Sequence[Candidate],
+        outlines: Sequence[Segmentation | None],
+    ) -> list[float | None]:
+        """Returns the probability of a rating of 4 or 5; None where there is no outline.
+
+        Args:
+            volume: The native grid.
+            candidates: Place and size.
+            outlines: Of the edge as readers draw it.
+        """
         ...
 
 

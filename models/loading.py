@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from models.contracts import Classifier, Detector, Reducer, Segmenter
+    from models.contracts import Classifier, Detector, Rater, Reducer, Segmenter
     from models.malignancy_rater import MalignancyRater
     from models.manifest import Manifest
     from models.nodule_segmenter import NoduleSegmenter
@@ -30,6 +30,7 @@ class Models:
     Attributes:
         reducer: None where the detector has the last word.
         segmenter: None where nothing is measured.
+        rater: None where nothing is rated; it needs a segmenter.
     """
 
     detector: Detector
@@ -39,6 +40,7 @@ class Models:
     reducer: Reducer | None = None
     reducer_manifest: Manifest | None = None
     segmenter: Segmenter | None = None
+    rater: Rater | None = None
 
 
 def load_models(
@@ -47,6 +49,7 @@ def load_models(
     classifier: str,
     reducer: str | None = None,
     segmenter: str | None = None,
+    rater: str | None = None,
     threads: int,
     runtime: Runtime = "auto",
 ) -> Models:
@@ -57,6 +60,7 @@ def load_models(
         classifier: The same of the classifier.
         reducer: The same of the reducer, where there shall be one.
         segmenter: The same of the segmenter, where there shall be one.
+        rater: The same of the rater, where there shall be one.
         threads: Processor threads that a network may use.
         runtime: As for `load_network`.
 
@@ -83,6 +87,9 @@ def load_models(
         None
         if segmenter is None
         else load_segmenter(model_folder(segmenter), threads=threads, runtime=runtime),
+        None
+        if rater is None
+        else load_rater(model_folder(rater), threads=threads, runtime=runtime),
     )
 
 

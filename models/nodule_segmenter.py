@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage, special
 
-from models.contracts import Segmentation
+from models.contracts import EXACT_EDGE, Segmentation
 from models.segment_view import (
-    EXACT_EDGE,
     VIEW_VOXELS,
     cut_view,
     sample_view,

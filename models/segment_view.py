@@ -22,13 +22,6 @@ WIDTH_IN_DIAMETERS = 2.6
 LEAST_WIDTH_MM = 20.0
 """Edge of the cube for the smallest nodules, whose surroundings are needed to tell vessels."""
 
-DRAWN_EDGE, EXACT_EDGE = 0, 1
-"""Channels of the output: the nodule as readers outline it, which is wide, and to its true edge.
-
-One answer cannot be both: trained on readers' outlines and exact digital nodules alike, a single
-channel made solid digital nodules a quarter too large.
-"""
-
 
 def view_spacing_mm(diameter_mm: float) -> float:
     """Distance of the view's voxels for a candidate of a diameter."""

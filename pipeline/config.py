@@ -31,6 +31,7 @@ class ModelsConfig(_Section):
     detector: str
     reducer: str | None
     segmenter: str | None
+    rater: str | None
     classifier: str
     runtime: Literal["auto", "openvino", "torch"]
 

@@ -125,7 +125,7 @@ class FindingDocument(CandidateDocument):
 class ModelDocument(_Document):
     """Which weights were used."""
 
-    role: Literal["detector", "reducer", "segmenter", "classifier"]
+    role: Literal["detector", "reducer", "segmenter", "rater", "classifier"]
     name: str
     version: str
     sha256: str

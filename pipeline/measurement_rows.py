@@ -19,6 +19,7 @@ _SHOWN = {
     "sd_hu": ("Standard deviation", "{:.0f} HU"),
     "calcification_share": ("Above 200 HU", "{:.1%}"),
     "pleura_distance_mm": ("To the lung's surface", "{:.1f} mm"),
+    "malignancy": ("Radiologists would call it suspicious", "{:.0%} (their rating, not pathology)"),
 }
 """Name and form, in the order in which they are shown; all others stay in report.json."""
 

@@ -33,6 +33,11 @@ def read_provenance(config: RunConfig, *, clinical_sha256: str | None = None) ->
         require_own_detector(scores, detector)
     if config.models.segmenter is not None:
         manifests["segmenter"] = _manifest(config.models.segmenter, "segmenter")
+    if config.models.rater is not None:
+        if config.models.segmenter is None:
+            msg = "models.rater needs models.segmenter, got null: set both or neither"
+            raise UsageError(msg)
+        manifests["rater"] = _manifest(config.models.rater, "rater")
     manifests["classifier"] = _manifest(config.models.classifier, "classifier")
     if scores.operating_points is None:
         msg = f"the {scores.task} {scores.name} has no operating points; choose another"

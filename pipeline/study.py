@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from models.contracts import Candidate, Classification, Finding, Segmentation, confidence_band
+from models.contracts import (
+    DRAWN_EDGE,
+    Candidate,
+    Classification,
+    Finding,
+    Segmentation,
+    confidence_band,
+)
 from models.loading import load_models
 from models.measurements.nodule import measure
 from pipeline.guidance import clinical_facts, guide, risks_of
@@ -95,10 +102,17 @@ def analyse_series(
     if models.segmenter is not None:
         with times.stage("segment"):
             outlines = models.segmenter.segment(volume, kept)
+    ratings: list[float | None] = [None] * len(kept)
+    if models.segmenter is not None and models.rater is not None:
+        with times.stage("rate"):
+            drawn = models.segmenter.segment(volume, kept, edge=DRAWN_EDGE)
+            ratings = models.rater.rate(volume, kept, drawn)
     with times.stage("measure"):
         findings = [
-            make_finding(candidate, row, outline, volume=volume, working=working)
-            for candidate, row, outline in zip(kept, classes, outlines, strict=True)
+            make_finding(candidate, row, outline, rating, volume=volume, working=working)
+            for candidate, row, outline, rating in zip(
+                kept, classes, outlines, ratings, strict=True
+            )
         ]
     with times.stage("pictures"):
         pictures = {KEY_PICTURE: key_picture(volume, working, findings, config.report)}
@@ -131,6 +145,7 @@ def prepare(order: WorkOrder) -> Callable[[Series], Analysis]:
         detector=names.detector,
         reducer=names.reducer,
         segmenter=names.segmenter,
+        rater=names.rater,
         classifier=names.classifier,
         threads=order.threads,
         runtime=names.runtime,
@@ -157,12 +172,16 @@ def make_finding(
     candidate: Candidate,
     classes: Classification,
     outline: Segmentation | None,
+    rating: float | None,
     *,
     volume: Volume,
     working: WorkingVolume,
 ) -> Finding:
     """Makes a finding of a candidate: its class, its size, its place, the way back to the image."""
     measured = measure(outline, volume, working) if outline else None
+    measurements = measured.as_mapping() if measured else {}
+    if rating is not None:
+        measurements["malignancy"] = rating
     return Finding(
         centre_world_mm=candidate.centre_world_mm,
         diameter_mm=measured.sphere_diameter_mm if measured else candidate.diameter_mm,
@@ -173,6 +192,6 @@ def make_finding(
         ),
         place=place_of(working, candidate.centre_world_mm),
         source=volume.source_pixel(candidate.centre_world_mm),
-        measurements=measured.as_mapping() if measured else {},
+        measurements=measurements,
         notices=(UNLIKE_TRAINING,) if classes.unlike_training else (),
     )

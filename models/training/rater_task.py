@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 LOOKS_WEIGHT = 1.0
 """Of what the nodule looks like, which is asked so that the network learns to look."""
 
-STEADINESS = 0.001
-"""Ridge that keeps the slope finite where the validation nodules are told apart wholly."""
+STEADINESS = 0.01
+"""Ridge that holds a line fitted on few nodules near slope one: where they are told apart wholly,
+it would rise without end. Of 0.001, 0.01 and 0.03 the one of the least Brier score."""
 
 
 def rater_task(config: TrainingConfig) -> Task:
@@ -136,7 +137,7 @@ def rating_logits(
 
 
 def fitted_calibration(logits: NDArray[np.float64], suspicious: NDArray[np.bool_]) -> Calibration:
-    """Slope and intercept by maximum likelihood (Platt, 1999)."""
+    """Slope and intercept by maximum likelihood (Platt, 1999), held near one and zero."""
 
     def unlikelihood(line: NDArray[np.float64]) -> float:
         scaled = line[0] * logits + line[1]

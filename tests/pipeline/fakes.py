@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
-from models.contracts import Candidate, Classification, Segmentation
+from models.contracts import EXACT_EDGE, Candidate, Classification, Segmentation
 from models.loading import Models
 from models.store import model_folder, read_manifest
 from pipeline.guidelines import load_guideline
@@ -43,7 +43,8 @@ class DoubtingReducer:
 class BrightSegmenter:
     """Calls nodule what is dense within three quarters of a candidate's diameter of its centre."""
 
-    def segment(self, volume, candidates):
+    def segment(self, volume, candidates, *, edge=EXACT_EDGE):
+        del edge
         outlines = []
         for candidate in candidates:
             centre = volume.voxel_xyz(candidate.centre_world_mm)[::-1]
@@ -54,6 +55,14 @@ class BrightSegmenter:
             dense = (volume.hu[box] > -400).astype(np.float32)
             outlines.append(Segmentation(tuple(low.tolist()), dense))
         return outlines
+
+
+class CalmRater:
+    """Finds whatever is outlined a little suspicious."""
+
+    def rate(self, volume, candidates, outlines):
+        del volume, candidates
+        return [None if outline is None else 0.25 for outline in outlines]
 
 
 class EvenClassifier:
@@ -77,6 +86,7 @@ def prepare_with_fakes(order):
         manifests[1],
         reducer=DoubtingReducer() if order.config.models.reducer else None,
         segmenter=BrightSegmenter() if order.config.models.segmenter else None,
+        rater=CalmRater() if order.config.models.rater else None,
     )
     return partial(
         analyse_series,

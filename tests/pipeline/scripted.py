@@ -29,7 +29,7 @@ RAISED = {
     "not chest": SeriesError(Reason.NOT_CHEST, "Not a chest CT."),
 }
 DETECTOR_SHA256, CLASSIFIER_SHA256 = "a" * 64, "b" * 64
-REDUCER_SHA256, SEGMENTER_SHA256 = "c" * 64, "d" * 64
+REDUCER_SHA256, SEGMENTER_SHA256, RATER_SHA256 = "c" * 64, "d" * 64, "e" * 64
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ def scripted_config(
     folder: Path, *, reducer: bool = False, segmenter: bool = False, **run: float
 ) -> RunConfig:
     """A configuration whose models are manifests without weights."""
-    names: dict[str, str | None] = {"reducer": None, "segmenter": None}
+    names: dict[str, str | None] = {"reducer": None, "segmenter": None, "rater": None}
     wanted = {"detector": DETECTOR_SHA256, "classifier": CLASSIFIER_SHA256}
     if reducer:
         wanted["reducer"] = REDUCER_SHA256
     if segmenter:
-        wanted["segmenter"] = SEGMENTER_SHA256
+        wanted |= {"segmenter": SEGMENTER_SHA256, "rater": RATER_SHA256}
     for task, sha256 in wanted.items():
         model = folder / "models" / task
         model.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,13 @@ def test_the_threshold_is_that_of_the_model_with_the_last_word(tmp_path):
     assert read_provenance(scripted_config(tmp_path)).score_threshold == 0.3
 
 
+def test_a_rater_without_a_segmenter_is_refused(tmp_path):
+    config = scripted_config(tmp_path, segmenter=True)
+    models = config.models.model_copy(update={"segmenter": None})
+    with pytest.raises(UsageError, match=r"models\.rater needs models\.segmenter"):
+        read_provenance(config.model_copy(update={"models": models}))
+
+
 @pytest.mark.parametrize("values", [{"sha256": "d" * 64}, {"calibration": {"slope": 2.0}}])
 def test_a_reducer_behind_another_detector_or_other_scores_is_refused(tmp_path, values):
     config = scripted_config(tmp_path, reducer=True)

@@ -129,6 +129,7 @@ def test_a_segmenter_outlines_and_measures_findings(study):
     rows = list(read_findings(folder / "measured"))
     assert float(rows[nearest.finding - 1]["volume_mm3"]) == measured["volume_mm3"]
     assert rows[nearest.finding - 1]["lung_rads"] == "4B"
+    assert rows[nearest.finding - 1]["malignancy"] == "0.25"
     assert [one.name for one in report.guidelines] == [
         "lung_rads_2022",
         "c_lung_rads",
