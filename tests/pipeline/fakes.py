@@ -41,19 +41,24 @@ class DoubtingReducer:
 
 
 class BrightSegmenter:
-    """Calls nodule what is dense within three quarters of a candidate's diameter of its centre."""
+    """Calls nodule what is dense within 0.6 of a candidate's diameter of its centre."""
 
     def segment(self, volume, candidates, *, edge=EXACT_EDGE):
         del edge
         outlines = []
         for candidate in candidates:
             centre = volume.voxel_xyz(candidate.centre_world_mm)[::-1]
-            reach = 0.75 * candidate.diameter_mm / np.array(volume.spacing_mm[::-1])
+            reach = 0.6 * candidate.diameter_mm / np.array(volume.spacing_mm[::-1])
             low = np.maximum(np.floor(centre - reach), 0).astype(int)
             high = np.minimum(np.ceil(centre + reach) + 1, volume.shape_zyx).astype(int)
             box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-            dense = (volume.hu[box] > -400).astype(np.float32)
-            outlines.append(Segmentation(tuple(low.tolist()), dense))
+            away = [
+                (np.arange(a, b) - c) / r
+                for a, b, c, r in zip(low, high, centre, reach, strict=True)
+            ]
+            near = np.add.outer(np.add.outer(away[0] ** 2, away[1] ** 2), away[2] ** 2) <= 1
+            nodule = (near & (volume.hu[box] > -400)).astype(np.float32)
+            outlines.append(Segmentation(tuple(low.tolist()), nodule))
         return outlines
 
 
