@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks import shipped_models
 from benchmarks.preprocessing import peak_memory_gb
 from data.phantom import make_phantom, write_phantom
-from models.loading import load_models
 from models.networks.centre_marks import SIZE_DIVISOR
 from models.runtimes import openvino_core
-from pipeline.config import load_config
 from preprocessing.discovery import discover
 from preprocessing.lungs import find_lungs
 from preprocessing.processors import available_processors
@@ -74,13 +73,7 @@ def measure_detection(study: Path) -> None:
     volume = read_volume(series)
     working = to_working_volume(volume, find_lungs(volume))
     threads = available_processors()
-    chosen = load_config().models
-    models = load_models(
-        detector=chosen.detector,
-        classifier=chosen.classifier,
-        reducer=chosen.reducer,
-        threads=threads,
-    )
+    models = shipped_models(threads=threads)
     detecting, reducing = [], []
     for _ in range(REPEATS + 1):
         started = time.perf_counter()

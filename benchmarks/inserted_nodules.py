@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks import shipped_models
 from data.prepared import load_case
 from data.splits import read_split
-from models.loading import load_detector, load_models
+from models.loading import load_detector
 from models.training.configuration import read_training_config
 from models.training.insertion import insert_nodules
 from models.training.material import read_cases, read_nodules
-from pipeline.config import load_config
 from preprocessing.processors import available_processors
 
 if TYPE_CHECKING:
@@ -95,13 +95,7 @@ def main() -> None:
 
 def shipped_search() -> Search:
     """Detector and reducer as a run has them."""
-    chosen = load_config().models
-    models = load_models(
-        detector=chosen.detector,
-        classifier=chosen.classifier,
-        reducer=chosen.reducer,
-        threads=available_processors(),
-    )
+    models = shipped_models(threads=available_processors())
 
     def search(volume: WorkingVolume) -> list[Candidate]:
         marks = models.detector.detect(volume)

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks import shipped_models
 from data.phantom import HISTOLOGIES, PhantomSettings, draw_nodule, make_phantom
-from models.loading import load_models
-from pipeline.config import load_config
 from pipeline.evaluation import luna16_command, luna16_summary
 from preprocessing.lungs import find_lungs
 from preprocessing.processors import available_processors
@@ -55,13 +54,7 @@ def main() -> None:
 def search(count: int, folder: Path) -> None:
     """Makes and searches phantoms; one is in memory at a time."""
     threads = available_processors()
-    chosen = load_config().models
-    models = load_models(
-        detector=chosen.detector,
-        classifier=chosen.classifier,
-        reducer=chosen.reducer,
-        threads=threads,
-    )
+    models = shipped_models(threads=threads)
     nodules: list[tuple[str, PhantomNodule]] = []
     marks: list[tuple[str, Candidate]] = []
     series: list[str] = []

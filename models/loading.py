@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from models.runtimes import load_network, prefers_openvino
 from models.store import model_folder, read_manifest, verified_graph, verified_weights
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from models.manifest import Manifest
     from models.nodule_segmenter import NoduleSegmenter
     from models.runtimes import Network, Runtime
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +83,10 @@ def load_models(
         detector_manifest,
         load_classifier(folders[1], threads=threads, runtime=runtime),
         classifier_manifest,
-        None
-        if reducer is None
-        else load_reducer(model_folder(reducer), threads=threads, runtime=runtime),
-        reducer_manifest,
-        None
-        if segmenter is None
-        else load_segmenter(model_folder(segmenter), threads=threads, runtime=runtime),
-        None
-        if rater is None
-        else load_rater(model_folder(rater), threads=threads, runtime=runtime),
+        reducer=_if_named(load_reducer, reducer, threads, runtime),
+        reducer_manifest=reducer_manifest,
+        segmenter=_if_named(load_segmenter, segmenter, threads, runtime),
+        rater=_if_named(load_rater, rater, threads, runtime),
     )
 
 
@@ -107,9 +104,7 @@ def load_detector(folder: Path, *, threads: int, runtime: Runtime = "auto") -> D
         return RetinaDetector(manifest, verified_weights(folder), graph=graph, threads=threads)
     from models.detector import HeatmapDetector
 
-    return HeatmapDetector(
-        manifest, _network(folder, partial(_centre_net, manifest), threads, runtime)
-    )
+    return HeatmapDetector(manifest, _network(folder, manifest, threads, runtime))
 
 
 def load_classifier(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Classifier:
@@ -121,9 +116,7 @@ def load_classifier(folder: Path, *, threads: int, runtime: Runtime = "auto") ->
     from models.nodule_classifier import NoduleClassifier
 
     manifest = _of_task(folder, "classifier")
-    return NoduleClassifier(
-        manifest, _network(folder, partial(_class_net, manifest), threads, runtime)
-    )
+    return NoduleClassifier(manifest, _network(folder, manifest, threads, runtime))
 
 
 def load_reducer(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Reducer:
@@ -135,9 +128,7 @@ def load_reducer(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Re
     from models.candidate_reducer import CandidateReducer
 
     manifest = _of_task(folder, "reducer")
-    return CandidateReducer(
-        manifest, _network(folder, partial(_reduce_net, manifest), threads, runtime)
-    )
+    return CandidateReducer(manifest, _network(folder, manifest, threads, runtime))
 
 
 def load_segmenter(folder: Path, *, threads: int, runtime: Runtime = "auto") -> NoduleSegmenter:
@@ -149,9 +140,7 @@ def load_segmenter(folder: Path, *, threads: int, runtime: Runtime = "auto") -> 
     from models.nodule_segmenter import NoduleSegmenter
 
     manifest = _of_task(folder, "segmenter")
-    return NoduleSegmenter(
-        manifest, _network(folder, partial(_segment_net, manifest), threads, runtime)
-    )
+    return NoduleSegmenter(manifest, _network(folder, manifest, threads, runtime))
 
 
 def load_rater(folder: Path, *, threads: int, runtime: Runtime = "auto") -> MalignancyRater:
@@ -163,9 +152,7 @@ def load_rater(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Mali
     from models.malignancy_rater import MalignancyRater
 
     manifest = _of_task(folder, "rater")
-    return MalignancyRater(
-        manifest, _network(folder, partial(_rate_net, manifest), threads, runtime)
-    )
+    return MalignancyRater(manifest, _network(folder, manifest, threads, runtime))
 
 
 def require_own_detector(reducer: Manifest, detector: Manifest) -> None:
@@ -184,46 +171,44 @@ def require_own_detector(reducer: Manifest, detector: Manifest) -> None:
         raise UsageError(msg)
 
 
-def _network(
-    folder: Path, build: Callable[[], nn.Module], threads: int, runtime: Runtime
-) -> Network:
+def _if_named(load: Callable[..., T], name: str | None, threads: int, runtime: Runtime) -> T | None:
+    """A model that need not be there."""
+    return None if name is None else load(model_folder(name), threads=threads, runtime=runtime)
+
+
+def _network(folder: Path, manifest: Manifest, threads: int, runtime: Runtime) -> Network:
     return load_network(
         verified_weights(folder),
         graph=verified_graph(folder),
-        build=build,
+        build=partial(_build, manifest),
         threads=threads,
         runtime=runtime,
     )
 
 
-def _centre_net(manifest: Manifest) -> nn.Module:
-    from models.networks.centre_net import CentreNet
+def _build(manifest: Manifest) -> nn.Module:
+    """The empty network for torch; what it is made of is imported here alone."""
+    match manifest.task:
+        case "detector":
+            from models.networks.centre_net import CentreNet
 
-    return CentreNet(**manifest.network)
+            return CentreNet(**manifest.network)
+        case "reducer":
+            from models.networks.reduce_net import ReduceNet
 
+            return ReduceNet(**manifest.network)
+        case "segmenter":
+            from models.networks.segment_net import segment_net
 
-def _class_net(manifest: Manifest) -> nn.Module:
-    from models.networks.class_net import class_net
+            return segment_net(**manifest.network)
+        case "rater":
+            from models.networks.rate_net import RateNet
 
-    return class_net(**manifest.network)
+            return RateNet(**manifest.network)
+        case "classifier":
+            from models.networks.class_net import class_net
 
-
-def _reduce_net(manifest: Manifest) -> nn.Module:
-    from models.networks.reduce_net import ReduceNet
-
-    return ReduceNet(**manifest.network)
-
-
-def _segment_net(manifest: Manifest) -> nn.Module:
-    from models.networks.segment_net import segment_net
-
-    return segment_net(**manifest.network)
-
-
-def _rate_net(manifest: Manifest) -> nn.Module:
-    from models.networks.rate_net import RateNet
-
-    return RateNet(**manifest.network)
+            return class_net(**manifest.network)
 
 
 def _of_task(folder: Path, task: str) -> Manifest:
