@@ -91,19 +91,23 @@ def search(count: int, folder: Path) -> None:
 
 def _phantom(seed: int) -> Phantom:
     """A chest with nodules of every type, place and size; person and scanner follow the seed."""
-    distance_mm, thickness_mm = SLICES_MM[seed % len(SLICES_MM)]
-    settings = PhantomSettings(
-        shape_zyx=(round(320 / distance_mm), 420, 420),
-        spacing_mm=(PIXEL_MM, PIXEL_MM, distance_mm),
-        slice_thickness_mm=thickness_mm,
-    )
     rng = np.random.default_rng(seed)
     specs: list[NoduleSpec] = []
     while len(specs) < NODULES:
         spec = draw_nodule(str(rng.choice(HISTOLOGIES)), rng)
         if DIAMETERS_MM[0] <= spec.diameter_mm <= DIAMETERS_MM[1]:
             specs.append(spec)
-    return make_phantom(seed, settings=settings, nodules=specs)
+    return make_phantom(seed, settings=unseen_scan(seed), nodules=specs)
+
+
+def unseen_scan(seed: int) -> PhantomSettings:
+    """A scan of a kind that no phantom of the training has."""
+    distance_mm, thickness_mm = SLICES_MM[seed % len(SLICES_MM)]
+    return PhantomSettings(
+        shape_zyx=(round(320 / distance_mm), 420, 420),
+        spacing_mm=(PIXEL_MM, PIXEL_MM, distance_mm),
+        slice_thickness_mm=thickness_mm,
+    )
 
 
 def _search_one(models: Models, phantom: Phantom) -> list[Candidate]:

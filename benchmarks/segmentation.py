@@ -115,7 +115,7 @@ def judge_crops(
         told = [_told(centre, diameter_mm, rng)]
         (drawn,) = segmenter.segment(volume, told, edge=DRAWN_EDGE)
         (found,) = segmenter.segment(volume, told)
-        measured = measure(found, volume) if found else None
+        measured = measure(found, volume, drawn=drawn) if found else None
         results.append(
             CropResult(
                 crop.patient_id,
@@ -141,7 +141,11 @@ def judge_phantoms(segmenter: NoduleSegmenter, count: int) -> list[PhantomResult
         told = [_told(n.centre_world_mm, n.diameter_mm, rng) for n in phantom.nodules]
         started = time.perf_counter()
         found = segmenter.segment(phantom.volume, told)
-        measured = [measure(one, phantom.volume) if one else None for one in found]
+        drawn = segmenter.segment(phantom.volume, told, edge=DRAWN_EDGE)
+        measured = [
+            measure(one, phantom.volume, drawn=wide) if one else None
+            for one, wide in zip(found, drawn, strict=True)
+        ]
         print(f"phantom {seed}: {time.perf_counter() - started:.2f} s for {len(told)} nodules")
         results += [
             PhantomResult(n.spec, slice_mm, n.diameter_mm, n.volume_mm3, one)

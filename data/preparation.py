@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from data.class_folders import read_class_folders
 from data.ct_table import read_ct_table
 from data.datasets import LeftOut, failure
 from data.lidc_idri import read_lidc_idri
@@ -31,6 +32,7 @@ DATASETS: Mapping[str, Callable[[Path], DatasetContents]] = {
     "nodule-crops": read_nodule_crops,
     "phantoms": read_phantoms,
     "ct-table": read_ct_table,
+    "class-folders": read_class_folders,
 }
 
 FROM_ONE_FILE = frozenset({"phantoms", "ct-table"})

@@ -109,6 +109,7 @@ class Finding:
         source: The original image and the pixel of the centre; None for MetaImage and NIfTI.
         measurements: By name, units in the names; empty where nothing was measured.
         notices: What a reader must know of this finding.
+        why: Where the classifier saw what speaks for each class; None where nothing is to be shown.
     """
 
     centre_world_mm: WorldPoint
@@ -120,6 +121,7 @@ class Finding:
     source: SourcePixel | None = None
     measurements: Mapping[str, float | str] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    why: EvidenceMap | None = None
 
 
 DRAWN_EDGE, EXACT_EDGE = 0, 1
@@ -205,6 +207,35 @@ class Rater(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EvidenceMap:
+    """Where a classifier sees what speaks for each class: its logits are made of these values.
+
+    Attributes:
+        evidence: float32, ``[class, z, y, x]``, classes in the order of `NoduleClass`; above 0
+            speaks for the class, below against it; the mean over the classes is 0.
+        affine: 4 x 4; (x, y, z) indices of voxel centres to LPS mm.
+    """
+
+    evidence: NDArray[np.float32]
+    affine: NDArray[np.float64]
+
+    def speaking_for(self, name: NoduleClass) -> NDArray[np.float32]:
+        """``[z, y, x]``: for a carcinoma and against normal, or for normal and against carcinoma.
+
+        Against carcinoma is against the mean of the three.
+        """
+        classes = list(NoduleClass)
+        normal = self.evidence[classes.index(NoduleClass.NORMAL)]
+        named = self.evidence[classes.index(name)]
+        if name is NoduleClass.NORMAL:
+            rest = (self.evidence.sum(axis=0) - normal) / (len(classes) - 1)
+        else:
+            rest = normal
+        difference: NDArray[np.float32] = named - rest
+        return difference
+
+
 @dataclass(frozen=True, slots=True)
 class Classification:
     """What a classifier says of a candidate.
@@ -212,10 +243,12 @@ class Classification:
     Attributes:
         probabilities: Calibrated, in the order of `NoduleClass`.
         unlike_training: Whether its surroundings look like nothing the classifier was trained on.
+        why: Close up, what speaks for each class; None from a classifier that cannot tell.
     """
 
     probabilities: tuple[float, float, float, float]
     unlike_training: bool = False
+    why: EvidenceMap | None = None
 
 
 class Classifier(Protocol):

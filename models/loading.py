@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from models.contracts import Classifier, Detector, Rater, Reducer, Segmenter
     from models.malignancy_rater import MalignancyRater
     from models.manifest import Manifest
+    from models.nodule_classifier import Flips
     from models.nodule_segmenter import NoduleSegmenter
     from models.runtimes import Network, Runtime
 
@@ -55,6 +56,7 @@ def load_models(
     rater: str | None = None,
     threads: int,
     runtime: Runtime = "auto",
+    classifier_flips: Flips = 1,
 ) -> Models:
     """Loads the networks of a run.
 
@@ -66,6 +68,7 @@ def load_models(
         rater: The same of the rater, where there shall be one.
         threads: Processor threads that a network may use.
         runtime: As for `load_network`.
+        classifier_flips: As for `NoduleClassifier`.
 
     Raises:
         UsageError: One is of another task, its files are not the ones that were published, or
@@ -81,7 +84,7 @@ def load_models(
     return Models(
         load_detector(folders[0], threads=threads, runtime=runtime),
         detector_manifest,
-        load_classifier(folders[1], threads=threads, runtime=runtime),
+        load_classifier(folders[1], threads=threads, runtime=runtime, flips=classifier_flips),
         classifier_manifest,
         reducer=_if_named(load_reducer, reducer, threads, runtime),
         reducer_manifest=reducer_manifest,
@@ -107,7 +110,9 @@ def load_detector(folder: Path, *, threads: int, runtime: Runtime = "auto") -> D
     return HeatmapDetector(manifest, _network(folder, manifest, threads, runtime))
 
 
-def load_classifier(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Classifier:
+def load_classifier(
+    folder: Path, *, threads: int, runtime: Runtime = "auto", flips: Flips = 1
+) -> Classifier:
     """Loads the classifier of a model's folder.
 
     Raises:
@@ -116,7 +121,7 @@ def load_classifier(folder: Path, *, threads: int, runtime: Runtime = "auto") ->
     from models.nodule_classifier import NoduleClassifier
 
     manifest = _of_task(folder, "classifier")
-    return NoduleClassifier(manifest, _network(folder, manifest, threads, runtime))
+    return NoduleClassifier(manifest, _network(folder, manifest, threads, runtime), flips=flips)
 
 
 def load_reducer(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Reducer:
@@ -206,9 +211,9 @@ def _build(manifest: Manifest) -> nn.Module:
 
             return RateNet(**manifest.network)
         case "classifier":
-            from models.networks.class_net import class_net
+            from models.networks.class_net import ClassNet
 
-            return class_net(**manifest.network)
+            return ClassNet(**manifest.network)
 
 
 def _of_task(folder: Path, task: str) -> Manifest:

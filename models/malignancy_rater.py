@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from models.rating_view import network_input, outlined_nodule, rating_view
+from models.rating_view import SUSPICIOUS, network_input, outlined_nodule, rating_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +82,9 @@ def _averaged_logits(network: Network, images: Sequence[NDArray[np.float32]]) ->
     answers: list[float] = []
     for first in range(0, len(images), BATCH):
         batch = np.stack(images[first : first + BATCH])
-        turned = [network(np.ascontiguousarray(np.flip(batch, axes)))[:, 0] for axes in FLIPS]
+        turned = [
+            network(np.ascontiguousarray(np.flip(batch, axes)))[:, :SUSPICIOUS].mean(axis=1)
+            for axes in FLIPS
+        ]
         answers += np.mean(turned, axis=0).tolist()
     return answers

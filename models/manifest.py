@@ -45,12 +45,13 @@ class Calibration(_Strict):
 
     Detector: score = logistic(slope x logit + intercept). Reducer: score = logistic(slope x
     logit + detector_slope x logit of the detector's score + intercept). Classifier: softmax of
-    (slope x logits). Rater: as a detector. What is not named is not used.
+    (slope x logits + class_intercepts). Rater: as a detector. What is not named is not used.
     """
 
     slope: float = 1.0
     intercept: float = 0.0
     detector_slope: float = 0.0
+    class_intercepts: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
 class Familiarity(_Strict):

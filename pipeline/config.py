@@ -33,6 +33,7 @@ class ModelsConfig(_Section):
     segmenter: str | None
     rater: str | None
     classifier: str
+    classifier_flips: Literal[1, 2, 4]
     runtime: Literal["auto", "openvino", "torch"]
 
 
@@ -50,6 +51,8 @@ class ReportConfig(_Section):
     field_of_view_mm: float = Field(gt=0)
     window_centre_hu: float
     window_width_hu: float = Field(gt=0)
+    compare_with_prior: bool
+    evidence_maps: bool
 
 
 class ExecutionConfig(_Section):

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.contracts import ConfidenceBand, Lung, NoduleClass, Zone
+from pipeline.growth.documents import GrowthDocument
 from preprocessing.codes import NoticeCode, Verdict
 
 RESEARCH_USE = "Research use only. Not a medical device."
@@ -103,6 +104,13 @@ class GuidelineDocument(_Document):
     findings: tuple[str, ...] = Field(description="Category of each finding, in their order.")
 
 
+class WhyDocument(_Document):
+    """Where the classifier saw what speaks for the likeliest class, and against it."""
+
+    picture: str = Field(description="File beside the report: over the CT, in three planes.")
+    file: str = Field(description="File beside the report: NIfTI, values above 0 speak for it.")
+
+
 class FindingDocument(CandidateDocument):
     """A candidate that is kept and reported."""
 
@@ -115,11 +123,22 @@ class FindingDocument(CandidateDocument):
     risks: tuple[RiskDocument, ...] = ()
     notices: tuple[NoticeDocument, ...]
     picture: str = Field(description="File beside the report.")
+    why: WhyDocument | None = Field(default=None, description="None where it cannot be told.")
 
     @property
     def likeliest_class(self) -> NoduleClass:
         """The class with the largest probability; the first in order where they tie."""
         return max(NoduleClass, key=lambda name: self.class_probabilities[name])
+
+
+class StudyClassDocument(_Document):
+    """The class of the study; probabilities, band and finding are None where nothing was found."""
+
+    likeliest_class: NoduleClass
+    class_probabilities: dict[NoduleClass, float] | None = None
+    confidence_band: ConfidenceBand | None = None
+    finding: int | None = Field(default=None, description="Number of the finding that decides.")
+    rule: str = Field(description="How the class came about, in a sentence.")
 
 
 class ModelDocument(_Document):
@@ -162,8 +181,14 @@ class Report(_Document):
     series: SeriesDocument
     notices: tuple[NoticeDocument, ...]
     findings: tuple[FindingDocument, ...] = Field(description="Best score first.")
+    study_class: StudyClassDocument | None = Field(
+        default=None, description="None in reports of versions that gave none."
+    )
     candidates: tuple[CandidateDocument, ...] = Field(description="Kept or not; best score first.")
     guidelines: tuple[GuidelineDocument, ...] = ()
+    growth: GrowthDocument | None = Field(
+        default=None, description="None where the input holds no other study of the patient."
+    )
     provenance: ProvenanceDocument
     times: TimesDocument
     remarks: tuple[str, ...] = (RESEARCH_USE, RESEARCH_CLASSES)

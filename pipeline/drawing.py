@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
@@ -23,6 +24,8 @@ _FINE = 3
 """Marks are drawn so many times larger and then reduced, which smooths their edges."""
 _FONT_PX = 13
 _MARGIN_PX = 7
+_BAR_PX, _BAR_SHEET_PX = 320, 28
+"""Width of a colour bar, and height of the strip in which it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Panel:
         edges: The patient's directions.
         rings: Places that are marked.
         outlined: bool, of the same shape: an area whose edge is drawn; None for none.
+        layer: uint8, ``[row, column, 4]``, RGBA: colours laid over the grey; None for none.
     """
 
     grey: NDArray[np.uint8]
@@ -71,17 +75,34 @@ class Panel:
     edges: Edges
     rings: tuple[Ring, ...] = field(default=())
     outlined: NDArray[np.bool_] | None = None
+    layer: NDArray[np.uint8] | None = None
 
 
-def png(panels: Sequence[Panel], *, gap_px: int = 6) -> bytes:
-    """Draws panels of any size side by side, top edges aligned, as the bytes of a PNG file."""
+@dataclass(frozen=True, slots=True)
+class ColourBar:
+    """What the colours of a layer mean; it stands below the panels.
+
+    Attributes:
+        colours: uint8, ``[steps, 4]``, RGBA, from the lowest value to the highest.
+        labels: Beside the lowest value and beside the highest.
+    """
+
+    colours: NDArray[np.uint8]
+    labels: tuple[str, str]
+
+
+def png(panels: Sequence[Panel], *, bar: ColourBar | None = None, gap_px: int = 6) -> bytes:
+    """Draws panels of any size side by side, centred in height, as the bytes of a PNG file."""
     drawn = [_drawn(panel) for panel in panels]
     width = sum(image.width for image in drawn) + gap_px * (len(drawn) - 1)
-    sheet = Image.new("RGB", (width, max(image.height for image in drawn)), (0, 0, 0))
+    height = max(image.height for image in drawn)
+    sheet = Image.new("RGB", (width, height + (_BAR_SHEET_PX if bar else 0)), (0, 0, 0))
     column = 0
     for image in drawn:
-        sheet.paste(image, (column, (sheet.height - image.height) // 2))
+        sheet.paste(image, (column, (height - image.height) // 2))
         column += image.width + gap_px
+    if bar is not None:
+        sheet.paste(_drawn_bar(bar, width), (0, height))
     stream = io.BytesIO()
     sheet.save(stream, format="PNG", compress_level=4)
     return stream.getvalue()
@@ -89,20 +110,47 @@ def png(panels: Sequence[Panel], *, gap_px: int = 6) -> bytes:
 
 def _drawn(panel: Panel) -> Image.Image:
     base = Image.fromarray(panel.grey).convert("RGB")
+    if panel.layer is not None:
+        layer = Image.fromarray(panel.layer)
+        base.paste(layer, mask=layer.getchannel("A"))
     if panel.outlined is not None:
         edge = panel.outlined & ~binary_erosion(panel.outlined)
         base.paste(OUTLINE_COLOUR, mask=Image.fromarray(edge))
-    size = (base.width * _FINE, base.height * _FINE)
+    marks = _marks(base.size, panel.mm_per_px, panel.title, panel.edges, panel.rings)
+    base.paste(marks, mask=marks.getchannel("A"))
+    return base
+
+
+# A finding's three panels are drawn twice, plain and with a layer; the marks are half of the time.
+@lru_cache(maxsize=3)
+def _marks(
+    size_px: tuple[int, int], mm_per_px: float, title: str, edges: Edges, rings: tuple[Ring, ...]
+) -> Image.Image:
+    size = (size_px[0] * _FINE, size_px[1] * _FINE)
     marks = Image.new("RGBA", size, (*MARK_COLOUR, 0))
     draw = ImageDraw.Draw(marks)
     font = ImageFont.load_default(_FONT_PX * _FINE)
-    for ring in panel.rings:
+    for ring in rings:
         _draw_ring(draw, ring, size, font)
-    _draw_text(draw, panel, size, font)
-    _draw_scale_bar(draw, panel, size, font)
-    marks = marks.resize(base.size, Image.Resampling.BOX)
-    base.paste(marks, mask=marks.getchannel("A"))
-    return base
+    _draw_text(draw, title, edges, size, font)
+    _draw_scale_bar(draw, mm_per_px, size, font)
+    return marks.resize(size_px, Image.Resampling.BOX)
+
+
+def _drawn_bar(bar: ColourBar, width_px: int) -> Image.Image:
+    """The colours over the middle grey, the highest value on the right, between the labels."""
+    left, right = (width_px - _BAR_PX) // 2, (width_px + _BAR_PX) // 2
+    top, bottom = _MARGIN_PX, _BAR_SHEET_PX - _MARGIN_PX
+    image = Image.new("RGB", (width_px, _BAR_SHEET_PX), (0, 0, 0))
+    image.paste((128, 128, 128), (left, top, right, bottom))
+    colours = Image.fromarray(bar.colours[None]).resize((right - left, bottom - top))
+    image.paste(colours, (left, top), mask=colours.getchannel("A"))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(_FONT_PX)
+    ends = (left - _MARGIN_PX, right + _MARGIN_PX)
+    for text, column, anchor in zip(bar.labels, ends, ("rm", "lm"), strict=True):
+        place = (column, _BAR_SHEET_PX / 2)
+        draw.text(place, text, fill=TEXT_COLOUR, font=font, anchor=anchor)
+    return image
 
 
 def _draw_ring(draw: ImageDraw.ImageDraw, ring: Ring, size: tuple[int, int], font: _Font) -> None:
@@ -130,15 +178,17 @@ def _draw_ring(draw: ImageDraw.ImageDraw, ring: Ring, size: tuple[int, int], fon
         )
 
 
-def _draw_text(draw: ImageDraw.ImageDraw, panel: Panel, size: tuple[int, int], font: _Font) -> None:
+def _draw_text(
+    draw: ImageDraw.ImageDraw, title: str, edges: Edges, size: tuple[int, int], font: _Font
+) -> None:
     width, height = size
     margin = _MARGIN_PX * _FINE
     places = (
-        (panel.title, (margin, margin), "lt"),
-        (panel.edges.left, (margin, height / 2), "lm"),
-        (panel.edges.right, (width - margin, height / 2), "rm"),
-        (panel.edges.top, (width / 2, margin), "mt"),
-        (panel.edges.bottom, (width / 2, height - margin), "mb"),
+        (title, (margin, margin), "lt"),
+        (edges.left, (margin, height / 2), "lm"),
+        (edges.right, (width - margin, height / 2), "rm"),
+        (edges.top, (width / 2, margin), "mt"),
+        (edges.bottom, (width / 2, height - margin), "mb"),
     )
     for text, place, anchor in places:
         draw.text(
@@ -153,12 +203,12 @@ def _draw_text(draw: ImageDraw.ImageDraw, panel: Panel, size: tuple[int, int], f
 
 
 def _draw_scale_bar(
-    draw: ImageDraw.ImageDraw, panel: Panel, size: tuple[int, int], font: _Font
+    draw: ImageDraw.ImageDraw, mm_per_px: float, size: tuple[int, int], font: _Font
 ) -> None:
     """A bar of a round length, about a fifth of the picture, at the bottom right."""
-    width_mm = size[0] / _FINE * panel.mm_per_px
+    width_mm = size[0] / _FINE * mm_per_px
     length_mm = max(step for step in (1, 2, 5, 10, 20, 50, 100) if step <= max(width_mm / 4, 1))
-    length = length_mm / panel.mm_per_px * _FINE
+    length = length_mm / mm_per_px * _FINE
     right, bottom = size[0] - _MARGIN_PX * _FINE, size[1] - _MARGIN_PX * _FINE
     outline = _FINE
     thickness = 2 * _FINE

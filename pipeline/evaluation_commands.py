@@ -59,6 +59,10 @@ def evaluate_classification(
         Path, typer.Option(help="A row a case: patient, case, true class, four probabilities.")
     ],
     out: Out,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="study_uid, true_class: judges a run's worklist.csv, given above."),
+    ] = None,
     resamplings: Annotated[int, typer.Option(min=1, help="Bootstraps over patients.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstraps.")] = 0,
     json: Json = False,
@@ -71,7 +75,7 @@ def evaluate_classification(
         from pipeline.evaluation import classification_command, classification_summary
 
         found = classification_command(
-            predictions=predictions, out=out, resamplings=resamplings, seed=seed
+            predictions=predictions, out=out, truth=truth, resamplings=resamplings, seed=seed
         )
         lines = classification_summary(found)
         typer.echo(found.model_dump_json(indent=2) if json else "\n".join(lines))

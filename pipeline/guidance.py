@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 from models.contracts import Zone
 from pipeline.clinical import ClinicalFacts
 from pipeline.documents import GuidelineDocument, RiskDocument
-from pipeline.guidelines import NoduleFacts, classify_study
+from pipeline.guidelines import Courses, NoduleFacts, classify_study
+from pipeline.guidelines.categories import GROWTH
 from pipeline.risk_models import RiskInputs, brock, mayo
 from preprocessing.codes import NoticeCode
 
@@ -35,7 +36,10 @@ _SEXES: dict[str, Sex] = {"F": "female", "M": "male"}
 
 
 def guide(
-    guidelines: Mapping[str, Guideline], findings: Sequence[Finding], notices: Collection[Notice]
+    guidelines: Mapping[str, Guideline],
+    findings: Sequence[Finding],
+    notices: Collection[Notice],
+    courses: Sequence[Courses] | None = None,
 ) -> tuple[GuidelineDocument, ...]:
     """Proposes the category of a study, and of each finding, by each guideline.
 
@@ -43,8 +47,10 @@ def guide(
         guidelines: By name.
         findings: All of the study, in the order of the report.
         notices: Of the series: cut lungs and suspect HU make a study incomplete.
+        courses: What became of each finding since an earlier study; None where none was compared.
     """
-    nodules = [nodule_facts(finding) for finding in findings]
+    known = [Courses()] * len(findings) if courses is None else courses
+    nodules = [nodule_facts(*both) for both in zip(findings, known, strict=True)]
     codes = {notice.code for notice in notices}
     documents = []
     for name, guideline in guidelines.items():
@@ -53,6 +59,7 @@ def guide(
             nodules,
             lungs_cut=NoticeCode.LUNGS_CUT in codes,
             quality_failed=NoticeCode.HU_SUSPECT in codes,
+            assessed=() if courses is None or not guideline.asks_for_growth else {GROWTH},
         )
         documents.append(
             GuidelineDocument(
@@ -70,7 +77,7 @@ def guide(
     return tuple(documents)
 
 
-def nodule_facts(finding: Finding) -> NoduleFacts:
+def nodule_facts(finding: Finding, courses: Courses = Courses()) -> NoduleFacts:  # noqa: B008 - immutable
     """What was measured, in a guideline's words; the detector's size where nothing was."""
     measured = finding.measurements
     solid_part, pleura = (_length(finding, one) for one in ("solid_part_mm", "pleura_distance_mm"))
@@ -85,6 +92,8 @@ def nodule_facts(finding: Finding) -> NoduleFacts:
         benign_calcification=calcified >= CALCIFIED_THROUGH_FROM
         if texture == "calcified"
         else None,
+        course=courses.nodule,
+        solid_part_course=courses.solid_part,
     )
 
 

@@ -98,6 +98,7 @@ def prepare(
             "nodule-crops",
             "phantoms",
             "ct-table",
+            "class-folders",
         ],
         typer.Argument(help="What the source is."),
     ],

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_erosion, map_coordinates
 
-from pipeline.drawing import Edges, Panel, Ring, png
+from pipeline.drawing import Panel, Ring, png
+from pipeline.evidence import evidence_picture
+from pipeline.outputs import KEY_PICTURE
+from pipeline.planes import AXIAL, CORONAL, FINDING_PLANES, Plane, plane_world_mm
+from pipeline.report import picture_name, why_picture_name
 from preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
@@ -17,27 +21,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.contracts import Finding, Segmentation, WorldPoint
+    from models.contracts import Candidate, Finding, Segmentation, WorldPoint
     from pipeline.config import ReportConfig
     from preprocessing.volume import Volume
     from preprocessing.working_volume import WorkingVolume
 
-
-@dataclass(frozen=True, slots=True)
-class _Plane:
-    """A plane as radiologists look at it: which world axis grows to the right, and downwards."""
-
-    name: str
-    right: tuple[int, int]
-    down: tuple[int, int]
-    edges: Edges
-    normal: str
-
-
-_AXIAL = _Plane("axial", (0, 1), (1, 1), Edges("R", "L", "A", "P"), "z")
-_CORONAL = _Plane("coronal", (0, 1), (2, -1), Edges("R", "L", "H", "F"), "y")
-_SAGITTAL = _Plane("sagittal", (1, 1), (2, -1), Edges("A", "P", "H", "F"), "x")
-_WORLD_AXES = "xyz"
 
 _FINDING_PANEL_PX = 342
 _KEY_HEIGHT_PX = 460
@@ -47,13 +35,34 @@ _PROJECTION_BACKGROUND = 0.42
 _RIM_MM = 2.0
 
 
-def finding_picture(
+def report_pictures(
     volume: Volume,
-    finding: Finding,
+    working: WorkingVolume,
+    findings: Sequence[Finding],
+    outlines: Sequence[Segmentation | None],
+    config: ReportConfig,
+) -> dict[str, bytes]:
+    """Draws all pictures of a report.
+
+    Returns:
+        PNG files by name: the key picture, each finding's, and each finding's evidence, if any.
+    """
+    pictures = {KEY_PICTURE: key_picture(volume, working, findings, config)}
+    for number, (finding, outline) in enumerate(zip(findings, outlines, strict=True), start=1):
+        panels = finding_panels(volume, finding, config, outline)
+        pictures[picture_name(number)] = png(panels)
+        if finding.why is not None:
+            pictures[why_picture_name(number)] = evidence_picture(panels, finding, finding.why)
+    return pictures
+
+
+def finding_panels(
+    volume: Volume,
+    finding: Finding | Candidate,
     config: ReportConfig,
     outline: Segmentation | None = None,
-) -> bytes:
-    """Draws axial, coronal and sagittal planes through a finding's centre, in the lung window.
+) -> list[Panel]:
+    """Shows axial, coronal and sagittal planes through a finding's centre, in the lung window.
 
     The planes are those of the patient, sampled linearly from the native grid.
 
@@ -64,19 +73,18 @@ def finding_picture(
         outline: Its voxels, whose edge is drawn.
 
     Returns:
-        The bytes of a PNG file.
+        One for each of `FINDING_PLANES`.
     """
     width_mm = max(config.field_of_view_mm, 2.5 * finding.diameter_mm)
     mm_per_px = width_mm / _FINDING_PANEL_PX
     middle_px = (_FINDING_PANEL_PX - 1) / 2
     ring = Ring((middle_px, middle_px), _ring_mm(finding) / mm_per_px, cross=True)
     panels = []
-    for plane in (_AXIAL, _CORONAL, _SAGITTAL):
+    for plane in FINDING_PLANES:
         shape = (_FINDING_PANEL_PX, _FINDING_PANEL_PX)
         hu = _sampled(volume, plane, finding.centre_world_mm, shape, mm_per_px)
         grey = _windowed(hu, config.window_centre_hu, config.window_width_hu)
-        height_mm = finding.centre_world_mm[_WORLD_AXES.index(plane.normal)]
-        title = f"{plane.name}  {plane.normal} {height_mm:.1f} mm"
+        title = f"{plane.name}  {plane.normal} {plane.height_mm(finding.centre_world_mm):.1f} mm"
         panel = Panel(grey, mm_per_px, title, plane.edges, (ring,))
         if outline is not None:
             share = _sampled_share(
@@ -84,7 +92,7 @@ def finding_picture(
             )
             panel = replace(panel, outlined=share >= 0.5)
         panels.append(panel)
-    return png(panels)
+    return panels
 
 
 def key_picture(
@@ -117,7 +125,7 @@ def _projection(working: WorkingVolume, findings: Sequence[Finding]) -> Panel:
         radius_px = _ring_mm(finding) / mm_per_px
         rings.append(Ring((centre_px[0], centre_px[1]), radius_px, str(number)))
     enlarged = _resized(grey, (_KEY_HEIGHT_PX, width_px))
-    return Panel(enlarged, mm_per_px, "coronal projection", _CORONAL.edges, tuple(rings))
+    return Panel(enlarged, mm_per_px, "coronal projection", CORONAL.edges, tuple(rings))
 
 
 def _slice(
@@ -132,7 +140,7 @@ def _slice(
     mm_per_px = height_mm / _KEY_HEIGHT_PX
     shape = (_KEY_HEIGHT_PX, round(width_mm / mm_per_px))
     centre = (float(centre_mm[0]), float(centre_mm[1]), float(centre_mm[2]))
-    hu = _sampled(volume, _AXIAL, centre, shape, mm_per_px)
+    hu = _sampled(volume, AXIAL, centre, shape, mm_per_px)
     grey = _windowed(hu, config.window_centre_hu, config.window_width_hu)
     rings = []
     for number, finding in enumerate(findings, start=1):
@@ -142,7 +150,7 @@ def _slice(
         column, row = away_mm[:2] / mm_per_px + (np.array(shape[::-1]) - 1) / 2
         rings.append(Ring((column, row), _ring_mm(finding) / mm_per_px, str(number)))
     title = f"axial  z {centre[2]:.1f} mm"
-    return Panel(grey, mm_per_px, title, _AXIAL.edges, tuple(rings))
+    return Panel(grey, mm_per_px, title, AXIAL.edges, tuple(rings))
 
 
 def _rim_voxels(working: WorkingVolume) -> int:
@@ -150,16 +158,17 @@ def _rim_voxels(working: WorkingVolume) -> int:
     return max(1, round(_RIM_MM / working.spacing_mm[0]))
 
 
-def _ring_mm(finding: Finding) -> float:
+def _ring_mm(finding: Finding | Candidate) -> float:
     """The ring's radius: a little outside the finding."""
     return max(_SMALLEST_RING_MM, 0.65 * finding.diameter_mm + 1.0)
 
 
 def _sampled(
-    volume: Volume, plane: _Plane, centre_world_mm: WorldPoint, shape: tuple[int, int], step: float
+    volume: Volume, plane: Plane, centre_world_mm: WorldPoint, shape: tuple[int, int], step: float
 ) -> NDArray[np.float32]:
     """HU of a plane through a point, ``[row, column]``, `step` mm apart; air outside."""
-    voxels_zyx = _voxels_zyx(volume, plane, centre_world_mm, shape, step)
+    world_mm = plane_world_mm(plane, centre_world_mm, shape, step)
+    voxels_zyx = _voxels_zyx(volume, world_mm)
     # Half a voxel around the grid still belongs to its outermost voxels.
     nearest = np.clip(voxels_zyx, 0, np.array(volume.shape_zyx).reshape(3, 1, 1) - 1)
     hu = map_coordinates(volume.hu, nearest, output=np.float32, order=1)
@@ -171,26 +180,21 @@ def _sampled(
 def _sampled_share(
     volume: Volume,
     outline: Segmentation,
-    plane: _Plane,
+    plane: Plane,
     centre_world_mm: WorldPoint,
     shape: tuple[int, int],
     step: float,
 ) -> NDArray[np.float32]:
     """How much of a plane's pixels is nodule, as `_sampled`."""
-    voxels_zyx = _voxels_zyx(volume, plane, centre_world_mm, shape, step)
+    world_mm = plane_world_mm(plane, centre_world_mm, shape, step)
+    voxels_zyx = _voxels_zyx(volume, world_mm)
     inside = voxels_zyx - np.array(outline.start_zyx).reshape(3, 1, 1)
     share: NDArray[np.float32] = map_coordinates(outline.share, inside, output=np.float32, order=1)
     return share
 
 
-def _voxels_zyx(
-    volume: Volume, plane: _Plane, centre_world_mm: WorldPoint, shape: tuple[int, int], step: float
-) -> NDArray[np.float64]:
+def _voxels_zyx(volume: Volume, world_mm: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fractional voxels of a plane's pixels, ``[3, row, column]``."""
-    rows, columns = np.indices(shape, dtype=np.float64)
-    world_mm = np.tile(np.asarray(centre_world_mm, dtype=np.float64), (*shape, 1))
-    world_mm[..., plane.right[0]] += plane.right[1] * step * (columns - (shape[1] - 1) / 2)
-    world_mm[..., plane.down[0]] += plane.down[1] * step * (rows - (shape[0] - 1) / 2)
     return np.moveaxis(volume.voxel_xyz(world_mm)[..., ::-1], -1, 0)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pipeline.growth.prior import find_priors
 from pipeline.ledger import Row
 from pipeline.outputs import folder_name
 from preprocessing.codes import Reason
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from pipeline.growth.prior import Prior
     from preprocessing.discovery import PassedOver
     from preprocessing.errors import SeriesError
     from preprocessing.series import Series
@@ -33,8 +35,9 @@ class PlannedSeries:
     Attributes:
         part: From 1; tells series with the same path and identifiers apart.
         folder: Of its report, inside the output folder.
-        input_stamp: Changes when its files do.
+        input_stamp: Changes when its files do, or those of the study that it is compared with.
         why_not_first: Why another series of the study is tried before; empty for the best.
+        prior: The earlier study that it is compared with.
     """
 
     series: Series
@@ -42,6 +45,7 @@ class PlannedSeries:
     folder: str
     input_stamp: str
     why_not_first: str
+    prior: Prior | None = None
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -67,6 +71,7 @@ def make_plan(
     inputs: Sequence[Path],
     *,
     kernel: KernelChoice,
+    compare_with_prior: bool = False,
     on_file: Callable[[int], None] | None = None,
 ) -> Plan:
     """Finds every series under the inputs and ranks those of each study.
@@ -74,6 +79,7 @@ def make_plan(
     Args:
         inputs: Files and folders.
         kernel: Which reconstruction kernel is wanted where there is a choice.
+        compare_with_prior: Whether earlier studies of the same patients are looked for.
         on_file: Called with the number of files looked at so far.
 
     Raises:
@@ -94,6 +100,8 @@ def make_plan(
                 left_out.append(_rejected(series, part, rejection))
         if planned:
             studies.append(tuple(planned))
+    if compare_with_prior:
+        studies = _with_priors(studies)
     return Plan(tuple(studies), tuple(left_out))
 
 
@@ -123,6 +131,29 @@ def input_stamp(series: Series) -> str:
             continue
         digest.update(f"{status.st_size} {status.st_mtime_ns} ".encode())
     return digest.hexdigest()
+
+
+def _with_priors(studies: list[tuple[PlannedSeries, ...]]) -> list[tuple[PlannedSeries, ...]]:
+    """Gives each study the earlier one that it is compared with, which counts as its input too."""
+    stamps = {id(one.series): one.input_stamp for study in studies for one in study}
+    priors = find_priors([[one.series for one in study] for study in studies])
+    result = []
+    for study, prior in zip(studies, priors, strict=True):
+        if prior is None:
+            result.append(study)
+            continue
+        theirs = [f"{prior.days} {prior.why_not}", *(stamps[id(one)] for one in prior.series)]
+        result.append(
+            tuple(
+                replace(one, prior=prior, input_stamp=_joined([one.input_stamp, *theirs]))
+                for one in study
+            )
+        )
+    return result
+
+
+def _joined(stamps: Sequence[str]) -> str:
+    return hashlib.sha256(" ".join(stamps).encode()).hexdigest()
 
 
 class _Names:

@@ -16,7 +16,9 @@ from pipeline.documents import (
     Report,
     SeriesDocument,
     SourceDocument,
+    WhyDocument,
 )
+from pipeline.study_class import study_class
 from preprocessing.codes import Verdict
 from preprocessing.path_text import path_text
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         RiskDocument,
         TimesDocument,
     )
+    from pipeline.growth.documents import GrowthDocument
     from preprocessing.codes import Notice
     from preprocessing.series import Series
     from preprocessing.volume import SourcePixel, Volume
@@ -45,6 +48,7 @@ def report_document(
     findings: Sequence[Finding],
     candidates: Sequence[Candidate],
     guidelines: Sequence[GuidelineDocument],
+    growth: GrowthDocument | None = None,
     risks: Sequence[tuple[RiskDocument, ...]],
     notices: Iterable[Notice],
     provenance: ProvenanceDocument,
@@ -58,22 +62,26 @@ def report_document(
         findings: Best score first.
         candidates: The same.
         guidelines: What they propose for these findings.
+        growth: Since an earlier study; None where there is none.
         risks: Of each finding.
         notices: In the order in which they arose.
         provenance: Of the run.
         times: Of the stages.
     """
     noted = _notices(_without_folders(series, notices))
+    found = tuple(
+        _finding(number, each, of_it)
+        for number, (each, of_it) in enumerate(zip(findings, risks, strict=True), start=1)
+    )
     return Report(
         verdict=Verdict.ANALYSED_WITH_NOTICES if noted else Verdict.ANALYSED,
         series=_series(series, volume),
         notices=noted,
-        findings=tuple(
-            _finding(number, each, of_it)
-            for number, (each, of_it) in enumerate(zip(findings, risks, strict=True), start=1)
-        ),
+        findings=found,
+        study_class=study_class(found),
         candidates=tuple(CandidateDocument(**_mark(candidate)) for candidate in candidates),
         guidelines=tuple(guidelines),
+        growth=growth,
         provenance=provenance,
         times=times,
     )
@@ -82,6 +90,16 @@ def report_document(
 def picture_name(finding: int) -> str:
     """The file of a finding's picture, by its number from 1."""
     return f"finding_{finding:02d}.png"
+
+
+def why_picture_name(finding: int) -> str:
+    """The file that shows why a finding got its class, by its number from 1."""
+    return f"finding_{finding:02d}_why.png"
+
+
+def why_file_name(finding: int) -> str:
+    """The same as NIfTI."""
+    return f"finding_{finding:02d}_why.nii.gz"
 
 
 def _series(series: Series, volume: Volume) -> SeriesDocument:
@@ -152,7 +170,12 @@ def _finding(number: int, finding: Finding, risks: tuple[RiskDocument, ...]) -> 
         risks=risks,
         notices=_notices(finding.notices),
         picture=picture_name(number),
+        why=None if finding.why is None else _why(number),
     )
+
+
+def _why(number: int) -> WhyDocument:
+    return WhyDocument(picture=why_picture_name(number), file=why_file_name(number))
 
 
 def _rounded(value: float | str) -> float | str:

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from pipeline.config import RunConfig
     from pipeline.plan import Plan
     from pipeline.progress import Progress
-    from pipeline.study import Analysis
-    from preprocessing.series import Series
+    from pipeline.worker import Analyse
 
 LOCK_NAME = ".lock"
 LOGS_FOLDER = "logs"
@@ -46,7 +45,7 @@ def run(
     progress: Progress,
     options: RunOptions,
     clinical: Path | None = None,
-    prepare: Callable[[WorkOrder], Callable[[Series], Analysis]] = prepare_analysis,
+    prepare: Callable[[WorkOrder], Analyse] = prepare_analysis,
 ) -> RunSummary:
     """Analyses every study of the inputs that `out` does not hold yet.
 
@@ -72,7 +71,12 @@ def run(
         _log.info("version %s", provenance.hounsfield_version)
         remove_partials(out)
         progress.say("Looking through the input")
-        plan = make_plan(inputs, kernel=config.series.kernel, on_file=progress.looked_at)
+        plan = make_plan(
+            inputs,
+            kernel=config.series.kernel,
+            compare_with_prior=config.report.compare_with_prior,
+            on_file=progress.looked_at,
+        )
         if table is not None:
             _check_clinical(table, plan, progress)
         order = WorkOrder(out.resolve(), config, provenance, prepare, table)

@@ -124,7 +124,7 @@ class StudyLoop:
                 while waiting and self._pool.has_room:
                     number, study = next(tries), waiting.popleft()
                     at_work[number] = study
-                    self._pool.submit(number, study[0].series)
+                    self._pool.submit(number, study[0].series, study[0].prior)
                 answer = self._pool.wait()
                 if answer is not None:
                     study = at_work.pop(answer[0])

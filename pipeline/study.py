@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,30 +16,35 @@ from models.contracts import (
 )
 from models.loading import load_models
 from models.measurements.nodule import measure
+from pipeline.evidence import evidence_files
+from pipeline.growth.comparison import growth_since
+from pipeline.growth.study_nodules import StudyNodules
 from pipeline.guidance import clinical_facts, guide, risks_of
 from pipeline.guidelines import load_guideline
-from pipeline.outputs import KEY_PICTURE, REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
+from pipeline.outputs import REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
 from pipeline.pages import report_page
-from pipeline.pictures import finding_picture, key_picture
+from pipeline.pictures import report_pictures
 from pipeline.place import place_of
-from pipeline.report import picture_name, report_document
+from pipeline.report import report_document
+from pipeline.search import keep, search
 from pipeline.segmentation_file import segmentation_file
 from pipeline.stage_times import StageTimes
 from preprocessing.codes import Notice, NoticeCode
 from preprocessing.lungs import find_lungs
 from preprocessing.quality import assess_quality
 from preprocessing.reading import read_volume
-from preprocessing.working_grid import WORKING_SPACING_MM, to_working_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from models.loading import Models
+    from models.measurements.nodule import NoduleMeasurements
     from pipeline.clinical import ClinicalTable
-    from pipeline.config import DetectionConfig, RunConfig
+    from pipeline.config import RunConfig
     from pipeline.documents import ProvenanceDocument, Report
+    from pipeline.growth.prior import Prior
     from pipeline.guidelines import Guideline
-    from pipeline.worker import WorkOrder
+    from pipeline.worker import Analyse, WorkOrder
     from preprocessing.series import Series
     from preprocessing.volume import Volume
     from preprocessing.working_volume import WorkingVolume
@@ -67,6 +72,7 @@ class Analysis:
 
 def analyse_series(
     series: Series,
+    prior: Prior | None = None,
     *,
     models: Models,
     guidelines: Mapping[str, Guideline],
@@ -75,6 +81,8 @@ def analyse_series(
     clinical: ClinicalTable | None = None,
 ) -> Analysis:
     """Takes one series the whole way: files, HU, lungs, candidates, findings, report.
+
+    Beside it goes the earlier study of the patient that it is compared with, if there is one.
 
     Raises:
         SeriesError: The series cannot be analysed; the code says why.
@@ -85,47 +93,52 @@ def analyse_series(
     with times.stage("lungs"):
         lungs = find_lungs(volume)
         notices = (*volume.notices, *assess_quality(volume, lungs))
-    with times.stage("working_grid"):
-        working = to_working_volume(volume, lungs)
-        seen = working
-        if provenance.detector_spacing_mm != WORKING_SPACING_MM:
-            seen = to_working_volume(volume, lungs, spacing_mm=provenance.detector_spacing_mm)
-    with times.stage("detect"):
-        candidates = models.detector.detect(seen)
-    if models.reducer is not None:
-        with times.stage("reduce"):
-            candidates = models.reducer.reduce(working, candidates)
+    working, candidates = search(
+        volume, lungs, models=models, provenance=provenance, stage=times.stage
+    )
     with times.stage("classify"):
         kept = keep(candidates, threshold=provenance.score_threshold, config=config.detection)
         classes = models.classifier.classify(working, kept)
+        if not config.report.evidence_maps:
+            classes = [replace(one, why=None) for one in classes]
     outlines: list[Segmentation | None] = [None] * len(kept)
+    drawn = outlines
     if models.segmenter is not None:
         with times.stage("segment"):
             outlines = models.segmenter.segment(volume, kept)
-    ratings: list[float | None] = [None] * len(kept)
-    if models.segmenter is not None and models.rater is not None:
-        with times.stage("rate"):
             drawn = models.segmenter.segment(volume, kept, edge=DRAWN_EDGE)
+    ratings: list[float | None] = [None] * len(kept)
+    if models.rater is not None:
+        with times.stage("rate"):
             ratings = models.rater.rate(volume, kept, drawn)
     with times.stage("measure"):
-        findings = [
-            make_finding(candidate, row, outline, rating, volume=volume, working=working)
-            for candidate, row, outline, rating in zip(
-                kept, classes, outlines, ratings, strict=True
-            )
+        measured = [
+            measure(outline, volume, working, drawn=one) if outline else None
+            for outline, one in zip(outlines, drawn, strict=True)
         ]
+        findings = [
+            make_finding(candidate, row, size, rating, volume=volume, working=working)
+            for candidate, row, size, rating in zip(kept, classes, measured, ratings, strict=True)
+        ]
+    growth = growth_since(
+        prior,
+        StudyNodules.of(volume, lungs, candidates, findings, outlines),
+        models=models,
+        config=config,
+        provenance=provenance,
+        stage=times.stage,
+    )
     with times.stage("pictures"):
-        pictures = {KEY_PICTURE: key_picture(volume, working, findings, config.report)}
-        for number, (finding, outline) in enumerate(zip(findings, outlines, strict=True), start=1):
-            picture = finding_picture(volume, finding, config.report, outline)
-            pictures[picture_name(number)] = picture
+        pictures = report_pictures(volume, working, findings, outlines, config.report)
+        pictures |= growth.pictures
     known = clinical_facts(clinical, volume.series)
     report = report_document(
         series,
         volume,
         findings=findings,
         candidates=candidates,
-        guidelines=guide(guidelines, findings, notices),
+        guidelines=guide(guidelines, findings, notices, growth.courses),
+        growth=growth.document,
         risks=[risks_of(finding, known, nodule_count=len(findings)) for finding in findings],
         notices=notices,
         provenance=provenance,
@@ -133,12 +146,13 @@ def analyse_series(
     )
     page = report_page(report, pictures)
     files = {REPORT_JSON: report.as_json().encode(), REPORT_HTML: page.encode(), **pictures}
+    files |= evidence_files(findings)
     if any(outlines):
         files[SEGMENTATION_NII] = segmentation_file(volume, outlines)
     return Analysis(report, files)
 
 
-def prepare(order: WorkOrder) -> Callable[[Series], Analysis]:
+def prepare(order: WorkOrder) -> Analyse:
     """Loads the models of a run, once for each worker."""
     names = order.config.models
     models = load_models(
@@ -149,6 +163,7 @@ def prepare(order: WorkOrder) -> Callable[[Series], Analysis]:
         classifier=names.classifier,
         threads=order.threads,
         runtime=names.runtime,
+        classifier_flips=names.classifier_flips,
     )
     return partial(
         analyse_series,
@@ -160,25 +175,16 @@ def prepare(order: WorkOrder) -> Callable[[Series], Analysis]:
     )
 
 
-def keep(
-    candidates: list[Candidate], *, threshold: float, config: DetectionConfig
-) -> list[Candidate]:
-    """Keeps the candidates that become findings: those from `threshold` up, the best few."""
-    kept = [candidate for candidate in candidates if candidate.score >= threshold]
-    return sorted(kept, key=lambda candidate: -candidate.score)[: config.max_findings]
-
-
 def make_finding(
     candidate: Candidate,
     classes: Classification,
-    outline: Segmentation | None,
+    measured: NoduleMeasurements | None,
     rating: float | None,
     *,
     volume: Volume,
     working: WorkingVolume,
 ) -> Finding:
     """Makes a finding of a candidate: its class, its size, its place, the way back to the image."""
-    measured = measure(outline, volume, working) if outline else None
     measurements = measured.as_mapping() if measured else {}
     if rating is not None:
         measurements["malignancy"] = rating
@@ -194,4 +200,5 @@ def make_finding(
         source=volume.source_pixel(candidate.centre_world_mm),
         measurements=measurements,
         notices=(UNLIKE_TRAINING,) if classes.unlike_training else (),
+        why=classes.why,
     )

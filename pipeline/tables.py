@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pipeline.documents import FindingDocument
+    from pipeline.documents import FindingDocument, StudyClassDocument
     from pipeline.ledger import Ledger, Row
 
 FINDINGS_CSV = "findings.csv"
@@ -63,6 +63,12 @@ class WorklistRow:
     findings: int
     highest_score: float | str
     largest_diameter_mm: float | str
+    study_class: str
+    p_adenocarcinoma: float | str
+    p_large_cell_carcinoma: float | str
+    p_squamous_cell_carcinoma: float | str
+    p_normal: float | str
+    confidence_band: str
     notices: str
     report: str
 
@@ -181,9 +187,20 @@ def _analysed(row: Row, report: Report) -> WorklistRow:
         findings=len(report.findings),
         highest_score=max((each.score for each in report.findings), default=""),
         largest_diameter_mm=max((each.diameter_mm for each in report.findings), default=""),
+        **_class_cells(report.study_class),
         notices=row.notices,
         report=f"{row.folder}/{REPORT_HTML}",
     )
+
+
+def _class_cells(given: StudyClassDocument | None) -> dict[str, Any]:
+    """The columns that the class of a study fills."""
+    probabilities = (given and given.class_probabilities) or {}
+    return {
+        "study_class": given.likeliest_class.value if given else "",
+        **{f"p_{name.value}": probabilities.get(name, "") for name in NoduleClass},
+        "confidence_band": given.confidence_band.value if given and given.confidence_band else "",
+    }
 
 
 def _failed(row: Row) -> WorklistRow:
@@ -197,6 +214,7 @@ def _failed(row: Row) -> WorklistRow:
         findings=0,
         highest_score="",
         largest_diameter_mm="",
+        **_class_cells(None),
         notices=row.notices,
         report="",
     )

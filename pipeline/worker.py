@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from pipeline.clinical import ClinicalTable
     from pipeline.config import RunConfig
     from pipeline.documents import ProvenanceDocument, Report
+    from pipeline.growth.prior import Prior
     from pipeline.study import Analysis
     from preprocessing.series import Series
+
+    Analyse = Callable[[Series, Prior | None], Analysis]
+    """Takes a series the whole way, beside the earlier study that it is compared with."""
 
 READY = "ready"
 """What a worker says when its models are loaded and it may be timed."""
@@ -46,7 +50,7 @@ class WorkOrder:
     out: Path
     config: RunConfig
     provenance: ProvenanceDocument
-    prepare: Callable[[WorkOrder], Callable[[Series], Analysis]]
+    prepare: Callable[[WorkOrder], Analyse]
     clinical: ClinicalTable | None = None
 
     @property
@@ -77,7 +81,7 @@ class Outcome:
     details: str = ""
 
 
-def prepare_analysis(order: WorkOrder) -> Callable[[Series], Analysis]:
+def prepare_analysis(order: WorkOrder) -> Analyse:
     """Makes the analysis of a run; what costs seconds to import is imported here, in a worker."""
     from pipeline.study import prepare
 
@@ -104,13 +108,14 @@ def serve(pipe: Connection, order: WorkOrder) -> None:
             return
         pipe.send(READY)
         while True:
-            pipe.send(_attempt(analyse, pipe.recv(), order.out))
+            series, prior = pipe.recv()
+            pipe.send(_attempt(analyse, series, prior, order.out))
     except (EOFError, BrokenPipeError):
         return  # the parent has gone
 
 
 def _attempt(
-    analyse: Callable[[Series], Analysis], series: Series, out: Path
+    analyse: Analyse, series: Series, prior: Prior | None, out: Path
 ) -> Outcome | OutputError:
     """Analyses one series and writes its output; whatever goes wrong becomes its outcome."""
     start = time.perf_counter()
@@ -126,7 +131,7 @@ def _attempt(
         )
 
     try:
-        analysis = analyse(series)
+        analysis = analyse(series, prior)
         partial = write_partial_folder(out, analysis.files)
     except SeriesError as error:
         return failed(error.reason, error.message)

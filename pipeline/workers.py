@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
+    from pipeline.growth.prior import Prior
     from pipeline.worker import WorkOrder
     from preprocessing.series import Series
 
@@ -71,8 +72,14 @@ class WorkerPool:
         """Whether `wait` would give something."""
         return bool(self._busy or self._lost)
 
-    def submit(self, task: int, series: Series) -> None:
-        """Gives a series, under a number of the caller's, to a worker; there must be room."""
+    def submit(self, task: int, series: Series, prior: Prior | None = None) -> None:
+        """Gives a series, under a number of the caller's, to a worker; there must be room.
+
+        Args:
+            task: The number.
+            series: What is analysed.
+            prior: What it is compared with.
+        """
         worker = self._idle.pop() if self._idle else self._new_worker()
         if not worker.process.is_alive():  # it died while it was idle: no series is to blame
             worker.stop()
@@ -80,7 +87,7 @@ class WorkerPool:
         worker.task, worker.started = task, monotonic()
         self._busy.append(worker)
         try:
-            worker.pipe.send(series)
+            worker.pipe.send((series, prior))
         except OSError:
             self._lose(worker, Reason.WORKER_CRASHED, _how_it_ended(worker))
 

@@ -5,6 +5,7 @@ from data.phantom.nodule_spec import HISTOLOGIES, NoduleSpec
 from data.phantom.nodules import PaintedNodule, paint_nodule
 from data.phantom.phantom import Phantom, PhantomNodule, make_phantom
 from data.phantom.settings import SMALL, PhantomSettings
+from data.phantom.visit import Visit
 from data.phantom.writing import NoduleTruth, PhantomTruth, truth_of, write_phantom
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "PhantomNodule",
     "PhantomSettings",
     "PhantomTruth",
+    "Visit",
     "draw_nodule",
     "make_phantom",
     "paint_nodule",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from data.phantom.scanner import KERNEL_NAMES, draw_scanner, scan, table_plane
 from data.phantom.settings import PhantomSettings
 from data.phantom.thorax import make_thorax
 from data.phantom.tissue import Anatomy
+from data.phantom.visit import Motion
 from preprocessing.volume import SeriesFacts, Volume, apply_affine
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from data.phantom.nodules import PaintedNodule
     from data.phantom.person import Person
     from data.phantom.scanner import Scanner
+    from data.phantom.visit import Visit
+
+FIRST_SCAN = date(2024, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ def make_phantom(
     *,
     settings: PhantomSettings | None = None,
     nodules: Sequence[NoduleSpec] | None = None,
+    visit: Visit | None = None,
 ) -> Phantom:
     """Makes a chest CT; the same arguments give the same bytes.
 
@@ -110,6 +116,7 @@ def make_phantom(
         seed: Decides the person, the scan and the nodules.
         settings: The grid and the scanner; what they leave open is drawn.
         nodules: What nodules to draw; None draws some of all classes, and an empty sequence none.
+        visit: A later scan of the person whom the other arguments make; None is the first.
     """
     settings = settings or PhantomSettings()
     # A stream for each part: more nodules do not make another person.
@@ -123,12 +130,23 @@ def make_phantom(
     fine, labels = render_organs(anatomy, table_plane(grid, scanner.table_y_mm), grain)
     paint_ducts(fine, anatomy)
     paint_lung_vessels(fine, anatomy, vessels)
-    painted = paint_nodules(fine, anatomy, vessels, specs, lesion)
+    motion = None
+    if visit is not None:
+        motion = Motion(grid, person, visit)
+        fine, labels = motion.moved(fine, labels)
+        # The noise and the couch are those of another day.
+        grain, study = np.random.default_rng([seed, 1 + visit.days]).spawn(2)
+    painted = paint_nodules(fine, anatomy, vessels, specs, lesion, motion)
     hu = scan(fine, grid, settings, scanner, grain)
     affine = _affine(settings, study)
     facts = _facts(f"{seed} {settings} {specs}", seed, person, scanner)
+    if visit is not None:
+        facts = _facts(f"{seed} {settings} {specs} {visit}", seed, person, scanner)
+        facts = replace(facts, study_date=f"{FIRST_SCAN + timedelta(visit.days):%Y%m%d}")
+        specs = [spec for spec in visit.grown(specs) if spec is not None]
     truth = tuple(
-        _truth(grid, affine, spec, nodule) for spec, nodule in zip(specs, painted, strict=True)
+        _truth(grid, affine, spec, nodule)
+        for spec, nodule in zip(specs, filter(None, painted), strict=True)
     )
     volume = Volume(hu, affine, facts)
     return Phantom(volume, truth, labels, settings, seed)
@@ -186,7 +204,7 @@ def _facts(origin: str, seed: int, person: Person, scanner: Scanner) -> SeriesFa
         patient_id=f"PHANTOM-{seed:06d}",
         patient_sex="F" if person.female else "M",
         patient_age_years=float(person.age_years),
-        study_date="20240101",
+        study_date=f"{FIRST_SCAN:%Y%m%d}",
         study_description="Digital chest phantom",
         series_description=f"Chest {scanner.thickness_mm:g} mm {scanner.kernel}",
         series_number=2,

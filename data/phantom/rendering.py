@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from data.phantom.nodule_spec import NoduleSpec
     from data.phantom.nodules import Box, PaintedNodule
     from data.phantom.tissue import Anatomy
+    from data.phantom.visit import Motion
 
 LUNG_HU, MEDIASTINUM_HU = -860.0, -98.0
 """What partly filled voxels at the edges of tubes are taken to hold otherwise."""
@@ -117,20 +118,33 @@ def paint_nodules(
     vessels: LungVessels,
     specs: Sequence[NoduleSpec],
     rng: np.random.Generator,
-) -> list[PaintedNodule]:
-    """Places and draws the nodules, in place; the lung's surface cuts them."""
+    motion: Motion | None = None,
+) -> list[PaintedNodule | None]:
+    """Places and draws the nodules, in place; the lung's surface cuts them.
+
+    With a `motion`, `fine` is the moved body: the nodules lie where they lay in it before, and are
+    drawn as they have grown, None for one that is not there.
+    """
     if not specs:
         return []
     grid = anatomy.grid
 
     def lung_share(box: Box) -> NDArray[np.float32]:
+        if motion is not None:
+            return motion.lung_share(anatomy, box)
         planes = [lung_slice(anatomy, z)[box[1], box[2]] for z in range(box[0].start, box[0].stop)]
         return coverage(np.stack(planes), grid.blur_mm)
 
-    centres = place_nodules(anatomy, vessels, specs, rng)
+    centres = grid.voxel_zyx(np.array(place_nodules(anatomy, vessels, specs, rng)))
+    drawn: Sequence[NoduleSpec | None] = specs
+    if motion is not None:
+        centres, drawn = motion.moved_voxel_zyx(centres), motion.visit.grown(list(specs))
     z_mm, y_mm, x_mm = grid.spacing_zyx_mm
-    painted = []
-    for spec, (z, y, x) in zip(specs, grid.voxel_zyx(np.array(centres)), strict=True):
+    painted: list[PaintedNodule | None] = []
+    for spec, (z, y, x) in zip(drawn, centres, strict=True):
+        if spec is None:
+            painted.append(None)
+            continue
         painted.append(
             paint_nodule(
                 fine,

@@ -40,10 +40,11 @@ class NoduleMeasurements:
         mean_diameter_mm: Average of both axes.
         mean_hu: Over the voxels that are at least half nodule.
         sd_hu: The same.
-        solid_share: Of the voxels inside the rim, those above -300 HU.
+        solid_share: Of the voxels inside the rim of what readers would outline, those above -300
+            HU.
         solid_part_mm: Average of both axes of the solid part of a part-solid nodule, 0 where it
             is too small to measure; None for other textures.
-        calcification_share: Of the voxels, those above 200 HU.
+        calcification_share: Of the voxels that readers would outline, those above 200 HU.
         texture: Read off the two shares.
         solidity: Area over that of the convex hulls of the axial outlines.
         margin: Read off the solidity.
@@ -76,14 +77,19 @@ class NoduleMeasurements:
 
 
 def measure(
-    segmentation: Segmentation, volume: Volume, working: WorkingVolume | None = None
+    segmentation: Segmentation,
+    volume: Volume,
+    working: WorkingVolume | None = None,
+    *,
+    drawn: Segmentation | None = None,
 ) -> NoduleMeasurements | None:
     """Measures a nodule on the native grid; its slices are the planes of the first axis.
 
     Args:
-        segmentation: The nodule.
+        segmentation: The nodule, to its true edge.
         volume: The series it was segmented in.
         working: The same series with its lung labels.
+        drawn: The nodule as readers outline it, in whose bounds they name its texture.
 
     Returns:
         The measurements; None where no voxel is at least half nodule.
@@ -97,8 +103,7 @@ def measure(
     hu = volume.hu[segmentation.box]
     smooth = without_noise(hu)
     mean_hu, sd_hu = mean_and_sd_hu(hu, mask)
-    solid_share = share_above(smooth, inside_rim(mask, spacing_mm, diameter_mm), SOLID_FROM_HU)
-    calcification_share = share_above(smooth, mask, CALCIUM_FROM_HU)
+    solid_share, calcification_share = _bright_shares(drawn or segmentation, volume)
     texture = texture_of(solid_share=solid_share, calcification_share=calcification_share)
     solid_part_mm = None
     if texture is Texture.PART_SOLID:
@@ -121,3 +126,14 @@ def measure(
         margin=margin_of(convex),
         pleura_distance_mm=(pleura_distance_mm(segmentation, volume, working) if working else None),
     )
+
+
+def _bright_shares(outlined: Segmentation, volume: Volume) -> tuple[float, float]:
+    """Shares of solid voxels inside the rim and of calcium; 0 where nothing is half nodule."""
+    mask, spacing_mm = outlined.mask, volume.spacing_mm
+    if not mask.any():
+        return 0.0, 0.0
+    smooth = without_noise(volume.hu[outlined.box])
+    diameter_mm = sphere_diameter_mm(volume_mm3(outlined.share, spacing_mm))
+    inner = inside_rim(mask, spacing_mm, diameter_mm)
+    return share_above(smooth, inner, SOLID_FROM_HU), share_above(smooth, mask, CALCIUM_FROM_HU)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
-from monai.networks.blocks.convolutions import Convolution, ResidualUnit
 from torch import nn
+
+from models.networks.view_trunk import view_trunk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,10 @@ class ReduceNet(nn.Module):
         super().__init__()
         # Margin and texture are fine: their first layer keeps every voxel. Around, it does not.
         self.trunks = nn.ModuleList(
-            (_trunk(close_channels, stem_strides=1), _trunk(wide_channels, stem_strides=2))
+            (
+                view_trunk(close_channels, strides=[1] + [2] * (len(close_channels) - 1)),
+                view_trunk(wide_channels, strides=[2] * len(wide_channels)),
+            )
         )
         self.answer = nn.Sequential(
             nn.Dropout(dropout_percent / 100),
@@ -50,17 +53,6 @@ class ReduceNet(nn.Module):
         ]
         logits: torch.Tensor = self.answer(torch.cat(seen, dim=1))
         return logits.squeeze(1)
-
-
-def _trunk(channels: Sequence[int], *, stem_strides: int) -> nn.Sequential:
-    stem = Convolution(
-        3, 1, channels[0], strides=stem_strides, kernel_size=3, norm="batch", act="relu"
-    )
-    stages = (
-        ResidualUnit(3, before, after, strides=2, subunits=2, norm="batch", act="relu")
-        for before, after in pairwise(channels)
-    )
-    return nn.Sequential(stem, *stages)
 
 
 def _whole_and_middle(features: torch.Tensor) -> torch.Tensor:

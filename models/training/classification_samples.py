@@ -10,72 +10,76 @@ import torch
 
 from data.phantom import draw_nodule, paint_nodule
 from models.contracts import NoduleClass
-from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
-from models.training.degradation import degrade
+from models.training.class_material import CARCINOMAS, allowed_classes, own_findings
+from models.training.class_views import Cube, cube_around, varied_views
+from models.training.lung_places import LungPlaces
 from models.training.pasting import nodule_stamp, paste
 from models.training.seeded_samples import SeededSamples
-from models.training.sites import cut_cube, edge_site_in, site_in
-from preprocessing.working_grid import normalise_hu
+from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence, Sized
 
     from numpy.typing import NDArray
 
     from data.nodule_crops import NoduleCrop
     from data.phantom import NoduleSpec
     from data.prepared import PreparedCase
-    from models.training.sites import Site
+    from models.training.class_sampling_plan import ClassSamplingPlan
 
-CARCINOMAS = tuple(c for c in NoduleClass if c is not NoduleClass.NORMAL)
-SUSPICIOUS_FROM, BENIGN_TO = 4, 2
-"""Readers' malignancy: 4 and 5 count as cancer of unknown type, 1 and 2 as normal, 3 not at all."""
+VESSEL_REACH = 8
+"""Voxels around a place within which the brightest one is mostly a vessel."""
 
-CUBE_VOXELS = 168
-"""Edge of the cube that both views are cut from, at 1 mm."""
+CUT_SHARE = 0.8
+"""Part of the drawn nodules that end where the lung does."""
 
-CENTRAL_TRIES = 60
+LEAST_MM = 2.5
+"""What the lung leaves of a drawn nodule must be of this diameter, or it is put elsewhere."""
+
+TRIES = 50
 
 
-@dataclass(frozen=True, slots=True)
-class ClassSamplingPlan:
-    """Parts of the samples, which sum to one, and how they are varied.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    """A cube, the place in it that is looked at, what that may be, and its size."""
 
-    Attributes:
-        drawn_carcinoma: Digital nodules of the three carcinomas, in equal parts.
-        drawn_benign: Digital nodules and scars that are normal.
-        real_suspicious: Real nodules that readers rated 4 or 5.
-        real_benign: Real nodules that readers rated 1 or 2.
-        nothing: Places without a nodule: lung, and vessels.
-        jitter_mm: How far the centre may be off along each axis.
-        hu_window: HU that become 0 and 1.
-    """
+    cube: Cube
+    centre_zyx: NDArray[np.float64]
+    classes: frozenset[NoduleClass]
+    diameter_mm: float
 
-    drawn_carcinoma: float = 0.45
-    drawn_benign: float = 0.12
-    real_suspicious: float = 0.15
-    real_benign: float = 0.16
-    nothing: float = 0.12
-    jitter_mm: float = 3.0
-    hu_window: tuple[float, float] = (-1000.0, 400.0)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lungs:
+    """A case with lungs: places to put nodules, and the voxels (n, 3) of false marks."""
+
+    case: PreparedCase
+    places: LungPlaces
+    false_marks_zyx: NDArray[np.float64]
 
 
 class ClassificationSamples(SeededSamples):
     """Nodules of all classes and places without one, each with the classes it may have.
 
-    Every kind of sample is put into the same lungs, so that no scanner stands for a class.
+    Nodules that are drawn or pasted are put into the same lungs, so that no scanner stands for a
+    class; for findings that the cases hold themselves see `models.training.class_material`.
 
     Args:
-        cases: Lungs to put nodules into.
+        cases: Lungs to put nodules into, and findings whose class is known.
+        false_marks: For each case (n, 3): places that are no nodule, x, y, z in LPS mm.
         crops: Real nodules.
         plan: How samples are drawn.
         length: How many samples there are.
         seed: Of all choices.
+
+    Raises:
+        UsageError: There is nothing to show for any part of the plan.
     """
 
     def __init__(
         self,
         cases: Sequence[PreparedCase],
+        false_marks: Sequence[NDArray[np.float64]],
         crops: Sequence[NoduleCrop],
         plan: ClassSamplingPlan,
         *,
@@ -84,138 +88,139 @@ class ClassificationSamples(SeededSamples):
     ) -> None:
         super().__init__(length=length, seed=seed)
         self.plan = plan
-        self._lungs = [_Lungs(case) for case in cases]
-        self._suspicious = [crop for crop in crops if is_suspicious(crop)]
-        self._benign = [crop for crop in crops if is_benign(crop)]
+        lungs = [
+            _Lungs(case, LungPlaces(case), case.volume.voxel_xyz(marks)[:, ::-1])
+            for case, marks in zip(cases, false_marks, strict=True)
+        ]
+        self._lungs = [one for one in lungs if one.places]
+        self._marked = [one for one in lungs if len(one.false_marks_zyx)]
+        self._own = own_findings(cases)
+        self._crops = {
+            classes: [one for one in crops if allowed_classes(one.finding) == classes]
+            for classes in (frozenset(CARCINOMAS), frozenset({NoduleClass.NORMAL}))
+        }
+        self._kinds = self._possible()
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """Gives ``image`` [2, 40, 40, 40], ``allowed`` [4], ``weight`` and ``diameter_mm``."""
         plan = self.plan
-        kinds = {
-            self._drawn_carcinoma: plan.drawn_carcinoma,
-            self._drawn_benign: plan.drawn_benign,
-            self._real_suspicious: plan.real_suspicious,
-            self._real_benign: plan.real_benign,
-            self._nothing: plan.nothing,
-        }
-        draw = list(kinds)[int(rng.choice(len(kinds), p=list(kinds.values())))]
-        hu, centre, classes, diameter_mm = draw(rng)
-        centre = centre + rng.uniform(-plan.jitter_mm, plan.jitter_mm, size=3)
-        views = nodule_views(np.rint(hu).astype(np.int16), (1.0, 1.0, 1.0), centre.tolist())
-        near, wide = views.astype(np.float32)
-        image = np.stack([degrade(near, rng), wide + np.float32(rng.normal(0.0, 12.0))])
-        image = _turn(normalise_hu(image, plan.hu_window), rng)
-        allowed = np.array([float(c in classes) for c in NoduleClass], np.float32)
+        odds = np.array([share for _, share in self._kinds])
+        draw = self._kinds[int(rng.choice(len(odds), p=odds / odds.sum()))][0]
+        shown = draw(rng)
+        reach = max(plan.jitter_mm, shown.diameter_mm / 6)
+        centre = shown.centre_zyx + rng.uniform(-reach, reach, size=3)
+        image = varied_views(
+            shown.cube,
+            centre,
+            plan.hu_window,
+            turns=bool(rng.random() < plan.free_turn_share),
+            degrades=bool(rng.random() < plan.degrade_share),
+            rng=rng,
+        )
+        allowed = np.array([float(c in shown.classes) for c in NoduleClass], np.float32)
+        weight = float(allowed @ plan.class_weights / allowed.sum())
         return {
             "image": torch.from_numpy(image),
             "allowed": torch.from_numpy(allowed),
-            "weight": torch.tensor(1.0),
-            "diameter_mm": torch.tensor(diameter_mm),
+            "weight": torch.tensor(weight),
+            "diameter_mm": torch.tensor(shown.diameter_mm),
         }
 
-    def _drawn_carcinoma(self, rng: np.random.Generator) -> _Drawn:
+    def _possible(self) -> list[tuple[Callable[[np.random.Generator], _Shown], float]]:
+        """What can be shown, and how often."""
+        plan = self.plan
+        suspicious, benign = self._crops.values()
+        kinds: list[tuple[Callable[[np.random.Generator], _Shown], float, Sized]] = [
+            (self._own_finding, plan.own, self._own),
+            (self._drawn_carcinoma, plan.drawn_carcinoma, self._lungs),
+            (self._drawn_benign, plan.drawn_benign, self._lungs),
+            (self._real_suspicious, plan.real_suspicious, self._lungs and suspicious),
+            (self._real_benign, plan.real_benign, self._lungs and benign),
+            (self._false_mark, plan.false_marks, self._marked),
+            (self._nothing, plan.nothing, self._lungs),
+        ]
+        possible = [(draw, share) for draw, share, material in kinds if share > 0 and material]
+        if not possible:
+            msg = "sampling: no part has both a share above 0 and material in data.cases"
+            raise UsageError(msg)
+        return possible
+
+    def _own_finding(self, rng: np.random.Generator) -> _Shown:
+        classes = list(self._own)[int(rng.integers(len(self._own)))]
+        case, finding = self._own[classes][int(rng.integers(len(self._own[classes])))]
+        site = case.volume.voxel_xyz(finding.centre_world_mm)[::-1]
+        cube, centre = cube_around(case.volume, site)
+        return _Shown(cube, centre, classes, finding.diameter_mm)
+
+    def _drawn_carcinoma(self, rng: np.random.Generator) -> _Shown:
         kind = CARCINOMAS[int(rng.integers(len(CARCINOMAS)))]
-        return self._paint(draw_nodule(kind.value, rng), {kind}, rng)
+        return self._paint(draw_nodule(kind.value, rng), frozenset({kind}), rng)
 
-    def _drawn_benign(self, rng: np.random.Generator) -> _Drawn:
-        return self._paint(draw_nodule("normal", rng), {NoduleClass.NORMAL}, rng)
+    def _drawn_benign(self, rng: np.random.Generator) -> _Shown:
+        return self._paint(draw_nodule("normal", rng), frozenset({NoduleClass.NORMAL}), rng)
 
-    def _real_suspicious(self, rng: np.random.Generator) -> _Drawn:
-        return self._paste(self._suspicious, set(CARCINOMAS), rng)
+    def _real_suspicious(self, rng: np.random.Generator) -> _Shown:
+        return self._paste(frozenset(CARCINOMAS), rng)
 
-    def _real_benign(self, rng: np.random.Generator) -> _Drawn:
-        return self._paste(self._benign, {NoduleClass.NORMAL}, rng)
+    def _real_benign(self, rng: np.random.Generator) -> _Shown:
+        return self._paste(frozenset({NoduleClass.NORMAL}), rng)
 
-    def _nothing(self, rng: np.random.Generator) -> _Drawn:
+    def _false_mark(self, rng: np.random.Generator) -> _Shown:
+        lungs = self._any(self._marked, rng)
+        marks = lungs.false_marks_zyx
+        cube, centre = cube_around(lungs.case.volume, marks[int(rng.integers(len(marks)))])
+        return _Shown(cube, centre, frozenset({NoduleClass.NORMAL}), 0.0)
+
+    def _nothing(self, rng: np.random.Generator) -> _Shown:
         """Plain lung, or the brightest place near it: mostly a vessel."""
-        hu, centre = self._any_lungs(rng).cube(rng, "isolated")
+        lungs = self._any(self._lungs, rng)
+        cube, centre = cube_around(lungs.case.volume, lungs.places.draw("vessel", 0.0, rng))
         if rng.random() < 0.7:
-            start = np.rint(centre).astype(int) - 8
-            near = hu[tuple(slice(a, a + 17) for a in start)]
+            start = np.rint(centre).astype(int) - VESSEL_REACH
+            near = cube.hu[tuple(slice(a, a + 2 * VESSEL_REACH + 1) for a in start)]
             centre = start + np.array(np.unravel_index(int(near.argmax()), near.shape), float)
-        return hu, centre, {NoduleClass.NORMAL}, 0.0
+        return _Shown(cube, centre, frozenset({NoduleClass.NORMAL}), 0.0)
 
-    def _any_lungs(self, rng: np.random.Generator) -> _Lungs:
-        return self._lungs[int(rng.integers(len(self._lungs)))]
+    def _any(self, lungs: Sequence[_Lungs], rng: np.random.Generator) -> _Lungs:
+        """One of them, real ones as often as the plan says."""
+        real = [one for one in lungs if not one.case.synthetic]
+        synthetic = [one for one in lungs if one.case.synthetic]
+        takes_real = bool(real) and (not synthetic or rng.random() < self.plan.real_share)
+        chosen = real if takes_real else synthetic
+        return chosen[int(rng.integers(len(chosen)))]
 
     def _paint(
-        self, spec: NoduleSpec, classes: set[NoduleClass], rng: np.random.Generator
-    ) -> _Drawn:
-        hu, centre = self._any_lungs(rng).cube(rng, spec.place)
-        place = (float(centre[0]), float(centre[1]), float(centre[2]))
-        blur = (0.6, 0.6, 0.6)
-        painted = paint_nodule(hu, (1.0, 1.0, 1.0), place, spec, rng, psf_sigma_mm_zyx=blur)
-        return hu, centre, classes, painted.diameter_mm
+        self, spec: NoduleSpec, classes: frozenset[NoduleClass], rng: np.random.Generator
+    ) -> _Shown:
+        """Draws a nodule where its kind lies; the lung's surface cuts most, as in phantoms."""
+        for _ in range(TRIES):
+            lungs = self._any(self._lungs, rng)
+            site = lungs.places.draw(spec.place, spec.diameter_mm, rng)
+            cube, centre = cube_around(lungs.case.volume, site)
+            painted = paint_nodule(
+                cube.hu,
+                (1.0, 1.0, 1.0),
+                (float(centre[0]), float(centre[1]), float(centre[2])),
+                spec,
+                rng,
+                lung_share=cube.lung_share if rng.random() < CUT_SHARE else None,
+                psf_sigma_mm_zyx=(float(rng.uniform(0.4, 0.9)),) * 3,
+            )
+            if painted.diameter_mm >= LEAST_MM:
+                return _Shown(
+                    cube, np.array(painted.centre_voxel_zyx), classes, painted.diameter_mm
+                )
+        return self._nothing(rng)
 
-    def _paste(
-        self, crops: Sequence[NoduleCrop], classes: set[NoduleClass], rng: np.random.Generator
-    ) -> _Drawn:
+    def _paste(self, classes: frozenset[NoduleClass], rng: np.random.Generator) -> _Shown:
+        crops = self._crops[classes]
         stamp = nodule_stamp(crops[int(rng.integers(len(crops)))], rng, scale_range=(0.9, 1.1))
-        while True:  # a site in the lung itself is met within a few tries
-            hu, centre = self._any_lungs(rng).cube(rng, "pleura" if rng.random() < 0.3 else "")
-            if paste(hu, stamp, centre):
-                return hu, centre, classes, stamp.diameter_mm
-
-
-def is_suspicious(crop: NoduleCrop) -> bool:
-    """Whether readers rated it as cancer."""
-    return crop.finding.malignancy is not None and crop.finding.malignancy >= SUSPICIOUS_FROM
-
-
-def is_benign(crop: NoduleCrop) -> bool:
-    """Whether readers rated it as normal."""
-    return crop.finding.malignancy is not None and crop.finding.malignancy <= BENIGN_TO
-
-
-_Drawn = tuple["NDArray[np.float32]", "NDArray[np.float64]", set[NoduleClass], float]
-"""A cube of HU, the nodule's centre in it, the classes it may be, and its diameter in mm."""
-
-
-class _Lungs:
-    """A prepared case as a source of places that hold nothing known."""
-
-    def __init__(self, case: PreparedCase) -> None:
-        volume = case.volume
-        self._hu, self._lung = volume.hu, volume.lung_labels
-        self._known = [
-            (volume.voxel_xyz(finding.centre_world_mm)[::-1], finding.diameter_mm / 2 + 10)
-            for finding in case.findings
-        ]
-        rng = np.random.default_rng(0)
-        self._middle = np.mean([self._lung_site(rng) for _ in range(CENTRAL_TRIES)], axis=0)
-
-    def cube(
-        self, rng: np.random.Generator, place: str
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """HU around a site of the kind, air beyond the volume, and the site in that cube."""
-        for _ in range(CENTRAL_TRIES):
-            site = self._site(rng, place)
-            if all(np.linalg.norm(site - centre) > radius for centre, radius in self._known):
-                break
-        cube = cut_cube(self._hu, site - CUBE_VOXELS // 2, CUBE_VOXELS)
-        return cube, np.full(3, CUBE_VOXELS // 2, np.float64)
-
-    def _site(self, rng: np.random.Generator, place: str) -> Site:
-        if place == "hilar":
-            some = np.array([self._lung_site(rng) for _ in range(CENTRAL_TRIES)])
-            nearest: Site = some[int(np.linalg.norm(some - self._middle, axis=1).argmin())]
-            return nearest
-        if place == "pleura":
-            edge = edge_site_in(self._lung, rng)
-            return self._lung_site(rng) if edge is None else edge
-        return self._lung_site(rng)
-
-    def _lung_site(self, rng: np.random.Generator) -> Site:
-        site = site_in(self._lung, rng)
-        return rng.integers(self._lung.shape) if site is None else site
-
-
-def _turn(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Flips left and right, and front and back, at random; both views alike."""
-    for axis in (2, 3):
-        if rng.random() < 0.5:
-            image = np.flip(image, axis)
-    return np.ascontiguousarray(image)
-
-
-assert VIEW_VOXELS * max(VIEW_SPACINGS_MM) + 6 <= CUBE_VOXELS, "the wide view must fit the cube"
+        for _ in range(TRIES):
+            place = "pleura" if rng.random() < 0.3 else "isolated"
+            lungs = self._any(self._lungs, rng)
+            cube, centre = cube_around(
+                lungs.case.volume, lungs.places.draw(place, stamp.diameter_mm, rng)
+            )
+            if paste(cube.hu, stamp, centre):
+                return _Shown(cube, centre, classes, stamp.diameter_mm)
+        return self._nothing(rng)

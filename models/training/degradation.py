@@ -11,12 +11,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def degrade(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def degrade(
+    hu: NDArray[np.float32], rng: np.random.Generator, *, most_noise_hu: float = 60.0
+) -> NDArray[np.float32]:
     """Passes a crop at 1 mm through a random scanner.
 
     A quarter get contrast agent or lose it. Half of the crops are averaged into slices of 2 to
-    5 mm; four in ten are blurred or sharpened in the plane; noise of up to 60 HU is added, white
-    or with the grain of a soft kernel; HU are shifted by up to 30.
+    5 mm; four in ten are blurred or sharpened in the plane; six in ten get noise, white or with
+    the grain of a soft kernel; HU are shifted by up to 30.
+
+    Args:
+        hu: ``[z, y, x]``.
+        rng: Of all choices.
+        most_noise_hu: Largest standard deviation of the noise that is added.
     """
     if rng.random() < 0.25:
         hu = np.where(hu > 0, hu * np.float32(rng.uniform(0.5, 3.0)), hu)
@@ -29,7 +36,7 @@ def degrade(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.flo
     elif kind < 0.4:
         hu = hu + float(rng.uniform(0.3, 1.2)) * (hu - ndimage.gaussian_filter(hu, (0.0, 1.0, 1.0)))
     if rng.random() < 0.6:
-        hu = hu + _noise(hu.shape, float(rng.uniform(5.0, 60.0)), rng)
+        hu = hu + _noise(hu.shape, float(rng.uniform(5.0, most_noise_hu)), rng)
     return (hu + np.float32(rng.normal(0.0, 12.0))).astype(np.float32)
 
 

@@ -31,6 +31,7 @@ SOURCES = {
         f"CC BY 3.0, Armato et al. 2011 and 2015, {_TCIA}",
     ),
     "ct-table": ("CT series with a table of findings", "that of each series"),
+    "class-folders": ("volumes in a folder for each class", "that of each volume"),
     "phantoms": ("digital chests with digital nodules", "Apache-2.0"),
 }
 """Name and licence of what `hounsfield prepare` knows."""

@@ -13,7 +13,7 @@ from torch.nn import functional
 from models.malignancy_rater import MalignancyRater
 from models.manifest import Calibration, Manifest, TrainedWith
 from models.networks.rate_net import RateNet
-from models.rating_view import GRID_MM, HU_WINDOW, VIEW_CHANNELS, VIEW_VOXELS
+from models.rating_view import GRID_MM, HU_WINDOW, SUSPICIOUS, VIEW_CHANNELS, VIEW_VOXELS
 from models.training.graph import GraphPlan
 from models.training.loop import Task
 from models.training.material import read_nodules, training_material
@@ -68,18 +68,18 @@ def rating_loss(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """Cross-entropy with the probability that is taught.
 
     Args:
-        logits: (batch, 4).
-        batch: ``target``, of the same shape; below 0 where it is not known.
+        logits: (batch, 5), see `RateNet`.
+        batch: ``target`` (batch, 4), suspicion and looks; below 0 where it is not known.
 
     Returns:
         ``loss`` and its parts, for suspicion and for what the nodule looks like.
     """
-    target = batch["target"]
+    target = torch.cat([batch["target"][:, :1]] * (SUSPICIOUS - 1) + [batch["target"]], 1)
     each = functional.binary_cross_entropy_with_logits(
         logits, target.clamp(min=0), reduction="none"
     )
-    suspicion, *looks = (each * (target >= 0)).mean(0)
-    look = torch.stack(looks).mean()
+    counted = (each * (target >= 0)).mean(0)
+    suspicion, look = counted[:SUSPICIOUS].sum(), counted[SUSPICIOUS:].mean()
     return {"loss": suspicion + LOOKS_WEIGHT * look, "suspicion": suspicion, "looks": look}
 
 

@@ -78,7 +78,7 @@ class RatingSamples(SeededSamples):
             raise UsageError(msg)
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Gives ``image`` [3, 24, 24, 24] and ``target`` [4], below 0 where not known."""
+        """Gives ``image`` [6, 24, 24, 24] and ``target`` [4], below 0 where not known."""
         plan = self.plan
         nodule, target, looks = self._taught[int(rng.integers(len(self._taught)))]
         turn = np.diag(rng.choice([-1.0, 1.0], 3))

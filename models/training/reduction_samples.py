@@ -64,6 +64,7 @@ class ReductionPlan:
         search_share: Part of the rest, after that, from anywhere a finding is looked for; else
             any place in the lung.
         free_turn_share: Part of the samples turned by any angle and scaled.
+        noise_hu: Largest standard deviation of the noise that is added.
         focal_power: Of the focal loss; 0 is plain cross-entropy.
         hu_window: HU that become 0 and 1.
     """
@@ -81,6 +82,7 @@ class ReductionPlan:
     negative_paste_share: float = 0.4
     search_share: float = 0.3
     free_turn_share: float = 0.5
+    noise_hu: float = 60.0
     focal_power: float = 0.0
     hu_window: tuple[float, float] = (-1000.0, 400.0)
 
@@ -157,8 +159,10 @@ class ReductionSamples(SeededSamples):
         """Gives ``image`` [2, 32, 32, 32]; ``nodule`` and ``weight``, 0 or 1."""
         hu, nodules = self.draw(rng)
         nodule, weight = label(nodules, _middle(CUBE_VOXELS))
-        seen = np.rint(degrade(hu, rng)).astype(np.int16)
-        views = candidate_views(seen, (1.0, 1.0, 1.0), _middle(CUBE_VOXELS))
+        seen = degrade(hu, rng, most_noise_hu=self.plan.noise_hu)
+        views = candidate_views(
+            np.rint(seen).astype(np.int16), (1.0, 1.0, 1.0), _middle(CUBE_VOXELS)
+        )
         return {
             "image": torch.from_numpy(normalise_hu(views, self.plan.hu_window)),
             "nodule": torch.tensor(nodule),

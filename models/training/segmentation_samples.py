@@ -52,6 +52,8 @@ class SegmentationPlan:
         pasted: Real nodules put into other lungs, so that they end along z.
         painted: Digital nodules of every class, with exact masks.
         plain: Digital nodules of any size from 3 to 100 mm, evenly in its logarithm.
+        part_solid: Part of the plain ones that have a core in ground glass.
+        ground_glass: Part of the plain ones that are all ground glass.
         jitter_mm: How far the given centre is off along each axis (standard deviation), at most
             a fifth of the diameter.
         size_jitter: How far the given diameter is off, in its logarithm (standard deviation).
@@ -62,6 +64,8 @@ class SegmentationPlan:
     pasted: float = 0.2
     painted: float = 0.2
     plain: float = 0.2
+    part_solid: float = 0.15
+    ground_glass: float = 0.15
     jitter_mm: float = 1.2
     size_jitter: float = 0.15
     hu_window: tuple[float, float] = (-1000.0, 400.0)
@@ -160,7 +164,9 @@ class SegmentationSamples(SeededSamples):
 
     def _plain(self, rng: np.random.Generator) -> _Drawn:
         diameter_mm = float(np.exp(rng.uniform(np.log(3.0), np.log(100.0))))
-        density = str(rng.choice(["solid", "part_solid", "ground_glass"], p=[0.7, 0.15, 0.15]))
+        shares = {"part_solid": self.plan.part_solid, "ground_glass": self.plan.ground_glass}
+        shares["solid"] = 1 - sum(shares.values())
+        density = str(rng.choice(list(shares), p=list(shares.values())))
         margin = str(rng.choice(["smooth", "lobulated", "spiculated"]))
         place = str(rng.choice(["isolated", "vessel", "pleura"]))
         return self._paint(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from models.manifest import TrainedWith
-from models.training.classifier_task import classifier_manifest, classifier_task
+from models.training.classifier_publication import classifier_manifest
+from models.training.classifier_task import classifier_task
 from models.training.configuration import read_training_config
 from models.training.detector_publication import detector_manifest
 from models.training.detector_task import detector_task

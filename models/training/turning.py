@@ -38,11 +38,7 @@ def turned_crop(
             all are flipped, and turned by quarters in the plane.
         rng: Decides.
     """
-    matrix = np.eye(3)
-    if rng.random() < free_share:
-        angles = rng.uniform(-1, 1, 3) * (TURN_DEGREES, TILT_DEGREES, TILT_DEGREES)
-        matrix = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()  # x here is axis z
-        matrix /= float(rng.uniform(*ZOOM_RANGE))
+    matrix = free_turn(rng) if rng.random() < free_share else np.eye(3)
     middle_in, middle_out = (np.array(hu.shape) - 1) / 2, np.full(3, (size - 1) / 2)
     offset = middle_in - matrix @ middle_out
     if np.array_equal(matrix, np.eye(3)):
@@ -64,6 +60,13 @@ def turned_crop(
         for nodule in nodules
     ]
     return flipped(cube, moved, rng)
+
+
+def free_turn(rng: np.random.Generator) -> NDArray[np.float64]:
+    """A turn by any angle, and a scale: from offsets (z, y, x) in what is made to the source's."""
+    angles = rng.uniform(-1, 1, 3) * (TURN_DEGREES, TILT_DEGREES, TILT_DEGREES)
+    matrix: NDArray[np.float64] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+    return matrix / float(rng.uniform(*ZOOM_RANGE))  # axis x of the rotation is axis z here
 
 
 def flipped(

@@ -8,13 +8,14 @@ from pipeline.evaluation.classification import OVERALL
 from pipeline.evaluation.classification_evaluation import evaluate_classification, read_cases
 from pipeline.evaluation.output_files import write_files
 from pipeline.evaluation.page import rendered_page
-from pipeline.evaluation.plots import reliability_plot, rendered
+from pipeline.evaluation.plots import confusion_plot, reliability_plot, rendered
+from pipeline.evaluation.study_cases import read_study_cases
 from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.evaluation.documents import ClassificationEvaluation
+    from pipeline.evaluation.documents import ClassificationEvaluation, ProtocolWarning
 
 _NAMES = {
     "balanced_accuracy": "Balanced accuracy",
@@ -26,16 +27,23 @@ _NAMES = {
 
 
 def classification_command(
-    *, predictions: Path, out: Path, resamplings: int = 1000, seed: int = 0
+    *,
+    predictions: Path,
+    out: Path,
+    truth: Path | None = None,
+    resamplings: int = 1000,
+    seed: int = 0,
 ) -> ClassificationEvaluation:
     """Evaluates a classifier's probabilities against known classes.
 
-    Writes ``evaluation.json``, ``index.html``, ``reliability.png`` and ``reliability.svg``.
+    Writes ``evaluation.json``, ``index.html``, ``confusion.png``, ``reliability.png`` and
+    ``reliability.svg``.
 
     Args:
         predictions: ``patient_id, case_id, true_class``, the four ``p_<class>`` and, where known,
-            ``diameter_mm``.
+            ``diameter_mm``; with `truth` the worklist.csv of a run.
         out: A folder, made if missing.
+        truth: ``study_uid, true_class``: the studies' classes are evaluated, not the findings'.
         resamplings: Bootstraps, clustered by patient.
         seed: Of the bootstraps and the baseline's folds.
 
@@ -46,16 +54,24 @@ def classification_command(
     if resamplings < 1:
         msg = f"The number of bootstraps must be 1 or more, got {resamplings}"
         raise UsageError(msg)
-    cases = read_cases(predictions)
-    document = evaluate_classification(predictions.name, cases, resamplings=resamplings, seed=seed)
+    notices: list[ProtocolWarning] = []
+    if truth is None:
+        cases = read_cases(predictions)
+    else:
+        cases, notices = read_study_cases(predictions, truth)
+    document = evaluate_classification(
+        predictions.name, cases, resamplings=resamplings, seed=seed, notices=notices
+    )
     figure = reliability_plot(document.reliability)
     svg = rendered(figure, "svg")
     page = rendered_page(
         "classification.html.j2", svg=svg, values={"e": document, "overall": _NAMES}
     )
+    confusion = confusion_plot(document.model.confusion_matrix, document.class_order)
     write_files(
         out,
         {
+            "confusion.png": rendered(confusion, "png"),
             "reliability.png": rendered(figure, "png"),
             "reliability.svg": svg,
             "index.html": page.encode(),

@@ -29,18 +29,18 @@ from pipeline.evaluation.tables import Aliases, Table, read_table
 from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 _SUM_TOLERANCE = 0.01  # four probabilities rounded to two or three digits still pass
-_PROBABILITIES: Aliases = {f"p_{name}": (name,) for name in CLASSES}
+PROBABILITIES: Aliases = {f"p_{name}": (name,) for name in CLASSES}
 _COLUMNS: Aliases = {
     "patient_id": ("patient",),
     "case_id": ("finding", "finding_id", "case", "series_uid", "seriesuid"),
     "true_class": ("class", "label", "truth"),
-    **_PROBABILITIES,
+    **PROBABILITIES,
 }
 
 
@@ -55,6 +55,15 @@ def read_cases(path: Path) -> Cases:
     if not len(table):
         msg = f"{path}: must hold at least one case, got none"
         raise UsageError(msg)
+    return cases_of(table)
+
+
+def cases_of(table: Table) -> Cases:
+    """Makes cases of the columns that `read_cases` names.
+
+    Raises:
+        UsageError: As `read_cases`.
+    """
     for index, name in enumerate(table.columns["true_class"]):
         if name not in CLASSES:
             raise table.cell_error(index, "true_class", f"one of {', '.join(CLASSES)}")
@@ -65,7 +74,12 @@ def read_cases(path: Path) -> Cases:
 
 
 def evaluate_classification(
-    name: str, cases: Cases, *, resamplings: int = 1000, seed: int = 0
+    name: str,
+    cases: Cases,
+    *,
+    resamplings: int = 1000,
+    seed: int = 0,
+    notices: Sequence[ProtocolWarning] = (),
 ) -> ClassificationEvaluation:
     """Evaluates a classifier, with bootstrap intervals clustered by patient.
 
@@ -74,6 +88,7 @@ def evaluate_classification(
         cases: What was predicted, and the truth.
         resamplings: Bootstraps; each draws patients, with all of their cases.
         seed: Of the bootstraps and of the baseline's folds.
+        notices: What a reader must know of how the cases came about.
     """
     patients = int(cases.patient.max()) + 1
     drawn = bootstrap.draw_counts(patients, resamplings=resamplings, seed=seed)
@@ -92,7 +107,7 @@ def evaluate_classification(
         difference={key: _minus(getattr(model, key), getattr(size, key)) for key in OVERALL},
         difference_interval_95=bootstrap.intervals_by_name(differences, OVERALL),
         reliability=_reliability_bins(cases, weights),
-        notices=list(_notices(cases)),
+        notices=[*notices, *_notices(cases)],
         resamplings=resamplings,
         seed=seed,
     )
@@ -170,11 +185,11 @@ def _notices(cases: Cases) -> Iterator[ProtocolWarning]:
 
 
 def _probabilities(table: Table) -> NDArray[np.float64]:
-    probabilities = np.stack([table.finite_numbers(name) for name in _PROBABILITIES], axis=1)
+    probabilities = np.stack([table.finite_numbers(name) for name in PROBABILITIES], axis=1)
     wrong = np.argwhere((probabilities < 0) | (probabilities > 1))
     if len(wrong):
         row, column = wrong[0].tolist()
-        raise table.cell_error(row, list(_PROBABILITIES)[column], "a probability from 0 to 1")
+        raise table.cell_error(row, list(PROBABILITIES)[column], "a probability from 0 to 1")
     total = probabilities.sum(axis=1)
     if (np.abs(total - 1) > _SUM_TOLERANCE).any():
         row = int(np.flatnonzero(np.abs(total - 1) > _SUM_TOLERANCE)[0])

@@ -70,6 +70,30 @@ def reliability_plot(bins: Sequence[ReliabilityBin]) -> Figure:
     return figure
 
 
+def confusion_plot(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
+    """Draws counts of true (rows) by predicted class, shaded by their share of the row."""
+    figure, axes = _figure(5.4, 4.6)
+    counts = np.array(matrix, np.float64)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.grid(visible=False)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        axes.text(
+            column,
+            row,
+            f"{counts[row, column]:g}\n{share:.0%}",
+            ha="center",
+            va="center",
+            color="white" if share > 0.6 else "black",
+        )
+    shown = [name.replace("_cell_carcinoma", " cell").replace("_", " ") for name in names]
+    axes.set_xticks(range(len(names)), shown, rotation=20)
+    axes.set_yticks(range(len(names)), shown)
+    axes.set_xlabel("Predicted")
+    axes.set_ylabel("True")
+    return figure
+
+
 def rendered(figure: Figure, file_format: str) -> bytes:
     """Renders a figure as ``png`` or ``svg``; the same figure gives the same bytes."""
     import matplotlib as mpl

@@ -6,11 +6,12 @@ from pipeline.guidelines.categories import (
     classify_finding,
     classify_study,
 )
-from pipeline.guidelines.facts import NoduleFacts
+from pipeline.guidelines.facts import Courses, NoduleFacts
 from pipeline.guidelines.reading import guideline_names, load_guideline
 from pipeline.guidelines.schema import Guideline
 
 __all__ = [
+    "Courses",
     "FindingCategory",
     "Guideline",
     "NoduleFacts",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LUNGS_CUT = "a part of the lungs is not in the images"
 QUALITY_FAILED = "the images failed the quality check"
+GROWTH = "growth"
+"""Key of `not_assessed` that a comparison with an earlier study takes away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,12 @@ def classify_study(
         category=name,
         title="cannot be evaluated" if name is None else guideline.category(name).title,
         follow_up=tuple(follow_up),
-        not_assessed=(*trouble, *listed, *_doubts(nodules)),
+        not_assessed=(
+            *trouble,
+            *listed,
+            *_doubts(nodules),
+            *(_uncompared(findings) if GROWTH in assessed else ()),
+        ),
         driven_by=tuple(
             number
             for number, one in enumerate(nodules, start=1)
@@ -169,3 +176,9 @@ def _doubts(nodules: Sequence[FindingCategory]) -> Iterator[str]:
         if one.missing:
             facts = ", ".join(name.removesuffix("_mm").replace("_", " ") for name in one.missing)
             yield f"nodule {number} may be {' or '.join(one.possible)}: {facts} not known"
+
+
+def _uncompared(findings: Sequence[NoduleFacts]) -> Iterator[str]:
+    for number, one in enumerate(findings, start=1):
+        if one.course is None:
+            yield f"nodule {number} could not be compared: the first-study table is used for it"

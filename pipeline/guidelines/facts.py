@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 Texture = Literal["solid", "part_solid", "non_solid", "calcified"]
 Margin = Literal["smooth", "lobulated", "spiculated"]
+Course = Literal["new", "growing", "stable"]
 Flag = Literal["touches_pleura", "lentiform", "benign_calcification"]
 
 FLAG_WORDS: dict[Flag, str] = {
@@ -16,6 +17,13 @@ FLAG_WORDS: dict[Flag, str] = {
     "benign_calcification": "benign in its calcification (all through, central, popcorn, rings)",
 }
 """How each flag reads in a sentence when it is true."""
+
+
+class Courses(NamedTuple):
+    """What became of a nodule and of its solid part since an earlier study; None: not compared."""
+
+    nodule: Course | None = None
+    solid_part: Course | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +39,8 @@ class NoduleFacts:
         lentiform: Whether it is oval, lentiform or triangular.
         benign_calcification: Whether it is calcified all through, centrally, like popcorn or in
             rings.
+        course: What became of it since an earlier study; None where it was not compared.
+        solid_part_course: The same of the solid part.
 
     Raises:
         ValueError: A length is not one, or a word is not known.
@@ -43,6 +53,8 @@ class NoduleFacts:
     touches_pleura: bool | None = None
     lentiform: bool | None = None
     benign_calcification: bool | None = None
+    course: Course | None = None
+    solid_part_course: Course | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.mean_diameter_mm) and self.mean_diameter_mm > 0):

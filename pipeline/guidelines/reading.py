@@ -73,6 +73,7 @@ def _every_kind(guideline: Guideline) -> Iterator[NoduleFacts]:
     """One nodule for each of the kinds that the rules tell apart.
 
     The bounds cut lengths into ranges that start at a bound, so the bounds stand for all lengths.
+    None was compared with an earlier study: rules that ask for growth only take from the others.
     """
     rules = guideline.rules
     diameters = _starts(rule.mean_diameter_mm for rule in rules)

@@ -63,6 +63,10 @@ def in_words(rule: Rule, texture: Texture | None) -> str:
         parts.append(f"solid part {_range_in_words(rule.solid_part_mm)}")
     if rule.margin:
         parts.append(" or ".join(rule.margin))
+    if rule.course:
+        parts.append(" or ".join(rule.course))
+    if rule.solid_part_course:
+        parts.append(f"solid part {' or '.join(rule.solid_part_course)}")
     for flag, wanted in (*rule.when.items(), *rule.assuming.items()):
         parts.append(FLAG_WORDS[flag] if wanted else f"not {FLAG_WORDS[flag]}")
     return ", ".join(parts)
@@ -83,6 +87,11 @@ def _answers(rule: Rule, nodule: NoduleFacts, decimals: int) -> Iterator[tuple[s
         yield "solid_part_mm", _within(rule.solid_part_mm, least, most)
     if rule.margin:
         yield "margin", None if nodule.margin is None else nodule.margin in rule.margin
+    # Nothing known means not compared, which is no missing fact: the other rules are for that.
+    if rule.course:
+        yield "course", nodule.course in rule.course
+    if rule.solid_part_course:
+        yield "solid_part_course", nodule.solid_part_course in rule.solid_part_course
     for flag, wanted in rule.when.items():
         value = getattr(nodule, flag)
         yield flag, None if value is None else value == wanted

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pipeline.guidelines.facts import Flag, Margin, Texture
+from pipeline.guidelines.facts import Course, Flag, Margin, Texture
 
 Nodules = Literal["single", "multiple"]
 Risk = Literal["low", "high"]
@@ -42,6 +42,9 @@ class Rule(_Part):
         when: Must be known to be so.
         assuming: Must not be known to be otherwise; where it is unknown, the result says that it
             was assumed.
+        course: What became of the nodule since an earlier study; such a rule fits no nodule that
+            was not compared.
+        solid_part_course: The same of its solid part.
     """
 
     category: str
@@ -49,6 +52,8 @@ class Rule(_Part):
     mean_diameter_mm: Bounds | None = None
     solid_part_mm: Bounds | None = None
     margin: tuple[Margin, ...] | None = None
+    course: tuple[Course, ...] | None = None
+    solid_part_course: tuple[Course, ...] | None = None
     when: dict[Flag, bool] = {}
     assuming: dict[Flag, bool] = {}
 
@@ -149,6 +154,11 @@ class Guideline(_Part):
     def severity(self, name: str) -> int:
         """0 for the mildest category, more for worse ones."""
         return [category.name for category in self.categories].index(name)
+
+    @property
+    def asks_for_growth(self) -> bool:
+        """Whether a rule asks what became of a nodule."""
+        return any(rule.course or rule.solid_part_course for rule in self.rules)
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Guideline:

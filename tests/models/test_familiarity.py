@@ -3,7 +3,7 @@ import pytest
 
 from models.contracts import Candidate, ConfidenceBand, confidence_band
 from models.familiarity import KNOWN_SHARE, fit_familiarity, strangeness, view_features
-from models.manifest import Familiarity
+from models.manifest import Calibration, Familiarity
 from models.nodule_classifier import NoduleClassifier
 from models.store import model_folder, read_manifest
 from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
@@ -63,8 +63,8 @@ def test_a_classifier_says_which_candidates_are_strange(limit, strange):
     )
     manifest = read_manifest(model_folder("nodule_classifier"))
     classifier = NoduleClassifier(
-        manifest.model_copy(update={"familiarity": plain}),
-        lambda views: np.zeros((len(views), 4), np.float32),
+        manifest.model_copy(update={"familiarity": plain, "calibration": Calibration()}),
+        lambda views: np.zeros((len(views), 2, 4, 2, 2, 2), np.float32),
     )
     volume = WorkingVolume(
         np.full(shape, -800, np.int16),

@@ -1,9 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.contracts import Candidate, Segmentation
 from models.malignancy_rater import MalignancyRater
-from models.rating_view import VIEW_VOXELS, outlined_nodule, rating_view
+from models.rating_view import (
+    MEASURES_SPREAD,
+    USUAL_MEASURES,
+    VIEW_CHANNELS,
+    VIEW_VOXELS,
+    measures,
+    outlined_nodule,
+    rating_view,
+)
 from models.store import model_folder, read_manifest
 from tests.models.balls import a_ball_volume
 
@@ -12,7 +22,7 @@ CANDIDATE = Candidate((20.0, 20.0, 20.0), 9.0, 0.9)
 
 def outlined_volume_mm3(image):
     """What a network can read off a view about the size."""
-    return image[:, 1].sum((1, 2, 3)) * np.exp(3 * image[:, 2, 0, 0, 0])
+    return np.exp(image[:, 2, 0, 0, 0] * MEASURES_SPREAD[0] + USUAL_MEASURES[0])
 
 
 def logit_of_log_volume(image):
@@ -47,7 +57,22 @@ def test_what_lies_beyond_the_outlined_slices_and_the_margin_is_not_seen():
     volume.hu[: z.min()] = volume.hu[z.max() + 1 :] = 3000
     volume.hu[:, : y.min() - 9] = volume.hu[:, :, x.max() + 10 :] = 3000
     assert np.array_equal(rating_view(outlined_nodule(volume, outline)), view)
-    assert view.shape == (3, *(VIEW_VOXELS,) * 3)
+    assert view.shape == (VIEW_CHANNELS, *(VIEW_VOXELS,) * 3)
+
+
+def test_calcium_spicules_and_a_wall_are_measured():
+    volume, outline = a_ball_volume(9.0)
+    nodule = outlined_nodule(volume, outline)
+    plain = measures(nodule)
+    inside = nodule.share >= 0.5
+    calcified = replace(nodule, hu=np.where(inside, 900, nodule.hu).astype(np.float32))
+    walled = replace(nodule, hu=nodule.hu.copy())
+    walled.hu[:, :, np.flatnonzero(inside.any((0, 1)))[-1] + 1 :] = 50
+    spiky = replace(nodule, share=nodule.share.copy())
+    spiky.share[:, nodule.share.shape[1] // 2, :-2] = 1
+    for changed, measure in ((calcified, 1), (walled, 3)):
+        assert measures(changed)[measure] > plain[measure] + 0.5
+    assert measures(spiky)[2] < plain[2] - 0.5
 
 
 def test_a_nodule_is_seen_alike_wherever_its_box_begins():

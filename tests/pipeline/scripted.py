@@ -61,7 +61,12 @@ def write_study(folder: Path, *, uid: str, happens: str = "analysed", series: in
 
 
 def scripted_config(
-    folder: Path, *, reducer: bool = False, segmenter: bool = False, **run: float
+    folder: Path,
+    *,
+    reducer: bool = False,
+    segmenter: bool = False,
+    evidence_maps: bool = True,
+    **run: float,
 ) -> RunConfig:
     """A configuration whose models are manifests without weights."""
     names: dict[str, str | None] = {"reducer": None, "segmenter": None, "rater": None}
@@ -76,7 +81,9 @@ def scripted_config(
         (model / "manifest.json").write_text(json.dumps(_manifest(task, sha256)))
         names[task] = str(model)
     path = folder / "config.yaml"
-    path.write_text(json.dumps({"models": names, "run": run}))
+    path.write_text(
+        json.dumps({"models": names, "report": {"evidence_maps": evidence_maps}, "run": run})
+    )
     return load_config(str(path))
 
 
@@ -91,7 +98,8 @@ def prepare_without_models(order):
     raise OutputError(msg)
 
 
-def _obey(series, *, provenance, calls):
+def _obey(series, prior=None, *, provenance, calls):
+    del prior
     with calls.open("a") as file:
         file.write(f"{series.facts.series_uid}\n")
     happens = series.facts.series_description
@@ -152,11 +160,20 @@ def make_report(study_uid="1.2", series_uid="1.2.3", *, scores=(0.9,), provenanc
             "series": _SERIES | {"study_uid": study_uid, "series_uid": series_uid} | series,
             "notices": (),
             "findings": findings,
+            "study_class": _study_class(findings[:1]),
             "candidates": candidates,
             "provenance": provenance or _PROVENANCE,
             "times": {"finished_at": "", "seconds": {"read": 1.0}, "peak_memory_mb": 1.0},
         }
     )
+
+
+def _study_class(decisive):
+    """That of the first finding, or of none."""
+    given = {"likeliest_class": "large_cell_carcinoma" if decisive else "normal", "rule": "So."}
+    for one in decisive:
+        given |= {key: one[key] for key in ("class_probabilities", "confidence_band", "finding")}
+    return given
 
 
 _SERIES = {

@@ -261,3 +261,75 @@ def test_what_was_assessed_after_all_is_not_listed():
     assert set(study(LUNG_RADS).not_assessed) - set(without) == {
         LUNG_RADS.not_assessed["growth"],
     }
+
+
+# Growth since an earlier study.
+
+
+@pytest.mark.parametrize(
+    ("texture", "mean_mm", "course", "category"),
+    [
+        ("solid", 3.9, "new", "2"),
+        ("solid", 4.0, "new", "3"),
+        ("solid", 5.9, "new", "3"),
+        ("solid", 6.0, "new", "4A"),
+        ("solid", 7.9, "new", "4A"),
+        ("solid", 8.0, "new", "4B"),
+        ("solid", 3.0, "growing", "4A"),
+        ("solid", 7.9, "growing", "4A"),
+        ("solid", 8.0, "growing", "4B"),
+        ("solid", 5.9, "stable", "2"),
+        ("solid", 8.0, "stable", "4A"),
+        ("non_solid", 29.9, "new", "2"),
+        ("non_solid", 30.0, "new", "3"),
+        ("non_solid", 29.9, "growing", "2"),
+        ("non_solid", 30.0, "growing", "3"),
+        ("non_solid", 29.9, "stable", "2"),
+        ("non_solid", 30.0, "stable", "2"),
+        ("calcified", 9.0, "growing", "1"),
+    ],
+)
+def test_lung_rads_has_the_category_of_a_nodule_that_was_compared(
+    texture, mean_mm, course, category
+):
+    assert classify_finding(LUNG_RADS, nodule(texture, mean_mm, course=course)).category == category
+
+
+@pytest.mark.parametrize(
+    ("mean_mm", "solid_mm", "course", "solid_course", "category"),
+    [
+        (5.9, 0.0, "new", "new", "3"),
+        (5.9, 3.9, "new", "new", "3"),
+        (5.9, 4.0, "new", "new", "4B"),
+        (6.0, 3.9, "new", "new", "4A"),
+        (6.0, 4.0, "new", "new", "4B"),
+        (5.9, 3.9, "stable", "growing", "4A"),
+        (5.9, 4.0, "stable", "growing", "4B"),
+        (9.0, 3.9, "stable", "new", "4A"),
+        (9.0, 4.0, "stable", "new", "4B"),
+        (5.9, 4.0, "stable", "stable", "2"),
+        (9.0, 5.9, "growing", "stable", "3"),
+        (9.0, 6.0, "growing", "stable", "4A"),
+    ],
+)
+def test_lung_rads_looks_at_the_course_of_the_solid_part(
+    mean_mm, solid_mm, course, solid_course, category
+):
+    facts = nodule("part_solid", mean_mm, solid_mm, course=course, solid_part_course=solid_course)
+    assert classify_finding(LUNG_RADS, facts).category == category
+
+
+def test_a_new_nodule_at_the_pleura_may_be_benign_a_growing_one_is_not():
+    categories = [
+        classify_finding(LUNG_RADS, nodule("solid", 7.0, course=course, **JUXTAPLEURAL)).category
+        for course in ("new", "stable", "growing")
+    ]
+    assert categories == ["2", "2", "4A"]
+
+
+def test_a_nodule_that_could_not_be_compared_is_judged_by_the_first_study_table_and_named():
+    nodules = (nodule("solid", 7.0), nodule("solid", 5.0, course="stable"))
+    told = " / ".join(study(LUNG_RADS, *nodules, assessed={"growth"}).not_assessed)
+    assert "nodule 1 could not be compared" in told
+    assert "nodule 2" not in told
+    assert "could not be compared" not in " / ".join(study(LUNG_RADS, *nodules).not_assessed)

@@ -9,7 +9,7 @@ from PIL import Image
 from models.contracts import ConfidenceBand, Finding, Lung, Place, Zone
 from pipeline.config import load_config
 from pipeline.drawing import Edges, Panel, Ring, png
-from pipeline.pictures import finding_picture
+from pipeline.pictures import finding_panels
 from preprocessing.volume import SeriesFacts, Volume
 
 SIZE = 342
@@ -65,14 +65,14 @@ def test_a_direction_of_the_patient_lies_where_its_letter_says(
     ball_mm, panel, right_mm, down_mm, flipped
 ):
     volume = volume_with_ball(ball_mm, flipped=flipped)
-    shown = panels(finding_picture(volume, FINDING, load_config().report))[panel]
+    shown = panels(png(finding_panels(volume, FINDING, load_config().report)))[panel]
     assert is_bright(shown, right_mm, down_mm)
     assert not is_bright(shown, -right_mm, -down_mm)
 
 
 def test_the_ring_leaves_the_finding_itself_free():
     volume = volume_with_ball((0.0, 0.0, 0.0), flipped=False)
-    for panel in panels(finding_picture(volume, FINDING, load_config().report)):
+    for panel in panels(png(finding_panels(volume, FINDING, load_config().report))):
         middle = panel[SIZE // 2 - 12 : SIZE // 2 + 12, SIZE // 2 - 12 : SIZE // 2 + 12]
         assert (middle == 246).all()  # 100 HU in the lung window
 

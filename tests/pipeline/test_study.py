@@ -14,8 +14,8 @@ from pipeline.documents import Report
 from pipeline.errors import ExitCode
 from pipeline.progress import Progress
 from pipeline.runner import run
+from pipeline.search import keep
 from pipeline.studies import RunOptions
-from pipeline.study import keep
 from pipeline.tables import read_findings
 from preprocessing.errors import UsageError
 from tests.pipeline.fakes import prepare_with_fakes
@@ -23,13 +23,13 @@ from tests.pipeline.scripted import scripted_config
 from tests.preprocessing.synthetic_chest import value_at
 
 
-def analyse(folder, out, *, reducer=False, segmenter=False, clinical=None, **options):
+def analyse(folder, out, *, clinical=None, **config):
     return run(
         [folder / "input"],
         out=out,
-        config=scripted_config(folder, reducer=reducer, segmenter=segmenter),
+        config=scripted_config(folder, **config),
         progress=Progress(quiet=True),
-        options=RunOptions(**options),
+        options=RunOptions(),
         clinical=clinical,
         prepare=prepare_with_fakes,
     )
@@ -70,15 +70,36 @@ def test_a_nodule_is_found_where_it_is_and_can_be_found_on_its_image_again(study
 def test_the_folder_of_a_series_holds_the_report_and_every_picture_it_names(study):
     folder, report = read_report(study[0] / "out")
     names = {path.name for path in folder.iterdir()}
-    pictures = {finding.picture for finding in report.findings}
-    assert names == {"report.json", "report.html", "key_image.png"} | pictures
+    named = {finding.picture for finding in report.findings}
+    for finding in report.findings:
+        named |= {finding.why.picture, finding.why.file}
+    assert names == {"report.json", "report.html", "key_image.png"} | named
+
+
+def test_the_evidence_of_a_finding_is_saved_where_it_lies(study):
+    folder, report = read_report(study[0] / "out")
+    finding = report.findings[0]
+    image = nib.load(folder / finding.why.file)
+    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
+    evidence = np.asarray(image.dataobj).transpose(2, 1, 0)
+    assert value_at(evidence, to_lps, finding.centre_world_mm) == 1
+    assert evidence.sum() == 1
+
+
+def test_evidence_is_neither_drawn_nor_saved_where_it_is_switched_off(study):
+    folder = study[0]
+    analyse(folder, folder / "unexplained", evidence_maps=False)
+    series, report = read_report(folder / "unexplained")
+    assert {finding.why for finding in report.findings} == {None}
+    assert not list(series.glob("*why*"))
+    assert "Why:" not in (series / "report.html").read_text()
 
 
 def test_the_same_input_gives_the_same_bytes_times_aside(study):
     folder = study[0]
     analyse(folder, folder / "again")
     first, second = (read_report(folder / name)[0] for name in ("out", "again"))
-    for path in first.glob("*.png"):
+    for path in (*first.glob("*.png"), *first.glob("*.nii.gz")):
         assert path.read_bytes() == (second / path.name).read_bytes()
     documents = [json.loads((each / "report.json").read_bytes()) for each in (first, second)]
     pages = [(each / "report.html").read_text().splitlines() for each in (first, second)]

@@ -61,6 +61,15 @@ def test_the_worklist_starts_with_the_highest_score_and_ends_with_what_failed(ta
     assert [row[1] for row in rows] == ["1.2", "1.1", "1.3", "9.1"]
 
 
+def test_the_worklist_holds_the_class_of_each_study_that_was_analysed(tables):
+    header, *rows = read(tables / "worklist.csv")
+    found, _, nothing, failed = (dict(zip(header, row, strict=True)) for row in rows)
+    assert (found["study_class"], found["confidence_band"]) == ("large_cell_carcinoma", "review")
+    assert (found["p_large_cell_carcinoma"], found["p_normal"]) == ("0.62", "0.08")
+    assert (nothing["study_class"], nothing["p_normal"]) == ("normal", "")
+    assert (failed["study_class"], failed["confidence_band"]) == ("", "")
+
+
 def test_a_report_of_another_version_is_named(tmp_path):
     record(tmp_path, "1.1", (0.4,))
     (tmp_path / "studies/1/1.1/report.json").write_text('{"version": 99}')

@@ -35,6 +35,15 @@ def test_the_solid_part_of_a_part_solid_nodule_is_measured():
     assert measured.as_mapping()["texture"] == "part_solid"
 
 
+def test_texture_is_read_off_what_readers_would_outline():
+    volume, drawn = a_ball_volume(16.0, inside_hu=-600)
+    _, core = a_ball_volume(9.0)
+    hu = np.where(core.share >= 0.5, 30, volume.hu).astype(np.int16)
+    measured = measure(core, type(volume)(hu, volume.affine, volume.series), drawn=drawn)
+    assert measured.texture is Texture.PART_SOLID
+    assert measured.mean_diameter_mm == pytest.approx(9.0, abs=0.4)
+
+
 def test_texture_changes_at_its_thresholds():
     assert texture_of(solid_share=0.099, calcification_share=0) is Texture.NON_SOLID
     assert texture_of(solid_share=0.10, calcification_share=0) is Texture.PART_SOLID

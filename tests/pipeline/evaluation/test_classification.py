@@ -123,6 +123,7 @@ def test_the_command_leaves_document_plot_and_page(tmp_path):
     assert "Size-only baseline" in page
     assert "<svg" in page
     assert (tmp_path / "out" / "reliability.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "out" / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_patients_are_drawn_whole(tmp_path):

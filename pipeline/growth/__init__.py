@@ -1,0 +1,1 @@
+"""Growth: the findings of a study compared with an earlier study of the same patient."""

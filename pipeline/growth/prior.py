@@ -1,0 +1,94 @@
+"""`Prior`: the earlier study of the same patient that a study of the input is compared with."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from preprocessing.series import Series
+
+SEXES = {"F", "M"}
+
+NO_DATE = (
+    "The input holds another study of this patient, but this one has no study date (0008,0020): "
+    "which came first is not known."
+)
+OTHER_HAS_NO_DATE = (
+    "The other study of this patient in the input has no study date (0008,0020): which came first "
+    "is not known."
+)
+SAME_DAY = (
+    "The other study of this patient in the input is of the same day: growth needs time between "
+    "two studies."
+)
+OTHER_SEX = (
+    "The earlier study with this patient ID tells another sex (0010,0040): it is taken to be of "
+    "another person."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What a study is compared with, or why it is compared with none.
+
+    Attributes:
+        series: Of the earlier study, the best first; empty where there is none to compare with.
+        days: From the earlier study to the later one; 0 where there is none.
+        why_not: A sentence; empty where there is one.
+    """
+
+    series: tuple[Series, ...] = ()
+    days: int = 0
+    why_not: str = ""
+
+
+def find_priors(studies: Sequence[Sequence[Series]]) -> list[Prior | None]:
+    """Finds for each study the most recent earlier one of the same patient.
+
+    Args:
+        studies: The series of each study, the best first.
+
+    Returns:
+        One for each study; None where nothing else is known to be of the same patient, or all of
+        it is later.
+    """
+    of_patient: dict[str, list[Sequence[Series]]] = defaultdict(list)
+    for study in studies:
+        of_patient[study[0].facts.patient_id.strip()].append(study)
+    of_patient.pop("", None)
+    return [
+        _prior(study, of_patient.get(study[0].facts.patient_id.strip(), ())) for study in studies
+    ]
+
+
+def _prior(study: Sequence[Series], of_patient: Sequence[Sequence[Series]]) -> Prior | None:
+    facts = study[0].facts
+    others = [one for one in of_patient if one[0].facts.study_uid != facts.study_uid]
+    if not others:
+        return None
+    today = _date(facts.study_date)
+    if today is None:
+        return Prior(why_not=NO_DATE)
+    dated = [(_date(one[0].facts.study_date), one) for one in others]
+    earlier = [(day, one) for day, one in dated if day is not None and day < today]
+    if not earlier:
+        days = {day for day, _ in dated}
+        why_not = SAME_DAY if today in days else OTHER_HAS_NO_DATE if None in days else ""
+        return Prior(why_not=why_not) if why_not else None
+    day, latest = max(earlier, key=lambda one: (one[0], one[1][0].facts.study_uid))
+    if len({facts.patient_sex, latest[0].facts.patient_sex} & SEXES) > 1:
+        return Prior(why_not=OTHER_SEX)
+    return Prior(tuple(latest), (today - day).days)
+
+
+def _date(dicom_date: str) -> date | None:
+    """YYYYMMDD as a date; None where it is none."""
+    try:
+        return datetime.strptime(dicom_date.strip(), "%Y%m%d").date()  # noqa: DTZ007 - a day
+    except ValueError:
+        return None

@@ -1,0 +1,116 @@
+"""What growth needs of a study: its lungs, its findings with their sizes, its candidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models.contracts import DRAWN_EDGE
+from models.measurements.nodule import measure
+from pipeline.growth.change import NoduleSize
+from pipeline.search import keep, search
+from preprocessing.errors import SeriesError
+from preprocessing.lungs import find_lungs
+from preprocessing.reading import read_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from models.contracts import Candidate, Finding, Segmentation
+    from models.loading import Models
+    from pipeline.config import RunConfig
+    from pipeline.documents import ProvenanceDocument
+    from preprocessing.lungs import Lungs
+    from preprocessing.series import Series
+    from preprocessing.volume import Volume
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudyNodules:
+    """One study, as far as it is compared with another.
+
+    Attributes:
+        volume: The series.
+        lungs: Its lungs.
+        candidates: All of them.
+        findings: What is reported, or would be.
+        outlines: Of each finding.
+        sizes: Of each finding; None where it was not measured.
+    """
+
+    volume: Volume
+    lungs: Lungs
+    candidates: Sequence[Candidate]
+    findings: Sequence[Finding | Candidate]
+    outlines: Sequence[Segmentation | None]
+    sizes: Sequence[NoduleSize | None]
+
+    @classmethod
+    def of(
+        cls,
+        volume: Volume,
+        lungs: Lungs,
+        candidates: Sequence[Candidate],
+        findings: Sequence[Finding],
+        outlines: Sequence[Segmentation | None],
+    ) -> StudyNodules:
+        """Takes the sizes from what was measured on the findings."""
+        sizes = [NoduleSize.of(one.measurements) for one in findings]
+        return cls(volume, lungs, candidates, findings, outlines, sizes)
+
+
+def look_at_earlier(
+    series: Sequence[Series],
+    *,
+    models: Models,
+    config: RunConfig,
+    provenance: ProvenanceDocument,
+    stage: Callable[[str], AbstractContextManager[None]],
+) -> StudyNodules:
+    """Reads an earlier study and finds and measures its nodules, as in a run over it alone.
+
+    Args:
+        series: Of that study, the best first; the next is tried where one cannot be read.
+        models: Of the run.
+        config: Of the run.
+        provenance: Of the run.
+        stage: Measures what happens inside, by name.
+
+    Raises:
+        SeriesError: None of them can be analysed; it is the error of the best.
+    """
+    with stage("read"):
+        volume, lungs = _first_readable(series)
+    _, candidates = search(volume, lungs, models=models, provenance=provenance, stage=stage)
+    kept = keep(candidates, threshold=provenance.score_threshold, config=config.detection)
+    with stage("segment"):
+        outlines, sizes = outlined(volume, kept, models)
+    return StudyNodules(volume, lungs, candidates, kept, outlines, sizes)
+
+
+def outlined(
+    volume: Volume, candidates: Sequence[Candidate], models: Models
+) -> tuple[list[Segmentation | None], list[NoduleSize | None]]:
+    """The voxels and the size of each candidate; None for all where there is no segmenter."""
+    if models.segmenter is None:
+        return [None] * len(candidates), [None] * len(candidates)
+    outlines = models.segmenter.segment(volume, candidates)
+    drawn = models.segmenter.segment(volume, candidates, edge=DRAWN_EDGE)
+    measured = [
+        measure(outline, volume, drawn=one) if outline else None
+        for outline, one in zip(outlines, drawn, strict=True)
+    ]
+    return outlines, [NoduleSize.of(one.as_mapping()) if one else None for one in measured]
+
+
+def _first_readable(series: Sequence[Series]) -> tuple[Volume, Lungs]:
+    best_error: SeriesError | None = None
+    for one in series:
+        try:
+            volume = read_volume(one)
+            return volume, find_lungs(volume)
+        except SeriesError as error:
+            best_error = best_error or error
+    assert best_error is not None
+    raise best_error

@@ -1,0 +1,31 @@
+"""One digital patient, scanned twice: elsewhere, in another breath, with nodules that changed."""
+
+from functools import cache
+
+from data.phantom import NoduleSpec, PhantomSettings, Visit, make_phantom
+
+DAYS, VOLUME_RATIO = 180, 2.5
+FIRST = Visit(volume_ratio=(1.0, 0.0, 1.0, 1.0))
+LATER = Visit(
+    days=DAYS,
+    breath_mm=-15.0,
+    shift_mm=(6.0, -10.0, 8.0),
+    turn_rad=0.05,
+    volume_ratio=(VOLUME_RATIO, 1.0, 0.0, 1.0),
+)
+"""The nodules: one grows, one is new, one goes, one stays."""
+
+_SETTINGS = PhantomSettings(
+    shape_zyx=(150, 128, 128),
+    spacing_mm=(2.6, 2.6, 1.8),
+    vessel_ends=1500,
+    kernel="soft",
+    contrast_hu=0.0,
+)
+_NODULES = [NoduleSpec(diameter_mm=mm) for mm in (16.0, 12.0, 15.0, 14.0)]
+
+
+@cache
+def scanned(visit, *, seed=7):
+    """The phantom of a visit; made once."""
+    return make_phantom(seed, settings=_SETTINGS, nodules=_NODULES, visit=visit)

@@ -1,0 +1,63 @@
+"""The classes of a run's studies are judged against a table of what they are."""
+
+import json
+
+import pytest
+
+from pipeline.evaluation import classification_command
+from pipeline.evaluation.study_cases import read_study_cases
+from preprocessing.errors import UsageError
+
+WORKLIST = """\
+study_uid,series_uid,patient_id,largest_diameter_mm,study_class,p_adenocarcinoma,\
+p_large_cell_carcinoma,p_squamous_cell_carcinoma,p_normal,confidence_band
+1,1.1,A,12.0,adenocarcinoma,0.7,0.1,0.1,0.1,review
+2,2.1,,,normal,,,,,
+3,3.1,B,9.0,normal,0.1,0.1,0.1,0.7,review
+4,4.1,,,,,,,,
+"""
+
+
+@pytest.fixture
+def worklist(tmp_path):
+    path = tmp_path / "worklist.csv"
+    path.write_text(WORKLIST)
+    return path
+
+
+def write_truth(folder, rows):
+    path = folder / "truth.csv"
+    path.write_text("study_uid,true_class\n" + rows)
+    return path
+
+
+def test_the_studies_of_both_tables_are_judged_and_the_others_are_told(worklist, tmp_path):
+    truth = write_truth(tmp_path, "1,adenocarcinoma\n2,normal\n4,normal\n7,normal\n")
+    cases, notices = read_study_cases(worklist, truth)
+    assert cases.true_class.tolist() == [0, 3]
+    assert cases.probabilities.tolist() == [[0.7, 0.1, 0.1, 0.1], [0, 0, 0, 1]]
+    assert cases.patient.tolist() == [1, 0]  # the second study is its own patient, "2"
+    told = {notice.code: notice.model_dump()["studies"] for notice in notices}
+    assert told == {"studies_without_finding": 1, "studies_missing": 2}
+
+
+def test_the_command_makes_an_evaluation_of_a_run(worklist, tmp_path):
+    truth = write_truth(tmp_path, "1,adenocarcinoma\n2,normal\n3,large_cell_carcinoma\n")
+    classification_command(predictions=worklist, truth=truth, out=tmp_path / "out", resamplings=20)
+    made = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert made["cases"] == 3
+    assert [row[3] for row in made["model"]["confusion_matrix"]] == [0, 1, 0, 1]
+    assert "studies_without_finding" in [notice["code"] for notice in made["notices"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("1,adeno\n", r"truth.csv, row 2, column true_class: must be one of .* got 'adeno'"),
+        ("1,normal\n1,normal\n", r"truth.csv, row 3, column study_uid: .* no earlier row"),
+        ("8,normal\n", r"worklist.csv: must hold at least one analysed study of .*truth.csv"),
+    ],
+)
+def test_a_wrong_truth_is_named(worklist, tmp_path, rows, message):
+    with pytest.raises(UsageError, match=message):
+        read_study_cases(worklist, write_truth(tmp_path, rows))
