@@ -26,9 +26,10 @@ from scipy import ndimage
 from data.nodule_crop_files import NoduleFiles, read_nodule_crops
 from data.phantom import NoduleSpec, PhantomSettings, make_phantom
 from data.splits import is_kept_for_examination, patient_fold
-from models.contracts import DRAWN_EDGE, Candidate, Segmentation
+from models.contracts import Candidate, Segmentation
 from models.loading import load_segmenter
 from models.measurements.nodule import NoduleMeasurements, measure
+from models.outlines import outline
 from models.store import model_folder
 from preprocessing.errors import SeriesError
 
@@ -54,12 +55,12 @@ class CropResult:
 
     Attributes:
         dice: Of the edge as readers draw it, with their mask.
-        exact_dice: Of the true edge, which is measured, with the same mask.
+        measured_dice: Of the outline that is measured, with the same mask.
     """
 
     patient_id: str
     dice: float
-    exact_dice: float
+    measured_dice: float
     rated: KnownFinding
     measured: NoduleMeasurements | None
 
@@ -113,8 +114,7 @@ def judge_crops(
         voxel_mm3 = float(np.prod(volume.spacing_mm))
         diameter_mm = float((6 * inside.sum() * voxel_mm3 / np.pi) ** (1 / 3))
         told = [_told(centre, diameter_mm, rng)]
-        (drawn,) = segmenter.segment(volume, told, edge=DRAWN_EDGE)
-        (found,) = segmenter.segment(volume, told)
+        (found,), (drawn,) = outline(segmenter, volume, told)
         measured = measure(found, volume, drawn=drawn) if found else None
         results.append(
             CropResult(
@@ -140,8 +140,7 @@ def judge_phantoms(segmenter: NoduleSegmenter, count: int) -> list[PhantomResult
         phantom = make_phantom(seed, settings=settings, nodules=list(_specs(rng)))
         told = [_told(n.centre_world_mm, n.diameter_mm, rng) for n in phantom.nodules]
         started = time.perf_counter()
-        found = segmenter.segment(phantom.volume, told)
-        drawn = segmenter.segment(phantom.volume, told, edge=DRAWN_EDGE)
+        found, drawn = outline(segmenter, phantom.volume, told)
         measured = [
             measure(one, phantom.volume, drawn=wide) if one else None
             for one, wide in zip(found, drawn, strict=True)
@@ -160,8 +159,8 @@ def print_crops(results: Sequence[CropResult]) -> None:
     dice = np.array([result.dice for result in results])
     patients = len({result.patient_id for result in results})
     print(f"Dice {dice.mean():.3f} (95 % {low:.3f} to {high:.3f}), median {np.median(dice):.3f}")
-    exact = np.mean([result.exact_dice for result in results])
-    print(f"  of the true edge, which is measured, with the same masks: {exact:.3f}")
+    exact = np.mean([result.measured_dice for result in results])
+    print(f"  of the outline that is measured, with the same masks: {exact:.3f}")
     print(f"  {len(dice)} nodules of {patients} patients; below 0.5: {(dice < 0.5).sum()}")
     pairs = [
         (_rated_texture(result.rated), _uncalcified(result.measured))

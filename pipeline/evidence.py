@@ -61,8 +61,8 @@ def evidence_picture(panels: Sequence[Panel], finding: Finding, why: EvidenceMap
     ]
     other = "carcinoma" if named is NoduleClass.NORMAL else NoduleClass.NORMAL
     labels = (
-        f"speaks for {other}  -{strongest:.2g}",
-        f"+{strongest:.2g}  speaks for {named.replace('_', ' ')}",
+        f"speaks for {other}  -{strongest:.3g}",
+        f"+{strongest:.3g}  speaks for {named.replace('_', ' ')}",
     )
     return png(drawn, bar=ColourBar(_colours(np.linspace(-1, 1, _BAR_STEPS)), labels))
 

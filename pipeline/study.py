@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from models.contracts import (
-    DRAWN_EDGE,
     Candidate,
     Classification,
     Finding,
@@ -16,6 +15,7 @@ from models.contracts import (
 )
 from models.loading import load_models
 from models.measurements.nodule import measure
+from models.outlines import outline
 from pipeline.evidence import evidence_files
 from pipeline.growth.comparison import growth_since
 from pipeline.growth.study_nodules import StudyNodules
@@ -105,16 +105,15 @@ def analyse_series(
     drawn = outlines
     if models.segmenter is not None:
         with times.stage("segment"):
-            outlines = models.segmenter.segment(volume, kept)
-            drawn = models.segmenter.segment(volume, kept, edge=DRAWN_EDGE)
+            outlines, drawn = outline(models.segmenter, volume, kept)
     ratings: list[float | None] = [None] * len(kept)
     if models.rater is not None:
         with times.stage("rate"):
             ratings = models.rater.rate(volume, kept, drawn)
     with times.stage("measure"):
         measured = [
-            measure(outline, volume, working, drawn=one) if outline else None
-            for outline, one in zip(outlines, drawn, strict=True)
+            measure(one, volume, working, drawn=wide) if one else None
+            for one, wide in zip(outlines, drawn, strict=True)
         ]
         findings = [
             make_finding(candidate, row, size, rating, volume=volume, working=working)

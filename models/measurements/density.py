@@ -20,10 +20,10 @@ CALCIUM_FROM_HU = 200.0
 RIM_MM, RIM_IN_DIAMETERS = 1.2, 0.25
 """Depth of the rim that partial volume darkens, and at most this part of the diameter."""
 
-NON_SOLID_BELOW, SOLID_FROM = 0.10, 0.56
-"""Share of solid voxels inside the rim; fitted to the median texture that the readers of LIDC-IDRI
-gave: 1 is non-solid, 2 and 3 are part-solid, 4 and 5 solid. (4 lies with 5: the median HU of
-nodules rated 1 to 5 are -658, -564, -544, -343 and -298.)"""
+NON_SOLID_BELOW, SOLID_FROM = 0.15, 0.60
+"""Share of solid voxels inside the rim of what readers would outline; fitted to the median texture
+that the readers of LIDC-IDRI gave: 1 is non-solid, 2 and 3 are part-solid, 4 and 5 solid. (4 lies
+with 5: the median HU of nodules rated 1 to 5 are -658, -564, -544, -343 and -298.)"""
 
 CALCIFIED_FROM = 0.05
 """Share of calcium; of LIDC-IDRI's nodules without any, 9 in 10 have less than 0.002, of those read

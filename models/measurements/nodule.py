@@ -86,7 +86,7 @@ def measure(
     """Measures a nodule on the native grid; its slices are the planes of the first axis.
 
     Args:
-        segmentation: The nodule, to its true edge.
+        segmentation: The nodule, as `models.outlines` chose it.
         volume: The series it was segmented in.
         working: The same series with its lung labels.
         drawn: The nodule as readers outline it, in whose bounds they name its texture.
@@ -103,7 +103,7 @@ def measure(
     hu = volume.hu[segmentation.box]
     smooth = without_noise(hu)
     mean_hu, sd_hu = mean_and_sd_hu(hu, mask)
-    solid_share, calcification_share = _bright_shares(drawn or segmentation, volume)
+    solid_share, calcification_share = bright_shares(drawn or segmentation, volume)
     texture = texture_of(solid_share=solid_share, calcification_share=calcification_share)
     solid_part_mm = None
     if texture is Texture.PART_SOLID:
@@ -128,8 +128,16 @@ def measure(
     )
 
 
-def _bright_shares(outlined: Segmentation, volume: Volume) -> tuple[float, float]:
-    """Shares of solid voxels inside the rim and of calcium; 0 where nothing is half nodule."""
+def bright_shares(outlined: Segmentation, volume: Volume) -> tuple[float, float]:
+    """What the texture is read off: shares of solid voxels inside the rim, and of calcium.
+
+    Args:
+        outlined: The nodule, best as readers would outline it.
+        volume: The series.
+
+    Returns:
+        Both from 0 to 1; 0 where nothing is half nodule.
+    """
     mask, spacing_mm = outlined.mask, volume.spacing_mm
     if not mask.any():
         return 0.0, 0.0

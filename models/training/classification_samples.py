@@ -168,7 +168,9 @@ class ClassificationSamples(SeededSamples):
     def _false_mark(self, rng: np.random.Generator) -> _Shown:
         lungs = self._any(self._marked, rng)
         marks = lungs.false_marks_zyx
-        cube, centre = cube_around(lungs.case.volume, marks[int(rng.integers(len(marks)))])
+        # The best come first, and become findings: they are shown more often.
+        chosen = marks[int(len(marks) * rng.random() ** 2)]
+        cube, centre = cube_around(lungs.case.volume, chosen)
         return _Shown(cube, centre, frozenset({NoduleClass.NORMAL}), 0.0)
 
     def _nothing(self, rng: np.random.Generator) -> _Shown:

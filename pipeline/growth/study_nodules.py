@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.contracts import DRAWN_EDGE
 from models.measurements.nodule import measure
+from models.outlines import outline
 from pipeline.growth.change import NoduleSize
 from pipeline.search import keep, search
 from preprocessing.errors import SeriesError
@@ -95,11 +95,10 @@ def outlined(
     """The voxels and the size of each candidate; None for all where there is no segmenter."""
     if models.segmenter is None:
         return [None] * len(candidates), [None] * len(candidates)
-    outlines = models.segmenter.segment(volume, candidates)
-    drawn = models.segmenter.segment(volume, candidates, edge=DRAWN_EDGE)
+    outlines, drawn = outline(models.segmenter, volume, candidates)
     measured = [
-        measure(outline, volume, drawn=one) if outline else None
-        for outline, one in zip(outlines, drawn, strict=True)
+        measure(one, volume, drawn=wide) if one else None
+        for one, wide in zip(outlines, drawn, strict=True)
     ]
     return outlines, [NoduleSize.of(one.as_mapping()) if one else None for one in measured]
 

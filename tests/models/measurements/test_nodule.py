@@ -45,10 +45,10 @@ def test_texture_is_read_off_what_readers_would_outline():
 
 
 def test_texture_changes_at_its_thresholds():
-    assert texture_of(solid_share=0.099, calcification_share=0) is Texture.NON_SOLID
-    assert texture_of(solid_share=0.10, calcification_share=0) is Texture.PART_SOLID
-    assert texture_of(solid_share=0.56, calcification_share=0) is Texture.SOLID
-    assert texture_of(solid_share=0.56, calcification_share=0.05) is Texture.CALCIFIED
+    assert texture_of(solid_share=0.149, calcification_share=0) is Texture.NON_SOLID
+    assert texture_of(solid_share=0.15, calcification_share=0) is Texture.PART_SOLID
+    assert texture_of(solid_share=0.60, calcification_share=0) is Texture.SOLID
+    assert texture_of(solid_share=0.60, calcification_share=0.05) is Texture.CALCIFIED
 
 
 def test_a_star_is_less_solid_than_a_ball():
