@@ -78,6 +78,7 @@ class SizeChange:
         course: ``growing`` or ``stable`` by Lung-RADS.
         solid_part_course: The same of the solid part, ``new`` where there was none; None where
             there is none now.
+        part_solid: In one of the studies at least: the outlines may end at different edges.
     """
 
     status: GrowthStatus
@@ -86,6 +87,7 @@ class SizeChange:
     diameter_change_mm: float
     course: Course
     solid_part_course: Course | None
+    part_solid: bool
 
 
 def size_change(earlier: NoduleSize, later: NoduleSize, *, days: int) -> SizeChange:
@@ -114,6 +116,7 @@ def size_change(earlier: NoduleSize, later: NoduleSize, *, days: int) -> SizeCha
         diameter_change_mm=_larger_by_mm(earlier.mean_diameter_mm, later.mean_diameter_mm),
         course=_course(earlier.mean_diameter_mm, later.mean_diameter_mm, days=days),
         solid_part_course=_solid_part_course(earlier, later, days=days),
+        part_solid="part_solid" in {earlier.texture, later.texture},
     )
 
 

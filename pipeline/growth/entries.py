@@ -25,6 +25,10 @@ THICKNESS_RATIO = 2.0
 NOT_IN_EARLIER = "Its place is not in the images of the earlier study."
 NOT_IN_LATER = "Its place is not in the images of this study."
 NOT_MEASURED = "It has no outline in one of the studies, so that it was not measured twice."
+PART_SOLID = (
+    "It is part-solid in one of the studies at least: an outline may hold all of it in one and the "
+    "core alone in the other. Compare the pictures before trusting the change."
+)
 WAS_A_MARK = "The earlier study has it as a mark below the operating point."
 
 _MM_DIGITS, _MEASURED_DIGITS, _SHARE_DIGITS, _DAYS_DIGITS, _SCORE_DIGITS = 2, 3, 4, 1, 6
@@ -62,9 +66,11 @@ class Compared:
 def finding_entry(one: Compared) -> NoduleChangeDocument:
     """The entry of a finding of this study."""
     status, reason = _status(one)
+    change = one.change
+    if change is not None and change.part_solid:
+        reason = PART_SOLID
     if one.then is not None and not one.then.is_finding:
         reason = f"{reason} {WAS_A_MARK}".strip()
-    change = one.change
     doubling_time_days = None if change is None else change.doubling_time_days
     return NoduleChangeDocument(
         finding=one.number,

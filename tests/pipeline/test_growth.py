@@ -6,6 +6,7 @@ import pytest
 
 from models.contracts import Candidate
 from pipeline.growth.change import GrowthStatus, NoduleSize, size_change
+from pipeline.growth.entries import PART_SOLID, Compared, EarlierNodule, finding_entry
 from pipeline.growth.matching import match_findings, nearest_candidate
 from pipeline.growth.prior import (
     NO_DATE,
@@ -91,6 +92,17 @@ def test_growth_by_lung_rads_is_more_than_one_and_a_half_mm_in_12_months(
 )
 def test_the_solid_part_has_a_course_of_its_own(earlier, later, course):
     assert size_change(earlier, later, days=180).solid_part_course == course
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "warned"),
+    [("solid", "solid", False), ("part_solid", "solid", True), ("non_solid", "part_solid", True)],
+)
+def test_the_change_of_a_part_solid_nodule_is_told_with_a_warning(earlier, later, warned):
+    change = size_change(size(texture=earlier), size(texture=later), days=180)
+    then = EarlierNodule(Candidate((0.0, 0.0, 0.0), 8.0, 0.9), size(texture=earlier), None)
+    entry = finding_entry(Compared(1, (0.0, 0.0, 0.0), then, change, inside=True))
+    assert entry.reason == (PART_SOLID if warned else "")
 
 
 def test_growth_needs_a_day_between():
