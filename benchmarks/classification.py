@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from models.loading import Models
 
 FIRST_SEED = 980_000
-"""Of those that are reported. The phantoms from 960,000 are for looking at; by those from 970,000 it
-was decided to train longer and to show the best-ranked false marks more often."""
+"""Of those that are reported. The phantoms from 960,000 are for looking at; by those from 970,000
+it was decided to train longer and to show the best-ranked false marks more often."""
 
 NODULES = 5
 LEAST_HIT_MM = 2.0
