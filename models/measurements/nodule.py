@@ -101,13 +101,13 @@ def measure(
     volume_of_it = volume_mm3(share, spacing_mm)
     diameter_mm = sphere_diameter_mm(volume_of_it)
     hu = volume.hu[segmentation.box]
-    smooth = without_noise(hu)
     mean_hu, sd_hu = mean_and_sd_hu(hu, mask)
     solid_share, calcification_share = bright_shares(drawn or segmentation, volume)
     texture = texture_of(solid_share=solid_share, calcification_share=calcification_share)
     solid_part_mm = None
     if texture is Texture.PART_SOLID:
-        solid = axial_axes(largest_solid_piece(smooth, mask).astype(np.float32), spacing_mm)
+        piece = largest_solid_piece(without_noise(hu), mask)
+        solid = axial_axes(piece.astype(np.float32), spacing_mm)
         solid_part_mm = solid.mean_mm if solid else 0.0
     convex = solidity(share, spacing_mm)
     return NoduleMeasurements(
