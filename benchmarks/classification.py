@@ -8,7 +8,6 @@ nodules that are missed are counted apart. FOLDER keeps both tables and both eva
 
 from __future__ import annotations
 
-import csv
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import shipped_models
+from benchmarks import shipped_models, write_table
 from benchmarks.phantom_detection import unseen_scan
 from data.phantom import HISTOLOGIES, draw_nodule, make_phantom
 from models.contracts import Candidate, NoduleClass
@@ -28,7 +27,7 @@ from preprocessing.processors import available_processors
 from preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from data.phantom import Phantom, PhantomNodule
     from models.contracts import Classification
@@ -88,7 +87,7 @@ def ask(seeds: Sequence[int], folder: Path) -> None:
         ("end_to_end", [row for one in looked for row in one.at_findings]),
     ):
         table = folder / f"{name}.csv"
-        _write(table, rows)
+        write_table(table, COLUMNS, rows)
         judged = classification_command(predictions=table, out=folder / name)
         print(f"\n{name.replace('_', ' ')}", *classification_summary(judged), sep="\n")
         for true, counts in zip(judged.class_order, judged.model.confusion_matrix, strict=True):
@@ -159,13 +158,6 @@ def _row(
     patient: str, case: str, true: str, answer: Classification, diameter_mm: float
 ) -> tuple[object, ...]:
     return (patient, case, true, *answer.probabilities, diameter_mm)
-
-
-def _write(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

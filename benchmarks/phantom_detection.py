@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import shipped_models
+from benchmarks import shipped_models, write_table
 from data.phantom import HISTOLOGIES, PhantomSettings, draw_nodule, make_phantom
 from pipeline.evaluation import luna16_command, luna16_summary
 from preprocessing.lungs import find_lungs
@@ -24,7 +24,7 @@ from preprocessing.processors import available_processors
 from preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from data.phantom import NoduleSpec, Phantom, PhantomNodule
     from models.contracts import Candidate
@@ -71,10 +71,10 @@ def search(count: int, folder: Path) -> None:
         print(f"{len(series)} of {count} phantoms", end="\r", file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
     truth = [(uid, *one.centre_world_mm, one.diameter_mm) for uid, one in nodules]
-    _write(folder / "annotations.csv", ("seriesuid", *PLACE, "diameter_mm"), truth)
+    write_table(folder / "annotations.csv", ("seriesuid", *PLACE, "diameter_mm"), truth)
     scored = [(uid, *mark.centre_world_mm, mark.score) for uid, mark in marks]
-    _write(folder / "predictions.csv", ("seriesuid", *PLACE, "probability"), scored)
-    _write(folder / "series.csv", ("seriesuid",), [(uid,) for uid in series])
+    write_table(folder / "predictions.csv", ("seriesuid", *PLACE, "probability"), scored)
+    write_table(folder / "series.csv", ("seriesuid",), [(uid,) for uid in series])
     judged = luna16_command(
         annotations=folder / "annotations.csv",
         excluded=None,
@@ -138,13 +138,6 @@ def print_kinds(nodules: Sequence[PhantomNodule], found_at: Sequence[float]) -> 
         chosen = rates[members]
         cells = "".join(f"{np.mean(chosen <= rate):12.3f}" for rate in RATES)
         print(f"{f'{name}: {len(chosen)}':32}{cells}")
-
-
-def _write(path: Path, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -185,8 +185,9 @@ def _directory(path: Path) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.infolist()
+    # zipfile raises NotImplementedError where an entry asks for a newer unpacker than there is.
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-        msg = f"{path}: the zip archive is damaged ({error}); copy it again"
+        msg = f"{path}: the zip archive is damaged or too new ({error}); copy or unpack it"
         raise SeriesError(Reason.UNREADABLE, msg) from error
 
 

@@ -23,7 +23,7 @@ from pydicom.valuerep import VR
 
 from preprocessing.codes import Reason
 from preprocessing.dicom_values import Elements, uid
-from preprocessing.errors import SeriesError
+from preprocessing.errors import PARSER_SURPRISES, SeriesError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -40,13 +40,6 @@ _COUNTED_CHUNK_BYTES = 1024 * 1024
 _INFLATED_HEAD_BYTES = 8 * 1024 * 1024
 _VALUE_REPRESENTATIONS = frozenset(vr.value.encode() for vr in VR if len(vr.value) == 2)
 _FIRST_GROUPS = frozenset({0x0002, 0x0008})
-
-
-PARSER_SURPRISES = (
-    AssertionError, AttributeError, EOFError, IndexError, KeyError, MemoryError,
-    NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error, zlib.error,
-)  # fmt: skip
-"""What pydicom raises for elements that make no sense, none of it its own InvalidDicomError."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from preprocessing.codes import Reason
 from preprocessing.dicom_dataset import (
-    PARSER_SURPRISES,
     UNDEFINED_LENGTH,
     ParsedHeader,
     deflated_start,
@@ -20,7 +19,7 @@ from preprocessing.dicom_dataset import (
 from preprocessing.dicom_fragments import Fragment, FragmentsError, find_fragments, group_by_frame
 from preprocessing.dicom_frames import FRAME_TAGS, Frame, read_frames
 from preprocessing.dicom_values import Elements, codes, integer, number, text, uid, unsigned_short
-from preprocessing.errors import SeriesError
+from preprocessing.errors import PARSER_SURPRISES, SeriesError
 from preprocessing.volume import SeriesFacts
 
 if TYPE_CHECKING:

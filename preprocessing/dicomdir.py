@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
-import zlib
 from typing import TYPE_CHECKING
 
 from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
+from preprocessing.errors import PARSER_SURPRISES, SeriesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,10 +15,6 @@ if TYPE_CHECKING:
 
 _MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
 _MEDIA_STORAGE_SOP_CLASS = b"\x02\x00\x02\x00UI"
-_PARSER_SURPRISES = (
-    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError,
-    RecursionError, struct.error, zlib.error,
-)  # fmt: skip
 
 
 def is_dicomdir(head: bytes) -> bool:
@@ -50,7 +44,7 @@ def referenced_files(source: ByteSource) -> list[tuple[str, ...]]:
             dataset = dcmread(file, force=True, specific_tags=["DirectoryRecordSequence"])
             records = dataset.get("DirectoryRecordSequence") or []
             named = [record.get("ReferencedFileID") for record in records]
-    except _PARSER_SURPRISES as error:
+    except PARSER_SURPRISES as error:
         msg = f"{source}: this DICOMDIR cannot be parsed ({type(error).__name__})"
         raise SeriesError(Reason.NOT_AN_IMAGE, msg) from error
     return [(name,) if isinstance(name, str) else tuple(name) for name in named if name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from preprocessing.codes import Reason
+
+
+PARSER_SURPRISES = (
+    AssertionError, AttributeError, EOFError, IndexError, KeyError, MemoryError,
+    NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+"""What pydicom raises for elements that make no sense, none of it its own InvalidDicomError;
+NotImplementedError for a value representation that it does not know."""
 
 
 class HounsfieldError(Exception):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from data.prepared import PreparedCase
+    from data.splits import Part
     from models.training.configuration import TrainingConfig
 
 
@@ -60,30 +61,22 @@ def classification_loss(maps: Tensor, batch: dict[str, Tensor]) -> dict[str, Ten
 
 def training_samples(config: TrainingConfig, *, length: int) -> ClassificationSamples:
     """Samples of the patients and phantoms that are trained on."""
-    cases = read_cases(config.data, "training")
-    plan = classification_plan(config)
-    return ClassificationSamples(
-        cases,
-        _false_marks(config, plan, cases),
-        read_nodules(config.data, "training"),
-        plan,
-        length=length,
-        seed=config.seed,
-    )
+    return _samples(config, read_cases(config.data, "training"), "training", length, config.seed)
 
 
 def held_out_samples(config: TrainingConfig, *, length: int) -> ClassificationSamples:
     """Samples of validation patients in phantoms that are not trained on, and in real lungs."""
     cases = held_out_cases(config.data)
+    return _samples(config, cases, "validation", length, config.seed + 1)
+
+
+def _samples(
+    config: TrainingConfig, cases: Sequence[PreparedCase], part: Part, length: int, seed: int
+) -> ClassificationSamples:
     plan = classification_plan(config)
-    return ClassificationSamples(
-        cases,
-        _false_marks(config, plan, cases),
-        read_nodules(config.data, "validation"),
-        plan,
-        length=length,
-        seed=config.seed + 1,
-    )
+    false_marks = _false_marks(config, plan, cases)
+    crops = read_nodules(config.data, part)
+    return ClassificationSamples(cases, false_marks, crops, plan, length=length, seed=seed)
 
 
 def _false_marks(
