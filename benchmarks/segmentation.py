@@ -114,15 +114,14 @@ def judge_crops(
         voxel_mm3 = float(np.prod(volume.spacing_mm))
         diameter_mm = float((6 * inside.sum() * voxel_mm3 / np.pi) ** (1 / 3))
         told = [_told(centre, diameter_mm, rng)]
-        (found,), (drawn,) = outline(segmenter, volume, told)
-        measured = measure(found, volume, drawn=drawn) if found else None
+        (nodule,) = outline(segmenter, volume, told)
         results.append(
             CropResult(
                 crop.patient_id,
-                _dice(drawn, inside),
-                _dice(found, inside),
+                _dice(nodule.drawn, inside),
+                _dice(nodule.sized, inside),
                 crop.finding,
-                measured,
+                measure(nodule, volume),
             )
         )
     return results
@@ -140,11 +139,8 @@ def judge_phantoms(segmenter: NoduleSegmenter, count: int) -> list[PhantomResult
         phantom = make_phantom(seed, settings=settings, nodules=list(_specs(rng)))
         told = [_told(n.centre_world_mm, n.diameter_mm, rng) for n in phantom.nodules]
         started = time.perf_counter()
-        found, drawn = outline(segmenter, phantom.volume, told)
-        measured = [
-            measure(one, phantom.volume, drawn=wide) if one else None
-            for one, wide in zip(found, drawn, strict=True)
-        ]
+        nodules = outline(segmenter, phantom.volume, told)
+        measured = [measure(one, phantom.volume) for one in nodules]
         print(f"phantom {seed}: {time.perf_counter() - started:.2f} s for {len(told)} nodules")
         results += [
             PhantomResult(n.spec, slice_mm, n.diameter_mm, n.volume_mm3, one)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -156,6 +156,18 @@ class Segmentation:
         return self.share >= 0.5
 
 
+class Outlines(NamedTuple):
+    """Both outlines of a nodule; None where nothing like one is there.
+
+    Attributes:
+        exact: To its true edge.
+        drawn: As readers outline it.
+    """
+
+    exact: Segmentation | None
+    drawn: Segmentation | None
+
+
 class Detector(Protocol):
     """Finds candidates."""
 
@@ -175,15 +187,12 @@ class Reducer(Protocol):
 class Segmenter(Protocol):
     """Finds the voxels of each candidate."""
 
-    def segment(
-        self, volume: Volume, candidates: Sequence[Candidate], *, edge: int = EXACT_EDGE
-    ) -> list[Segmentation | None]:
-        """Returns the voxels of each candidate; None where nothing like a nodule is there.
+    def segment(self, volume: Volume, candidates: Sequence[Candidate]) -> list[Outlines]:
+        """Returns both outlines of each candidate.
 
         Args:
             volume: The native grid.
             candidates: Place and size.
-            edge: `EXACT_EDGE`, which is measured, or `DRAWN_EDGE`, where readers would outline.
         """
         ...
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from models.rating_view import SUSPICIOUS, network_input, outlined_nodule, rating_view
+from preprocessing.processors import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,9 @@ class MalignancyRater:
         if len(candidates) != len(outlines):
             msg = f"there must be an outline a candidate, got {len(outlines)}, {len(candidates)}"
             raise ValueError(msg)
-        nodules = [outlined_nodule(volume, outline) if outline else None for outline in outlines]
+        nodules = side_by_side(
+            lambda outline: outlined_nodule(volume, outline) if outline else None, outlines
+        )
         calibration = self._manifest.calibration
         return [
             None
@@ -72,7 +75,7 @@ class MalignancyRater:
     def logits(self, nodules: Sequence[OutlinedNodule | None]) -> list[float | None]:
         """What the network answers before calibration; None where no voxel is half nodule."""
         hu_window = self._manifest.hu_window
-        views = [rating_view(nodule) if nodule else None for nodule in nodules]
+        views = side_by_side(lambda nodule: rating_view(nodule) if nodule else None, nodules)
         images = [network_input(view, hu_window) for view in views if view is not None]
         answers = iter(_averaged_logits(self._network, images))
         return [None if view is None else next(answers) for view in views]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import special
 
-from models.contracts import Classification, EvidenceMap
+from models.contracts import Classification, EvidenceMap, NoduleClass
 from models.familiarity import strangeness
 from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
 from preprocessing.working_grid import normalise_hu
@@ -81,7 +81,7 @@ class NoduleClassifier:
         looks = []
         for axes in self._flips:
             turned = np.flip(seen, tuple(2 + axis for axis in axes))
-            maps = self._network(np.ascontiguousarray(turned))
+            maps = self._network(np.ascontiguousarray(turned))[:, :, : len(NoduleClass)]
             looks.append(np.flip(maps, tuple(3 + axis for axis in axes)))
         slope = np.float32(self._manifest.calibration.slope)
         calibrated: NDArray[np.float32] = np.mean(looks, axis=0) * slope

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage, special
 
-from models.contracts import EXACT_EDGE, Segmentation
+from models.contracts import DRAWN_EDGE, EXACT_EDGE, Outlines, Segmentation
 from models.segment_view import (
     VIEW_VOXELS,
     cut_view,
@@ -48,6 +48,14 @@ class _Look:
     diameter_mm: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What was answered to a look, for one edge."""
+
+    look: _Look
+    answer: NDArray[np.float32]
+
+
 class NoduleSegmenter:
     """Runs the network over a view of each candidate.
 
@@ -60,41 +68,47 @@ class NoduleSegmenter:
         self._manifest = manifest
         self._network = network
 
-    def segment(
-        self, volume: Volume, candidates: Sequence[Candidate], *, edge: int = EXACT_EDGE
-    ) -> list[Segmentation | None]:
-        """Returns the voxels of each candidate; None where nothing like a nodule is there.
+    def segment(self, volume: Volume, candidates: Sequence[Candidate]) -> list[Outlines]:
+        """Returns both outlines of each candidate; None where nothing like a nodule is there.
 
         Args:
             volume: The native grid.
             candidates: Place and size, as a detector gives them.
-            edge: `EXACT_EDGE`, which is measured, or `DRAWN_EDGE`, where readers would outline.
         """
         looks = []
         for candidate in candidates:
             x, y, z = volume.voxel_xyz(candidate.centre_world_mm).tolist()
             looks.append(_Look((z, y, x), candidate.diameter_mm))
-        answers = self._answers(volume, looks, edge)
-        again = {}
-        for index, (look, answer) in enumerate(zip(looks, answers, strict=True)):
-            better = _second_look(look, answer, volume.spacing_mm)
-            if better is not None:
-                again[index] = better
-        for index, answer in zip(
-            again, self._answers(volume, list(again.values()), edge), strict=True
-        ):
-            if answer.any():
-                looks[index], answers[index] = again[index], answer
+        seen = {
+            (index, edge): _Seen(look, answer[edge])
+            for index, (look, answer) in enumerate(
+                zip(looks, self._answers(volume, looks), strict=True)
+            )
+            for edge in (EXACT_EDGE, DRAWN_EDGE)
+        }
+        # Each edge is looked at again by itself, where it was found.
+        again = {
+            key: look
+            for key, one in seen.items()
+            if (look := _second_look(one, volume.spacing_mm)) is not None
+        }
+        answers = self._answers(volume, list(again.values()))
+        for (key, look), answer in zip(again.items(), answers, strict=True):
+            found = answer[key[1]]
+            if found.any():
+                seen[key] = _Seen(look, found)
+        outlines = {
+            key: on_native_grid(one.answer, one.look.centre_zyx, one.look.diameter_mm, volume)
+            for key, one in seen.items()
+        }
         return [
-            on_native_grid(answer, look.centre_zyx, look.diameter_mm, volume)
-            for look, answer in zip(looks, answers, strict=True)
+            Outlines(outlines[index, EXACT_EDGE], outlines[index, DRAWN_EDGE])
+            for index in range(len(looks))
         ]
 
-    def _answers(
-        self, volume: Volume, looks: Sequence[_Look], edge: int
-    ) -> list[NDArray[np.float32]]:
-        """For each look the probability of nodule, ``[32, 32, 32]``, of one connected piece."""
-        answers: list[NDArray[np.float32]] = []
+    def _answers(self, volume: Volume, looks: Sequence[_Look]) -> list[list[NDArray[np.float32]]]:
+        """For each look and edge the probability, ``[32, 32, 32]``, of one connected piece."""
+        answers: list[list[NDArray[np.float32]]] = []
         for first in range(0, len(looks), BATCH):
             batch = looks[first : first + BATCH]
             images = [
@@ -109,10 +123,10 @@ class NoduleSegmenter:
                 )
                 for one in batch
             ]
-            shares = special.expit(self._network(np.stack(images))[:, edge])
+            shares = special.expit(self._network(np.stack(images)))
             answers += [
-                central_piece(share, one.diameter_mm)
-                for share, one in zip(shares, batch, strict=True)
+                [central_piece(edge, one.diameter_mm) for edge in edges]
+                for edges, one in zip(shares, batch, strict=True)
             ]
         return answers
 
@@ -174,11 +188,9 @@ def on_native_grid(
     return Segmentation((start[0], start[1], start[2]), share) if share.max() > 0 else None
 
 
-def _second_look(
-    look: _Look, answer: NDArray[np.float32], spacing_mm: tuple[float, float, float]
-) -> _Look | None:
+def _second_look(seen: _Seen, spacing_mm: tuple[float, float, float]) -> _Look | None:
     """A better place and size, where the first were far off."""
-    found = answer >= 0.5
+    look, found = seen.look, seen.answer >= 0.5
     if not found.any():
         return None
     view_mm = view_spacing_mm(look.diameter_mm)

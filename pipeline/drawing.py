@@ -104,7 +104,7 @@ def png(panels: Sequence[Panel], *, bar: ColourBar | None = None, gap_px: int = 
     if bar is not None:
         sheet.paste(_drawn_bar(bar, width), (0, height))
     stream = io.BytesIO()
-    sheet.save(stream, format="PNG", compress_level=4)
+    sheet.save(stream, format="PNG", compress_level=2)
     return stream.getvalue()
 
 
@@ -122,7 +122,8 @@ def _drawn(panel: Panel) -> Image.Image:
 
 
 # A finding's three panels are drawn twice, plain and with a layer; the marks are half of the time.
-@lru_cache(maxsize=3)
+# Several findings are drawn side by side.
+@lru_cache(maxsize=16)
 def _marks(
     size_px: tuple[int, int], mm_per_px: float, title: str, edges: Edges, rings: tuple[Ring, ...]
 ) -> Image.Image:

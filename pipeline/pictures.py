@@ -14,6 +14,7 @@ from pipeline.evidence import evidence_picture
 from pipeline.outputs import KEY_PICTURE
 from pipeline.planes import AXIAL, CORONAL, FINDING_PLANES, Plane, plane_world_mm
 from pipeline.report import picture_name, why_picture_name
+from preprocessing.processors import side_by_side
 from preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
@@ -47,12 +48,19 @@ def report_pictures(
     Returns:
         PNG files by name: the key picture, each finding's, and each finding's evidence, if any.
     """
-    pictures = {KEY_PICTURE: key_picture(volume, working, findings, config)}
-    for number, (finding, outline) in enumerate(zip(findings, outlines, strict=True), start=1):
+
+    def of_finding(numbered: tuple[int, tuple[Finding, Segmentation | None]]) -> dict[str, bytes]:
+        number, (finding, outline) = numbered
         panels = finding_panels(volume, finding, config, outline)
-        pictures[picture_name(number)] = png(panels)
+        drawn = {picture_name(number): png(panels)}
         if finding.why is not None:
-            pictures[why_picture_name(number)] = evidence_picture(panels, finding, finding.why)
+            drawn[why_picture_name(number)] = evidence_picture(panels, finding, finding.why)
+        return drawn
+
+    pictures = {KEY_PICTURE: key_picture(volume, working, findings, config)}
+    numbered = enumerate(zip(findings, outlines, strict=True), start=1)
+    for drawn in side_by_side(of_finding, numbered):
+        pictures |= drawn
     return pictures
 
 

@@ -10,12 +10,11 @@ from models.contracts import (
     Candidate,
     Classification,
     Finding,
-    Segmentation,
     confidence_band,
 )
 from models.loading import load_models
 from models.measurements.nodule import measure
-from models.outlines import outline
+from models.outlines import Outlined, outline
 from pipeline.evidence import evidence_files
 from pipeline.growth.comparison import growth_since
 from pipeline.growth.study_nodules import StudyNodules
@@ -31,6 +30,7 @@ from pipeline.segmentation_file import segmentation_file
 from pipeline.stage_times import StageTimes
 from preprocessing.codes import Notice, NoticeCode
 from preprocessing.lungs import find_lungs
+from preprocessing.processors import side_by_side
 from preprocessing.quality import assess_quality
 from preprocessing.reading import read_volume
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from models.loading import Models
-    from models.measurements.nodule import NoduleMeasurements
     from pipeline.clinical import ClinicalTable
     from pipeline.config import RunConfig
     from pipeline.documents import ProvenanceDocument, Report
@@ -101,32 +100,28 @@ def analyse_series(
         classes = models.classifier.classify(working, kept)
         if not config.report.evidence_maps:
             classes = [replace(one, why=None) for one in classes]
-    outlines: list[Segmentation | None] = [None] * len(kept)
-    drawn = outlines
+    nodules = [Outlined()] * len(kept)
     if models.segmenter is not None:
         with times.stage("segment"):
-            outlines, drawn = outline(models.segmenter, volume, kept)
+            nodules = outline(models.segmenter, volume, kept)
     ratings: list[float | None] = [None] * len(kept)
     if models.rater is not None:
         with times.stage("rate"):
-            ratings = models.rater.rate(volume, kept, drawn)
+            ratings = models.rater.rate(volume, kept, [one.drawn for one in nodules])
     with times.stage("measure"):
-        measured = [
-            measure(one, volume, working, drawn=wide) if one else None
-            for one, wide in zip(outlines, drawn, strict=True)
-        ]
-        findings = [
-            make_finding(candidate, row, size, rating, volume=volume, working=working)
-            for candidate, row, size, rating in zip(kept, classes, measured, ratings, strict=True)
-        ]
+        findings = side_by_side(
+            lambda given: make_finding(*given, volume=volume, working=working),
+            zip(kept, classes, nodules, ratings, strict=True),
+        )
     growth = growth_since(
         prior,
-        StudyNodules.of(volume, lungs, candidates, findings, outlines),
+        StudyNodules.of(volume, lungs, candidates, findings, nodules),
         models=models,
         config=config,
         provenance=provenance,
         stage=times.stage,
     )
+    outlines = [one.sized for one in nodules]
     with times.stage("pictures"):
         pictures = report_pictures(volume, working, findings, outlines, config.report)
         pictures |= growth.pictures
@@ -177,13 +172,14 @@ def prepare(order: WorkOrder) -> Analyse:
 def make_finding(
     candidate: Candidate,
     classes: Classification,
-    measured: NoduleMeasurements | None,
+    nodule: Outlined,
     rating: float | None,
     *,
     volume: Volume,
     working: WorkingVolume,
 ) -> Finding:
     """Makes a finding of a candidate: its class, its size, its place, the way back to the image."""
+    measured = measure(nodule, volume, working)
     measurements = measured.as_mapping() if measured else {}
     if rating is not None:
         measurements["malignancy"] = rating

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,13 +63,13 @@ def resample_separable(
     target = np.empty((z, y, x), dtype=np.int16)
     workers = max(1, min(threads or available_processors(), z))
     bounds = np.linspace(0, z, workers + 1).astype(int)
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(
-            lambda start, stop: _fill(target, cropped, matrices, start, stop),
-            bounds[:-1],
-            bounds[1:],
-        ):
-            pass
+    parts = [(int(start), int(stop)) for start, stop in pairwise(bounds)]
+    if workers == 1:  # starting a thread takes longer than a small view does
+        _fill(target, cropped, matrices, *parts[0])
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            for _ in pool.map(lambda part: _fill(target, cropped, matrices, *part), parts):
+                pass
     for axis, (positions, size) in enumerate(zip(axes, hu.shape, strict=True)):
         outside = (positions < -0.5) | (positions > size - 0.5)
         if outside.any():

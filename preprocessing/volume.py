@@ -138,14 +138,14 @@ class Volume:
         Returns:
             The place on the original image, or None where the series has no instances.
         """
-        nearest: tuple[float, SourcePixel] | None = None
-        for frame in self.source_frames:
-            column, row, off_plane = apply_affine(np.linalg.inv(frame.affine), world_mm)
-            pixel = SourcePixel(frame.sop_instance_uid, frame.frame_number, column, row)
-            distance = abs(off_plane) * float(np.linalg.norm(frame.affine[:3, 2]))
-            if nearest is None or distance < nearest[0]:
-                nearest = (distance, pixel)
-        return nearest[1] if nearest else None
+        if not self.source_frames:
+            return None
+        affines = np.stack([frame.affine for frame in self.source_frames])
+        places = np.linalg.inv(affines) @ np.append(np.asarray(world_mm, dtype=np.float64), 1.0)
+        off_plane_mm = np.abs(places[:, 2]) * np.linalg.norm(affines[:, :3, 2], axis=1)
+        nearest = int(off_plane_mm.argmin())
+        frame, (column, row) = self.source_frames[nearest], places[nearest, :2].tolist()
+        return SourcePixel(frame.sop_instance_uid, frame.frame_number, column, row)
 
 
 def apply_affine(affine: NDArray[np.floating], points: ArrayLike) -> NDArray[np.float64]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
+from models.measurements.size import sphere_diameter_mm, volume_mm3
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from models.contracts import Segmentation
+    from preprocessing.volume import Volume
 
 SOLID_FROM_HU = -300.0
 """Solid tissue in a part-solid nodule: Scholten et al., PLoS One 2013;8:e80249."""
@@ -39,16 +45,63 @@ class Texture(StrEnum):
     CALCIFIED = "calcified"
 
 
+@dataclass(frozen=True, slots=True)
+class Density:
+    """What the texture is read off.
+
+    Attributes:
+        solid_share: Of the voxels inside the rim, those above `SOLID_FROM_HU`.
+        calcification_share: Of all voxels, those above `CALCIUM_FROM_HU`.
+    """
+
+    solid_share: float
+    calcification_share: float
+
+    @property
+    def texture(self) -> Texture:
+        """Its name."""
+        if self.calcification_share >= CALCIFIED_FROM:
+            return Texture.CALCIFIED
+        if self.solid_share >= SOLID_FROM:
+            return Texture.SOLID
+        return Texture.PART_SOLID if self.solid_share >= NON_SOLID_BELOW else Texture.NON_SOLID
+
+
+def density_of(outlined: Segmentation, volume: Volume) -> Density:
+    """Measures both shares; 0 where nothing is half nodule.
+
+    Args:
+        outlined: The nodule, best as readers would outline it.
+        volume: The series.
+    """
+    mask, spacing_mm = outlined.mask, volume.spacing_mm
+    if not mask.any():
+        return Density(0.0, 0.0)
+    hu = volume.hu[outlined.box]
+    diameter_mm = sphere_diameter_mm(volume_mm3(outlined.share, spacing_mm))
+    inner = inside_rim(mask, spacing_mm, diameter_mm)
+    return Density(
+        solid_share=float(is_above(hu, SOLID_FROM_HU)[inner].mean()),
+        calcification_share=float(is_above(hu, CALCIUM_FROM_HU)[mask].mean()),
+    )
+
+
 def mean_and_sd_hu(hu: NDArray[np.int16], mask: NDArray[np.bool_]) -> tuple[float, float]:
     """Mean and standard deviation of the HU inside a mask."""
     inside = hu[mask]
     return float(inside.mean()), float(inside.std())
 
 
-def without_noise(hu: NDArray[np.int16]) -> NDArray[np.int16]:
-    """HU after a median over 3 x 3 pixels of each slice, so that noise makes no solid specks."""
-    smooth: NDArray[np.int16] = ndimage.median_filter(hu, size=(1, 3, 3))
-    return smooth
+def is_above(hu: NDArray[np.int16], threshold_hu: float) -> NDArray[np.bool_]:
+    """Where the median over 3 x 3 pixels of a slice is brighter: noise makes no solid specks.
+
+    It is where five of the nine are, which are counted faster than the median is found.
+    """
+    brighter = (hu > threshold_hu).astype(np.uint8)
+    for axis in (1, 2):
+        brighter = ndimage.correlate1d(brighter, np.ones(3), axis)
+    above: NDArray[np.bool_] = brighter >= 5
+    return above
 
 
 def inside_rim(
@@ -61,35 +114,19 @@ def inside_rim(
         spacing_mm: Along x, y, z.
         diameter_mm: Of the nodule.
     """
-    depth = ndimage.distance_transform_edt(mask, sampling=spacing_mm[::-1])
-    inner: NDArray[np.bool_] = depth >= min(RIM_MM, RIM_IN_DIAMETERS * diameter_mm)
+    rim_mm = min(RIM_MM, RIM_IN_DIAMETERS * diameter_mm)
+    reach = [int(rim_mm / step) for step in spacing_mm[::-1]]
+    offsets = np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij")
+    away_mm = np.sqrt(sum((n * s) ** 2 for n, s in zip(offsets, spacing_mm[::-1], strict=True)))
+    inner: NDArray[np.bool_] = ndimage.binary_erosion(mask, away_mm < rim_mm, border_value=1)
     return inner if np.count_nonzero(inner) > 3 else mask
-
-
-def share_above(hu: NDArray[np.int16], mask: NDArray[np.bool_], threshold_hu: float) -> float:
-    """Share of a mask's voxels that are brighter than a threshold."""
-    return float((hu[mask] > threshold_hu).mean())
 
 
 def largest_solid_piece(hu: NDArray[np.int16], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest connected piece of a nodule that is brighter than `SOLID_FROM_HU`."""
-    pieces, count = ndimage.label(mask & (hu > SOLID_FROM_HU))
+    pieces, count = ndimage.label(mask & is_above(hu, SOLID_FROM_HU))
     if not count:
         return np.zeros_like(mask)
     sizes = np.bincount(pieces.ravel())
     largest: NDArray[np.bool_] = pieces == 1 + int(sizes[1:].argmax())
     return largest
-
-
-def texture_of(*, solid_share: float, calcification_share: float) -> Texture:
-    """Names the texture.
-
-    Args:
-        solid_share: Of the voxels inside the rim, those above `SOLID_FROM_HU`.
-        calcification_share: Of all voxels, those above `CALCIUM_FROM_HU`.
-    """
-    if calcification_share >= CALCIFIED_FROM:
-        return Texture.CALCIFIED
-    if solid_share >= SOLID_FROM:
-        return Texture.SOLID
-    return Texture.PART_SOLID if solid_share >= NON_SOLID_BELOW else Texture.NON_SOLID

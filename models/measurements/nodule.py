@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.measurements.density import (
-    CALCIUM_FROM_HU,
-    SOLID_FROM_HU,
     Texture,
-    inside_rim,
     largest_solid_piece,
     mean_and_sd_hu,
-    share_above,
-    texture_of,
-    without_noise,
 )
 from models.measurements.margin import Margin, margin_of, solidity
 from models.measurements.pleura import pleura_distance_mm
 from models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
 
 if TYPE_CHECKING:
-    from models.contracts import Segmentation
+    from models.outlines import Outlined
     from preprocessing.volume import Volume
     from preprocessing.working_volume import WorkingVolume
 
@@ -77,71 +71,47 @@ class NoduleMeasurements:
 
 
 def measure(
-    segmentation: Segmentation,
-    volume: Volume,
-    working: WorkingVolume | None = None,
-    *,
-    drawn: Segmentation | None = None,
+    nodule: Outlined, volume: Volume, working: WorkingVolume | None = None
 ) -> NoduleMeasurements | None:
     """Measures a nodule on the native grid; its slices are the planes of the first axis.
 
     Args:
-        segmentation: The nodule, as `models.outlines` chose it.
-        volume: The series it was segmented in.
+        nodule: As it was outlined.
+        volume: The series it was outlined in.
         working: The same series with its lung labels.
-        drawn: The nodule as readers outline it, in whose bounds they name its texture.
 
     Returns:
         The measurements; None where no voxel is at least half nodule.
     """
-    share, mask, spacing_mm = segmentation.share, segmentation.mask, volume.spacing_mm
+    segmentation, spacing_mm = nodule.sized, volume.spacing_mm
+    if segmentation is None or nodule.density is None:
+        return None
+    share, mask = segmentation.share, segmentation.mask
     axes = axial_axes(share, spacing_mm)
     if axes is None:
         return None
     volume_of_it = volume_mm3(share, spacing_mm)
-    diameter_mm = sphere_diameter_mm(volume_of_it)
     hu = volume.hu[segmentation.box]
     mean_hu, sd_hu = mean_and_sd_hu(hu, mask)
-    solid_share, calcification_share = bright_shares(drawn or segmentation, volume)
-    texture = texture_of(solid_share=solid_share, calcification_share=calcification_share)
-    solid_part_mm = None
-    if texture is Texture.PART_SOLID:
-        piece = largest_solid_piece(without_noise(hu), mask)
+    density, solid_part_mm = nodule.density, None
+    if density.texture is Texture.PART_SOLID:
+        piece = largest_solid_piece(hu, mask)
         solid = axial_axes(piece.astype(np.float32), spacing_mm)
         solid_part_mm = solid.mean_mm if solid else 0.0
     convex = solidity(share, spacing_mm)
     return NoduleMeasurements(
         volume_mm3=volume_of_it,
-        sphere_diameter_mm=diameter_mm,
+        sphere_diameter_mm=sphere_diameter_mm(volume_of_it),
         long_axis_mm=axes.long_mm,
         short_axis_mm=axes.short_mm,
         mean_diameter_mm=axes.mean_mm,
         mean_hu=mean_hu,
         sd_hu=sd_hu,
-        solid_share=solid_share,
+        solid_share=density.solid_share,
         solid_part_mm=solid_part_mm,
-        calcification_share=calcification_share,
-        texture=texture,
+        calcification_share=density.calcification_share,
+        texture=density.texture,
         solidity=convex,
         margin=margin_of(convex),
         pleura_distance_mm=(pleura_distance_mm(segmentation, volume, working) if working else None),
     )
-
-
-def bright_shares(outlined: Segmentation, volume: Volume) -> tuple[float, float]:
-    """What the texture is read off: shares of solid voxels inside the rim, and of calcium.
-
-    Args:
-        outlined: The nodule, best as readers would outline it.
-        volume: The series.
-
-    Returns:
-        Both from 0 to 1; 0 where nothing is half nodule.
-    """
-    mask, spacing_mm = outlined.mask, volume.spacing_mm
-    if not mask.any():
-        return 0.0, 0.0
-    smooth = without_noise(volume.hu[outlined.box])
-    diameter_mm = sphere_diameter_mm(volume_mm3(outlined.share, spacing_mm))
-    inner = inside_rim(mask, spacing_mm, diameter_mm)
-    return share_above(smooth, inner, SOLID_FROM_HU), share_above(smooth, mask, CALCIUM_FROM_HU)

@@ -5,17 +5,45 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from models.contracts import NoduleClass
+from models.networks.class_net import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from numpy.typing import NDArray
+
+    from data.phantom import NoduleSpec
     from data.prepared import KnownFinding, PreparedCase
 
 CARCINOMAS = tuple(c for c in NoduleClass if c is not NoduleClass.NORMAL)
 
 SUSPICIOUS_FROM, BENIGN_TO = 4, 2
 """Readers' malignancy: 4 and 5 count as cancer of unknown type, 1 and 2 as normal, 3 not at all."""
+
+LONG_FROM = 1.6
+"""Longest over shortest axis."""
+
+UNKNOWN_LOOKS: NDArray[np.float32] = np.full(len(LOOKS), -1, np.float32)
+
+
+def looks_of(spec: NoduleSpec) -> NDArray[np.float32]:
+    """Which of `LOOKS` a digital nodule has, 0 or 1."""
+    true = {
+        "spiculated": spec.margin == "spiculated",
+        "lobulated": spec.margin == "lobulated",
+        "part-solid": spec.density == "part_solid",
+        "ground glass": spec.density == "ground_glass",
+        "calcified": spec.density == "calcified",
+        "hollow": spec.cavity > 0,
+        "dead inside": spec.necrosis > 0,
+        "long": spec.elongation >= LONG_FROM,
+        "at the hilum": spec.place == "hilar",
+        "at the pleura": spec.place == "pleura",
+    }
+    return np.array([true[look] for look in LOOKS], np.float32)
 
 
 def allowed_classes(finding: KnownFinding) -> frozenset[NoduleClass]:

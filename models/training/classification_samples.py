@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,13 @@ import torch
 
 from data.phantom import draw_nodule, paint_nodule
 from models.contracts import NoduleClass
-from models.training.class_material import CARCINOMAS, allowed_classes, own_findings
+from models.training.class_material import (
+    CARCINOMAS,
+    UNKNOWN_LOOKS,
+    allowed_classes,
+    looks_of,
+    own_findings,
+)
 from models.training.class_views import Cube, cube_around, varied_views
 from models.training.lung_places import LungPlaces
 from models.training.pasting import nodule_stamp, paste
@@ -41,12 +47,13 @@ TRIES = 50
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shown:
-    """A cube, the place in it that is looked at, what that may be, and its size."""
+    """A cube, the place in it that is looked at, what that may be, its size and its looks."""
 
     cube: Cube
     centre_zyx: NDArray[np.float64]
     classes: frozenset[NoduleClass]
     diameter_mm: float
+    looks: NDArray[np.float32] = field(default_factory=UNKNOWN_LOOKS.copy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +109,7 @@ class ClassificationSamples(SeededSamples):
         self._kinds = self._possible()
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Gives ``image`` [2, 40, 40, 40], ``allowed`` [4], ``weight`` and ``diameter_mm``."""
+        """Gives ``image`` [2, 40, 40, 40], ``allowed``, ``looks``, ``weight``, ``diameter_mm``."""
         plan = self.plan
         odds = np.array([share for _, share in self._kinds])
         draw = self._kinds[int(rng.choice(len(odds), p=odds / odds.sum()))][0]
@@ -122,6 +129,7 @@ class ClassificationSamples(SeededSamples):
         return {
             "image": torch.from_numpy(image),
             "allowed": torch.from_numpy(allowed),
+            "looks": torch.from_numpy(shown.looks),
             "weight": torch.tensor(weight),
             "diameter_mm": torch.tensor(shown.diameter_mm),
         }
@@ -209,9 +217,8 @@ class ClassificationSamples(SeededSamples):
                 psf_sigma_mm_zyx=(float(rng.uniform(0.4, 0.9)),) * 3,
             )
             if painted.diameter_mm >= LEAST_MM:
-                return _Shown(
-                    cube, np.array(painted.centre_voxel_zyx), classes, painted.diameter_mm
-                )
+                drawn_zyx = np.array(painted.centre_voxel_zyx)
+                return _Shown(cube, drawn_zyx, classes, painted.diameter_mm, looks_of(spec))
         return self._nothing(rng)
 
     def _paste(self, classes: frozenset[NoduleClass], rng: np.random.Generator) -> _Shown:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from torch.nn import functional
 
-from models.networks.class_net import ClassNet, class_logits
+from models.networks.class_net import ClassNet, class_logits, look_logits
 from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS
 from models.store import model_folder
 from models.training.class_sampling_plan import ClassSamplingPlan, classification_plan
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from data.splits import Part
     from models.training.configuration import TrainingConfig
 
+LOOKS_WEIGHT = 4.0
+"""Of what the nodule looks like in the loss."""
+
 
 def classifier_task(config: TrainingConfig) -> Task:
     """Reads the material, lets the detector mark it, and builds the task.
@@ -48,15 +52,29 @@ def classifier_task(config: TrainingConfig) -> Task:
 
 
 def classification_loss(maps: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weighted cross-entropy, and the part that is given a class it may have.
+    """Weighted cross-entropy of the classes, and a cross-entropy of each look that is known.
 
     Args:
         maps: Output of `ClassNet`.
-        batch: ``allowed`` (batch, 4) and ``weight`` (batch,); see `ClassificationSamples`.
+        batch: ``allowed`` (batch, 4), ``weight`` (batch,) and ``looks`` (batch, 10), below 0 where
+            they are not known; see `ClassificationSamples`.
+
+    Returns:
+        ``loss`` and its parts, and ``right``, the part that is given a class it may have.
     """
-    logits = class_logits(maps)
+    logits, looks = class_logits(maps), batch["looks"]
     right = batch["allowed"].gather(1, logits.argmax(1, keepdim=True)).mean()
-    return {**partial_label_loss(logits, batch), "right": right}
+    classes = partial_label_loss(logits, batch)["loss"]
+    each = functional.binary_cross_entropy_with_logits(
+        look_logits(maps), looks.clamp(min=0), reduction="none"
+    )
+    look = (each * (looks >= 0)).mean()
+    return {
+        "loss": classes + LOOKS_WEIGHT * look,
+        "classes": classes,
+        "looks": look,
+        "right": right,
+    }
 
 
 def training_samples(config: TrainingConfig, *, length: int) -> ClassificationSamples:

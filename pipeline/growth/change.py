@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from models.measurements.density import Texture
 from pipeline.guidelines.rules import rounded_mm
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ class NoduleSize:
     mean_diameter_mm: float
     texture: str
     solid_part_mm: float | None
+
+    @property
+    def is_part_solid(self) -> bool:
+        """Whether it was called part-solid in this study."""
+        return self.texture == Texture.PART_SOLID
 
     @classmethod
     def of(cls, measurements: Mapping[str, float | str]) -> NoduleSize | None:
@@ -116,7 +122,7 @@ def size_change(earlier: NoduleSize, later: NoduleSize, *, days: int) -> SizeCha
         diameter_change_mm=_larger_by_mm(earlier.mean_diameter_mm, later.mean_diameter_mm),
         course=_course(earlier.mean_diameter_mm, later.mean_diameter_mm, days=days),
         solid_part_course=_solid_part_course(earlier, later, days=days),
-        part_solid="part_solid" in {earlier.texture, later.texture},
+        part_solid=earlier.is_part_solid or later.is_part_solid,
     )
 
 

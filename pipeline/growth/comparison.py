@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipeline.growth.change import size_change
@@ -17,7 +17,7 @@ from pipeline.growth.entries import (
 )
 from pipeline.growth.matching import match_findings, nearest_candidate
 from pipeline.growth.pair_picture import growth_picture_name, pair_picture
-from pipeline.growth.study_nodules import look_at_earlier, outlined
+from pipeline.growth.study_nodules import look_at_earlier, outlined_and_sized, size_of
 from pipeline.guidelines import Courses
 from preprocessing.errors import SeriesError
 from preprocessing.registration import register_lungs
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from models.loading import Models
     from pipeline.config import ReportConfig, RunConfig
     from pipeline.documents import ProvenanceDocument
+    from pipeline.growth.change import NoduleSize
     from pipeline.growth.prior import Prior
     from pipeline.growth.study_nodules import StudyNodules
     from preprocessing.registration import LungRegistration
@@ -111,7 +112,7 @@ def growth_since(
             if id(finding) not in matched:
                 place = _point(registration.later_world_mm(finding.centre_world_mm))
                 mark = nearest_candidate(place, finding, later.candidates)
-                then = EarlierNodule(finding, earlier.sizes[index], earlier.outlines[index])
+                then = EarlierNodule(finding, earlier.sizes[index], earlier.outlined[index])
                 inside = _is_inside(later.volume, place)
                 entries.append(not_seen_again_entry(then, place, mark, inside=inside))
         pictures = _pictures(compared, later, earlier, config.report)
@@ -138,13 +139,29 @@ def _compared(
         then = (
             _below_operating_point(later, index, place, earlier, models)
             if pair is None
-            else EarlierNodule(earlier.findings[pair], earlier.sizes[pair], earlier.outlines[pair])
+            else EarlierNodule(earlier.findings[pair], earlier.sizes[pair], earlier.outlined[pair])
         )
-        size = later.sizes[index]
-        change = size_change(then.size, size, days=days) if then and then.size and size else None
+        change = None
+        if then is not None:
+            then, size = _at_one_edge(then, earlier, index, later)
+            if then.size and size:
+                change = size_change(then.size, size, days=days)
         inside = then is not None or _is_inside(earlier.volume, place)
         compared.append(Compared(index + 1, place, then, change, inside=inside))
     return compared
+
+
+def _at_one_edge(
+    then: EarlierNodule, earlier: StudyNodules, index: int, later: StudyNodules
+) -> tuple[EarlierNodule, NoduleSize | None]:
+    """Both sizes of a nodule; at the readers' edge where it is part-solid in one study alone."""
+    size, now = later.sizes[index], later.outlined[index]
+    if then.size is None or size is None or then.size.is_part_solid == size.is_part_solid:
+        return then, size
+    if then.size.is_part_solid:
+        return then, size_of(now.as_drawn(), later.volume) or size
+    drawn = size_of(then.outlined.as_drawn(), earlier.volume)
+    return replace(then, size=drawn or then.size), size
 
 
 def _below_operating_point(
@@ -163,10 +180,10 @@ def _below_operating_point(
     mark = nearest_candidate(place_world_mm, later.findings[index], free)
     if mark is None:
         return None
-    (outline,), (size,) = outlined(earlier.volume, [mark], models)
+    (nodule,), (size,) = outlined_and_sized(earlier.volume, [mark], models)
     if models.segmenter is not None and size is None:
         return None
-    return EarlierNodule(mark, size, outline, is_finding=False)
+    return EarlierNodule(mark, size, nodule, is_finding=False)
 
 
 def _courses(one: Compared) -> Courses:
@@ -187,10 +204,10 @@ def _pictures(
             pictures[growth_picture_name(one.number)] = pair_picture(
                 earlier.volume,
                 one.then.mark.centre_world_mm if one.then else one.place_world_mm,
-                one.then.outline if one.then else None,
+                one.then.outlined.sized if one.then else None,
                 later.volume,
                 later.findings[index],
-                later.outlines[index],
+                later.outlined[index].sized,
                 config,
             )
     return pictures

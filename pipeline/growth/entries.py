@@ -14,7 +14,8 @@ from pipeline.growth.documents import (
 from pipeline.growth.pair_picture import growth_picture_name
 
 if TYPE_CHECKING:
-    from models.contracts import Candidate, Finding, Segmentation, WorldPoint
+    from models.contracts import Candidate, Finding, WorldPoint
+    from models.outlines import Outlined
     from pipeline.growth.change import NoduleSize, SizeChange
     from pipeline.growth.study_nodules import StudyNodules
     from preprocessing.volume import Volume
@@ -26,8 +27,9 @@ NOT_IN_EARLIER = "Its place is not in the images of the earlier study."
 NOT_IN_LATER = "Its place is not in the images of this study."
 NOT_MEASURED = "It has no outline in one of the studies, so that it was not measured twice."
 PART_SOLID = (
-    "It is part-solid in one of the studies at least: an outline may hold all of it in one and the "
-    "core alone in the other. Compare the pictures before trusting the change."
+    "It is part-solid in one of the studies at least: both sizes are those inside the outline that "
+    "readers would draw, which may still hold all of it in one and the core alone in the other. "
+    "Compare the pictures before trusting the change."
 )
 WAS_A_MARK = "The earlier study has it as a mark below the operating point."
 
@@ -40,7 +42,7 @@ class EarlierNodule:
 
     mark: Candidate | Finding
     size: NoduleSize | None
-    outline: Segmentation | None
+    outlined: Outlined
     is_finding: bool = True
 
 

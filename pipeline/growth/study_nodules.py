@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.measurements.nodule import measure
-from models.outlines import outline
+from models.outlines import Outlined, outline
 from pipeline.growth.change import NoduleSize
 from pipeline.search import keep, search
 from preprocessing.errors import SeriesError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from models.contracts import Candidate, Finding, Segmentation
+    from models.contracts import Candidate, Finding
     from models.loading import Models
     from pipeline.config import RunConfig
     from pipeline.documents import ProvenanceDocument
@@ -35,7 +35,7 @@ class StudyNodules:
         lungs: Its lungs.
         candidates: All of them.
         findings: What is reported, or would be.
-        outlines: Of each finding.
+        outlined: Of each finding.
         sizes: Of each finding; None where it was not measured.
     """
 
@@ -43,7 +43,7 @@ class StudyNodules:
     lungs: Lungs
     candidates: Sequence[Candidate]
     findings: Sequence[Finding | Candidate]
-    outlines: Sequence[Segmentation | None]
+    outlined: Sequence[Outlined]
     sizes: Sequence[NoduleSize | None]
 
     @classmethod
@@ -53,11 +53,11 @@ class StudyNodules:
         lungs: Lungs,
         candidates: Sequence[Candidate],
         findings: Sequence[Finding],
-        outlines: Sequence[Segmentation | None],
+        outlined: Sequence[Outlined],
     ) -> StudyNodules:
         """Takes the sizes from what was measured on the findings."""
         sizes = [NoduleSize.of(one.measurements) for one in findings]
-        return cls(volume, lungs, candidates, findings, outlines, sizes)
+        return cls(volume, lungs, candidates, findings, outlined, sizes)
 
 
 def look_at_earlier(
@@ -85,22 +85,24 @@ def look_at_earlier(
     _, candidates = search(volume, lungs, models=models, provenance=provenance, stage=stage)
     kept = keep(candidates, threshold=provenance.score_threshold, config=config.detection)
     with stage("segment"):
-        outlines, sizes = outlined(volume, kept, models)
-    return StudyNodules(volume, lungs, candidates, kept, outlines, sizes)
+        nodules, sizes = outlined_and_sized(volume, kept, models)
+    return StudyNodules(volume, lungs, candidates, kept, nodules, sizes)
 
 
-def outlined(
+def outlined_and_sized(
     volume: Volume, candidates: Sequence[Candidate], models: Models
-) -> tuple[list[Segmentation | None], list[NoduleSize | None]]:
-    """The voxels and the size of each candidate; None for all where there is no segmenter."""
+) -> tuple[list[Outlined], list[NoduleSize | None]]:
+    """The outlines and the size of each candidate; empty for all where there is no segmenter."""
     if models.segmenter is None:
-        return [None] * len(candidates), [None] * len(candidates)
-    outlines, drawn = outline(models.segmenter, volume, candidates)
-    measured = [
-        measure(one, volume, drawn=wide) if one else None
-        for one, wide in zip(outlines, drawn, strict=True)
-    ]
-    return outlines, [NoduleSize.of(one.as_mapping()) if one else None for one in measured]
+        return [Outlined()] * len(candidates), [None] * len(candidates)
+    nodules = outline(models.segmenter, volume, candidates)
+    return nodules, [size_of(one, volume) for one in nodules]
+
+
+def size_of(nodule: Outlined, volume: Volume) -> NoduleSize | None:
+    """What is measured of a nodule; None where it has no outline."""
+    measured = measure(nodule, volume)
+    return NoduleSize.of(measured.as_mapping()) if measured else None
 
 
 def _first_readable(series: Sequence[Series]) -> tuple[Volume, Lungs]:

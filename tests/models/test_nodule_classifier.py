@@ -7,7 +7,7 @@ from safetensors.torch import save
 
 from models.contracts import Candidate
 from models.manifest import Calibration
-from models.networks.class_net import ClassNet, class_logits
+from models.networks.class_net import LOOKS, ClassNet, class_logits
 from models.nodule_classifier import NoduleClassifier
 from models.nodule_views import VIEW_VOXELS
 from models.runtimes import torch_network
@@ -56,7 +56,7 @@ def test_the_maps_of_both_views_are_all_that_the_logits_are_made_of(network):
     views = torch.rand(3, 2, *(VIEW_VOXELS,) * 3)
     with torch.inference_mode():
         maps = network(views)
-    assert maps.shape == (3, 2, 4, CELLS, CELLS, CELLS)
+    assert maps.shape == (3, 2, 4 + len(LOOKS), CELLS, CELLS, CELLS)
     (said,) = a_classifier(lambda _: maps[:1].numpy(), slope=2.0).classify(
         a_volume(noise()), [Candidate(PLACE, 5.0, 0.5)]
     )
@@ -118,7 +118,7 @@ def test_monai_s_grad_cam_gives_the_same_picture(network):
     views = torch.rand(1, 2, *(VIEW_VOXELS,) * 3)
     cam = GradCAM(whole, target_layers="0.trunks.0.3")
     with torch.inference_mode():
-        evidence = (network(views)[0, 0] / network.weight).clamp(min=0)
+        evidence = (network(views)[0, 0, :4] / network.weight).clamp(min=0)
     pictures = [cam.compute_map(views, class_idx=k)[0, 0].detach() for k in range(4)]
     np.testing.assert_allclose(CELLS**3 * np.stack(pictures), evidence, atol=1e-5)
     assert evidence.max() > 0.1

@@ -63,15 +63,16 @@ def test_a_nodule_told_at_the_wrong_place_and_size_is_looked_at_again(segmenter)
     volume, truth = a_ball_volume(16.0, shape_zyx=(40, 90, 90))
     centre = volume.world_mm((np.array(volume.shape_zyx) - 1)[::-1] / 2)
     told = Candidate((centre[0] + 4.0, centre[1], centre[2]), 9.0, 0.5)
-    (found,) = segmenter.segment(volume, [told])
+    ((found, drawn),) = segmenter.segment(volume, [told])
     inside = np.zeros(volume.shape_zyx, bool)
     inside[found.box] = found.mask
     assert (inside == truth.mask).mean() > 0.995
     exact = volume_mm3(truth.share, volume.spacing_mm)
     assert volume_mm3(found.share, volume.spacing_mm) == pytest.approx(exact, rel=0.08)
+    np.testing.assert_array_equal(drawn.share, found.share)  # the network gives both alike
 
 
 def test_where_nothing_is_there_nothing_is_segmented(segmenter):
     volume, _ = a_ball_volume(6.0, inside_hu=-850)
-    assert segmenter.segment(volume, [Candidate((20.0, 20.0, 20.0), 6.0, 0.5)]) == [None]
+    assert segmenter.segment(volume, [Candidate((20.0, 20.0, 20.0), 6.0, 0.5)]) == [(None, None)]
     assert segmenter.segment(volume, []) == []

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
-from models.contracts import EXACT_EDGE, Candidate, Classification, EvidenceMap, Segmentation
+from models.contracts import Candidate, Classification, EvidenceMap, Outlines, Segmentation
 from models.loading import Models
 from models.store import model_folder, read_manifest
 from pipeline.guidelines import load_guideline
@@ -43,8 +43,7 @@ class DoubtingReducer:
 class BrightSegmenter:
     """Calls nodule what is dense within 0.6 of a candidate's diameter of its centre."""
 
-    def segment(self, volume, candidates, *, edge=EXACT_EDGE):
-        del edge
+    def segment(self, volume, candidates):
         outlines = []
         for candidate in candidates:
             centre = volume.voxel_xyz(candidate.centre_world_mm)[::-1]
@@ -58,7 +57,7 @@ class BrightSegmenter:
             ]
             near = np.add.outer(np.add.outer(away[0] ** 2, away[1] ** 2), away[2] ** 2) <= 1
             nodule = (near & (volume.hu[box] > -400)).astype(np.float32)
-            outlines.append(Segmentation(tuple(low.tolist()), nodule))
+            outlines.append(Outlines(*[Segmentation(tuple(low.tolist()), nodule)] * 2))
         return outlines
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.contracts import Candidate
+from models.outlines import Outlined
 from pipeline.growth.change import GrowthStatus, NoduleSize, size_change
 from pipeline.growth.entries import PART_SOLID, Compared, EarlierNodule, finding_entry
 from pipeline.growth.matching import match_findings, nearest_candidate
@@ -100,7 +101,7 @@ def test_the_solid_part_has_a_course_of_its_own(earlier, later, course):
 )
 def test_the_change_of_a_part_solid_nodule_is_told_with_a_warning(earlier, later, warned):
     change = size_change(size(texture=earlier), size(texture=later), days=180)
-    then = EarlierNodule(Candidate((0.0, 0.0, 0.0), 8.0, 0.9), size(texture=earlier), None)
+    then = EarlierNodule(Candidate((0.0, 0.0, 0.0), 8.0, 0.9), size(texture=earlier), Outlined())
     entry = finding_entry(Compared(1, (0.0, 0.0, 0.0), then, change, inside=True))
     assert entry.reason == (PART_SOLID if warned else "")
 

@@ -2,12 +2,18 @@ import numpy as np
 import pytest
 
 from models.contracts import Segmentation
-from models.measurements.density import Texture, texture_of
+from models.measurements.density import Density, Texture, density_of
 from models.measurements.margin import Margin, margin_of, solidity
 from models.measurements.nodule import measure
 from models.measurements.pleura import REACH_MM, pleura_distance_mm
+from models.outlines import Outlined
 from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 from tests.models.balls import a_ball_volume, a_share
+
+
+def measured_on(volume, exact, drawn=None):
+    drawn = drawn or exact
+    return measure(Outlined(exact, drawn, density_of(drawn, volume)), volume)
 
 
 @pytest.mark.parametrize(
@@ -16,7 +22,7 @@ from tests.models.balls import a_ball_volume, a_share
 )
 def test_a_ball_of_one_density_has_its_texture_and_hu(inside_hu, texture):
     volume, segmentation = a_ball_volume(12.0, inside_hu=inside_hu)
-    measured = measure(segmentation, volume)
+    measured = measured_on(volume, segmentation)
     assert measured.texture is texture
     assert measured.mean_diameter_mm == pytest.approx(12.0, abs=0.4)
     assert measured.mean_hu == pytest.approx(inside_hu, abs=0.1 * abs(inside_hu + 850))
@@ -29,7 +35,7 @@ def test_the_solid_part_of_a_part_solid_nodule_is_measured():
     volume, segmentation = a_ball_volume(16.0, inside_hu=-600)
     _, core = a_ball_volume(9.0)
     hu = np.where(core.share >= 0.5, 30, volume.hu).astype(np.int16)
-    measured = measure(segmentation, type(volume)(hu, volume.affine, volume.series))
+    measured = measured_on(type(volume)(hu, volume.affine, volume.series), segmentation)
     assert measured.texture is Texture.PART_SOLID
     assert measured.solid_part_mm == pytest.approx(9.0, abs=0.7)
     assert measured.as_mapping()["texture"] == "part_solid"
@@ -39,16 +45,18 @@ def test_texture_is_read_off_what_readers_would_outline():
     volume, drawn = a_ball_volume(16.0, inside_hu=-600)
     _, core = a_ball_volume(9.0)
     hu = np.where(core.share >= 0.5, 30, volume.hu).astype(np.int16)
-    measured = measure(core, type(volume)(hu, volume.affine, volume.series), drawn=drawn)
-    assert measured.texture is Texture.PART_SOLID
-    assert measured.mean_diameter_mm == pytest.approx(9.0, abs=0.4)
+    seen = type(volume)(hu, volume.affine, volume.series)
+    assert measured_on(seen, core, drawn).texture is Texture.PART_SOLID
+    inside_core = measured_on(seen, core)
+    assert inside_core.texture is Texture.SOLID
+    assert inside_core.mean_diameter_mm == pytest.approx(9.0, abs=0.4)
 
 
 def test_texture_changes_at_its_thresholds():
-    assert texture_of(solid_share=0.149, calcification_share=0) is Texture.NON_SOLID
-    assert texture_of(solid_share=0.15, calcification_share=0) is Texture.PART_SOLID
-    assert texture_of(solid_share=0.60, calcification_share=0) is Texture.SOLID
-    assert texture_of(solid_share=0.60, calcification_share=0.05) is Texture.CALCIFIED
+    assert Density(0.149, 0).texture is Texture.NON_SOLID
+    assert Density(0.15, 0).texture is Texture.PART_SOLID
+    assert Density(0.60, 0).texture is Texture.SOLID
+    assert Density(0.60, 0.05).texture is Texture.CALCIFIED
 
 
 def test_a_star_is_less_solid_than_a_ball():
@@ -76,4 +84,5 @@ def test_the_pleura_is_as_far_as_the_lung_reaches_beyond_the_nodule(gap_mm, want
 def test_a_nodule_that_fills_half_of_no_voxel_is_not_measured():
     volume, _ = a_ball_volume(10.0)
     faint = Segmentation((3, 3, 3), np.full((2, 2, 2), 0.3, np.float32))
-    assert measure(faint, volume) is None
+    assert measured_on(volume, faint) is None
+    assert measure(Outlined(), volume) is None

@@ -6,16 +6,27 @@ import torch
 import yaml
 
 from data.nodule_crops import NoduleCrop
+from data.phantom import NoduleSpec
 from data.prepared import KnownFinding, PreparedCase, save_case
 from data.splits import SplitEntry, SplitManifest
 from models.contracts import Candidate, NoduleClass
 from models.loading import load_classifier
+from models.networks.class_net import LOOKS
 from models.store import model_folder, read_manifest
-from models.training.class_material import CARCINOMAS, allowed_classes
+from models.training.class_material import (
+    CARCINOMAS,
+    UNKNOWN_LOOKS,
+    allowed_classes,
+    looks_of,
+)
 from models.training.class_sampling_plan import ClassSamplingPlan
 from models.training.classification_samples import ClassificationSamples
 from models.training.classifier_publication import classifier_manifest, fit_calibration
-from models.training.classifier_task import classification_loss, classifier_task
+from models.training.classifier_task import (
+    LOOKS_WEIGHT,
+    classification_loss,
+    classifier_task,
+)
 from models.training.configuration import read_training_config
 from models.training.lung_places import GAP_MM, HILUM_MM, LungPlaces
 from models.training.publishing import half_precision_weights, publish
@@ -119,12 +130,39 @@ def test_class_weights_weigh_the_classes_that_a_sample_may_have():
 
 
 def test_the_loss_is_minus_the_log_of_the_probability_of_what_is_allowed():
-    maps = torch.zeros(1, 2, 4, 2, 2, 2)
+    maps = torch.zeros(1, 2, 4 + len(LOOKS), 2, 2, 2)
     maps[0, 0, 0] = np.log(3.0)
-    batch = {"allowed": torch.tensor([[1.0, 1.0, 0.0, 0.0]]), "weight": torch.ones(1)}
+    batch = {
+        "allowed": torch.tensor([[1.0, 1.0, 0.0, 0.0]]),
+        "weight": torch.ones(1),
+        "looks": torch.tensor(UNKNOWN_LOOKS)[None],
+    }
     parts = classification_loss(maps, batch)
-    assert float(parts["loss"]) == pytest.approx(-np.log(4 / 6))
+    assert float(parts["loss"]) == float(parts["classes"]) == pytest.approx(-np.log(4 / 6))
+    assert parts["looks"] == 0
     assert parts["right"] == 1
+
+
+def test_looks_that_are_known_are_asked_each_by_itself():
+    maps = torch.zeros(2, 2, 4 + len(LOOKS), 2, 2, 2)
+    maps[:, 1, 4 + LOOKS.index("hollow")] = np.log(3.0)
+    hollow = looks_of(NoduleSpec(diameter_mm=20.0, cavity=0.4))
+    batch = {
+        "allowed": torch.ones(2, 4),
+        "weight": torch.ones(2),
+        "looks": torch.tensor(np.stack([hollow, UNKNOWN_LOOKS])),
+    }
+    of_one = (-np.log(3 / 4) + (len(LOOKS) - 1) * np.log(2)) / len(LOOKS)
+    parts = classification_loss(maps, batch)
+    assert float(parts["looks"]) == pytest.approx(of_one / 2)
+    assert float(parts["loss"]) == pytest.approx(LOOKS_WEIGHT * of_one / 2)
+
+
+def test_a_drawn_nodule_comes_with_its_looks_and_another_without():
+    drawn = samples_of(a_case("1.1"), drawn_carcinoma=1.0)
+    assert all(set(drawn[index]["looks"].tolist()) == {0.0, 1.0} for index in range(3))
+    own = samples_of(a_case("1.1", a_finding("adenocarcinoma")), own=1.0)
+    assert set(own[0]["looks"].tolist()) == {-1.0}
 
 
 def test_calibration_is_for_classes_as_likely_as_one_another_however_often_they_were_shown():
