@@ -17,7 +17,11 @@ from pipeline.growth.entries import (
 )
 from pipeline.growth.matching import match_findings, nearest_candidate
 from pipeline.growth.pair_picture import growth_picture_name, pair_picture
-from pipeline.growth.study_nodules import look_at_earlier, outlined_and_sized, size_of
+from pipeline.growth.study_nodules import (
+    at_one_edge,
+    look_at_earlier,
+    outlined_and_sized,
+)
 from pipeline.guidelines import Courses
 from preprocessing.errors import SeriesError
 from preprocessing.registration import register_lungs
@@ -33,7 +37,6 @@ if TYPE_CHECKING:
     from models.loading import Models
     from pipeline.config import ReportConfig, RunConfig
     from pipeline.documents import ProvenanceDocument
-    from pipeline.growth.change import NoduleSize
     from pipeline.growth.prior import Prior
     from pipeline.growth.study_nodules import StudyNodules
     from preprocessing.registration import LungRegistration
@@ -143,25 +146,14 @@ def _compared(
         )
         change = None
         if then is not None:
-            then, size = _at_one_edge(then, earlier, index, later)
+            now = later.sizes[index]
+            size = at_one_edge(now, then.size, later.outlined[index], later.volume)
+            then = replace(then, size=at_one_edge(then.size, now, then.outlined, earlier.volume))
             if then.size and size:
                 change = size_change(then.size, size, days=days)
         inside = then is not None or _is_inside(earlier.volume, place)
         compared.append(Compared(index + 1, place, then, change, inside=inside))
     return compared
-
-
-def _at_one_edge(
-    then: EarlierNodule, earlier: StudyNodules, index: int, later: StudyNodules
-) -> tuple[EarlierNodule, NoduleSize | None]:
-    """Both sizes of a nodule; at the readers' edge where it is part-solid in one study alone."""
-    size, now = later.sizes[index], later.outlined[index]
-    if then.size is None or size is None or then.size.is_part_solid == size.is_part_solid:
-        return then, size
-    if then.size.is_part_solid:
-        return then, size_of(now.as_drawn(), later.volume) or size
-    drawn = size_of(then.outlined.as_drawn(), earlier.volume)
-    return replace(then, size=drawn or then.size), size
 
 
 def _below_operating_point(

@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from models.contracts import Segmentation
-from models.measurements.density import Density, Texture, density_of
+from models.measurements.density import Density, Texture, density_of, inside_rim, is_above
 from models.measurements.margin import Margin, margin_of, solidity
 from models.measurements.nodule import measure
 from models.measurements.pleura import REACH_MM, pleura_distance_mm
 from models.outlines import Outlined
 from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
-from tests.models.balls import a_ball_volume, a_share
+from tests.models.balls import SPACING_MM, a_ball_volume, a_share
 
 
 def measured_on(volume, exact, drawn=None):
@@ -50,6 +51,21 @@ def test_texture_is_read_off_what_readers_would_outline():
     inside_core = measured_on(seen, core)
     assert inside_core.texture is Texture.SOLID
     assert inside_core.mean_diameter_mm == pytest.approx(9.0, abs=0.4)
+
+
+def test_what_is_above_a_threshold_is_so_in_the_median_of_nine_pixels():
+    hu = np.random.default_rng(0).integers(-900, 500, (3, 20, 25)).astype(np.int16)
+    median = ndimage.median_filter(hu, size=(1, 3, 3))
+    for threshold_hu in (-300.0, 200.0):
+        np.testing.assert_array_equal(is_above(hu, threshold_hu), median > threshold_hu)
+
+
+@pytest.mark.parametrize("diameter_mm", [3.0, 20.0])
+def test_what_is_inside_the_rim_lies_as_deep_as_that(diameter_mm):
+    _, ball = a_ball_volume(14.0)
+    depth_mm = ndimage.distance_transform_edt(ball.mask, sampling=SPACING_MM[::-1])
+    inner = inside_rim(ball.mask, SPACING_MM, diameter_mm)
+    np.testing.assert_array_equal(inner, depth_mm >= min(1.2, diameter_mm / 4))
 
 
 def test_texture_changes_at_its_thresholds():
