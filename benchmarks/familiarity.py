@@ -18,7 +18,7 @@ from scipy.stats import mannwhitneyu
 from data.prepared import load_case
 from data.splits import read_split
 from models.familiarity import strangeness
-from models.nodule_views import FINEST_CLOSE_MM, WIDE_MM, class_view_spacings_mm, nodule_views
+from models.nodule_views import nodule_views
 from models.store import model_folder, read_manifest
 from models.training.configuration import read_training_config
 from models.training.insertion import insert_nodules
@@ -84,8 +84,7 @@ def nodule_places(
             own = [one for one in case.findings if not one.ignored and first == 0]
             for finding in (*own, *inserted):
                 at = volume.voxel_xyz(finding.centre_world_mm)[::-1].tolist()
-                spacings_mm = class_view_spacings_mm(finding.diameter_mm)
-                yield nodule_views(volume.hu, volume.spacing_mm, at, view_spacings_mm=spacings_mm)
+                yield nodule_views(volume.hu, volume.spacing_mm, at)
 
 
 def abdominal_places(path: Path) -> Iterator[NDArray[np.int16]]:
@@ -103,12 +102,7 @@ def abdominal_places(path: Path) -> Iterator[NDArray[np.int16]]:
         tissue = tissue[heights < lowest_mm - BELOW_MM]
         for _ in range(PLACES_A_SERIES if len(tissue) else 0):
             place = tissue[int(rng.integers(len(tissue)))]
-            yield nodule_views(
-                volume.hu,
-                volume.spacing_mm,
-                place.tolist(),
-                view_spacings_mm=(FINEST_CLOSE_MM, WIDE_MM),
-            )
+            yield nodule_views(volume.hu, volume.spacing_mm, place.tolist())
 
 
 def volume_bottom_mm(affine: NDArray[np.float64], voxels_xyz: NDArray[np.intp]) -> float:

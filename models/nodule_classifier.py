@@ -9,7 +9,7 @@ from scipy import special
 
 from models.contracts import Classification, EvidenceMap, NoduleClass
 from models.familiarity import strangeness
-from models.nodule_views import VIEW_VOXELS, class_view_spacings_mm, nodule_views
+from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
 from preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ class NoduleClassifier:
                     volume.hu,
                     volume.spacing_mm,
                     volume.voxel_xyz(candidate.centre_world_mm)[::-1].tolist(),
-                    view_spacings_mm=class_view_spacings_mm(candidate.diameter_mm),
                 )
                 for candidate in part
             ]
@@ -72,7 +71,7 @@ class NoduleClassifier:
                 why = EvidenceMap(
                     # What all classes have in common changes no probability.
                     evidence - evidence.mean(axis=0),
-                    self._affine(volume, candidate, cells=evidence.shape[-1]),
+                    self._affine(volume, candidate.centre_world_mm, cells=evidence.shape[-1]),
                 )
                 answers.append(Classification((a, b, c, d), unlike, why))
         return answers
@@ -89,7 +88,7 @@ class NoduleClassifier:
         return calibrated
 
     def _affine(
-        self, volume: WorkingVolume, candidate: Candidate, *, cells: int
+        self, volume: WorkingVolume, centre_world_mm: tuple[float, float, float], *, cells: int
     ) -> NDArray[np.float64]:
         """From (x, y, z) indices of the close view's cells to LPS mm.
 
@@ -103,11 +102,10 @@ class NoduleClassifier:
                 for axis in (2, 1, 0)
             ]
         )
-        close_mm, _ = class_view_spacings_mm(candidate.diameter_mm)
-        steps = volume.affine[:3, :3] / volume.spacing_mm * close_mm
+        steps = volume.affine[:3, :3] / volume.spacing_mm * VIEW_SPACINGS_MM[0]
         affine = np.eye(4)
         affine[:3, :3] = steps * stride
-        affine[:3, 3] = candidate.centre_world_mm + steps @ (first - (VIEW_VOXELS - 1) / 2)
+        affine[:3, 3] = centre_world_mm + steps @ (first - (VIEW_VOXELS - 1) / 2)
         return affine
 
     def _strange(self, views: NDArray[np.float32]) -> list[bool]:

@@ -16,17 +16,8 @@ if TYPE_CHECKING:
 VIEW_VOXELS = 40
 """Edge of both views of the classifier, in voxels of the view."""
 
-FINEST_CLOSE_MM, COARSEST_CLOSE_MM, WIDE_MM = 1.0, 3.5, 4.0
-"""Voxels of the classifier's views. Around it: 160 mm, where in the chest it is."""
-
-CLOSE_IN_DIAMETERS = 2.2
-"""Close up: 40 mm, or so many diameters of a mass, for its margin and texture."""
-
-
-def class_view_spacings_mm(diameter_mm: float) -> tuple[float, float]:
-    """Voxels of the classifier's two views of a candidate, close up and around."""
-    wanted_mm = CLOSE_IN_DIAMETERS * diameter_mm / VIEW_VOXELS
-    return min(max(wanted_mm, FINEST_CLOSE_MM), COARSEST_CLOSE_MM), WIDE_MM
+VIEW_SPACINGS_MM = (1.0, 4.0)
+"""Close up: 40 mm, the nodule's margin and texture. Around it: 160 mm, where in the chest it is."""
 
 
 def nodule_views(
@@ -34,8 +25,8 @@ def nodule_views(
     spacing_mm: tuple[float, float, float],
     centre_voxel_zyx: Sequence[float],
     *,
-    view_spacings_mm: Sequence[float],
     view_voxels: int = VIEW_VOXELS,
+    view_spacings_mm: Sequence[float] = VIEW_SPACINGS_MM,
 ) -> NDArray[np.int16]:
     """Cuts both views around a place.
 
@@ -43,8 +34,8 @@ def nodule_views(
         hu: ``[z, y, x]`` of a working volume.
         spacing_mm: Of that volume, along x, y, z.
         centre_voxel_zyx: The place, in voxels of that volume.
-        view_spacings_mm: Of each view.
         view_voxels: Edge of every view, in voxels of the view.
+        view_spacings_mm: Of each view.
 
     Returns:
         HU, ``[views, view_voxels, view_voxels, view_voxels]``; air beyond the volume.

@@ -14,9 +14,6 @@ from models.nodule_views import VIEW_VOXELS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VIEWS = 2
-"""Close up and around."""
-
 STRIDE = 4
 """Voxels of a view along the edge of a cell of its evidence map."""
 

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from models.nodule_views import (
-    VIEW_VOXELS,
-    WIDE_MM,
-    class_view_spacings_mm,
-    nodule_views,
-)
+from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
 from models.training.degradation import degrade
 from models.training.sites import cut_cube
 from models.training.turning import free_turn
@@ -27,12 +22,8 @@ if TYPE_CHECKING:
 CUBE_VOXELS = 176
 """Edge of the cube at 1 mm that both views are cut from: the wide one's 160 mm, and some room."""
 
-WIDE_VOXELS = int(WIDE_MM)
+WIDE_VOXELS = int(VIEW_SPACINGS_MM[1])
 """Voxels of the cube along the edge of one of the wide view."""
-
-
-MOST_NOISE_HU = 60.0
-"""Of what is added to a view of 1 mm voxels; of coarser ones, less."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +62,6 @@ def cube_around(
 def varied_views(
     cube: Cube,
     centre_zyx: NDArray[np.float64],
-    diameter_mm: float,
     hu_window: tuple[float, float],
     *,
     turns: bool,
@@ -83,7 +73,6 @@ def varied_views(
     Args:
         cube: Is not changed.
         centre_zyx: In its voxels.
-        diameter_mm: As a detector tells it; a mass is seen from farther away.
         hu_window: HU that become 0 and 1.
         turns: Whether to turn by any angle and to scale; all are flipped, left and right and
             front and back.
@@ -93,16 +82,14 @@ def varied_views(
     Returns:
         ``[2, 40, 40, 40]``.
     """
-    spacings_mm = class_view_spacings_mm(diameter_mm)
     if turns:
-        near, wide = _turned(cube.hu, centre_zyx, spacings_mm[0], rng)
+        near, wide = _turned(cube.hu, centre_zyx, rng)
     else:
         hu = np.rint(cube.hu).astype(np.int16)
-        views = nodule_views(hu, (1.0, 1.0, 1.0), centre_zyx.tolist(), view_spacings_mm=spacings_mm)
+        views = nodule_views(hu, (1.0, 1.0, 1.0), centre_zyx.tolist())
         near, wide = views.astype(np.float32)
     if degrades:
-        near = degrade(near, rng, most_noise_hu=MOST_NOISE_HU / spacings_mm[0])
-        wide = wide + np.float32(rng.normal(0.0, 12.0))
+        near, wide = degrade(near, rng), wide + np.float32(rng.normal(0.0, 12.0))
     image = np.stack([near, wide])
     image = normalise_hu(image, hu_window)
     for axis in (2, 3):
@@ -112,34 +99,25 @@ def varied_views(
 
 
 def _turned(
-    hu: NDArray[np.float32],
-    centre_zyx: NDArray[np.float64],
-    close_mm: float,
-    rng: np.random.Generator,
+    hu: NDArray[np.float32], centre_zyx: NDArray[np.float64], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Both views, turned and scaled at random, of means over their voxels."""
+    """Both views, turned and scaled at random; the wide one of means over its voxels."""
     matrix = free_turn(rng)
+    middle = np.full(3, (VIEW_VOXELS - 1) / 2)
     coarse = hu
     for axis in range(3):  # one after the other: a mean over all three at once is ten times slower
         shape = (*coarse.shape[:axis], -1, WIDE_VOXELS, *coarse.shape[axis + 1 :])
         coarse = coarse.reshape(shape).mean(axis + 1)
     centre_of_coarse = (centre_zyx - (WIDE_VOXELS - 1) / 2) / WIDE_VOXELS
-    parts = round(close_mm)
-    fine = _sampled(hu, matrix * (close_mm / parts), centre_zyx, parts * VIEW_VOXELS)
-    cells = fine.reshape(VIEW_VOXELS, parts, VIEW_VOXELS, parts, VIEW_VOXELS, parts)
-    wide = _sampled(coarse, matrix, centre_of_coarse, VIEW_VOXELS)
-    return cells.mean((1, 3, 5)), wide
-
-
-def _sampled(
-    hu: NDArray[np.float32],
-    matrix: NDArray[np.float64],
-    centre_zyx: NDArray[np.float64],
-    voxels: int,
-) -> NDArray[np.float32]:
-    """A cube of so many voxels around a place, its outermost ones repeated beyond."""
-    corner = centre_zyx - matrix @ np.full(3, (voxels - 1) / 2)
-    sampled: NDArray[np.float32] = ndimage.affine_transform(
-        hu, matrix, corner, output_shape=(voxels,) * 3, order=1, mode="nearest"
+    near, wide = (
+        ndimage.affine_transform(
+            source,
+            matrix,
+            centre - matrix @ middle,
+            output_shape=(VIEW_VOXELS,) * 3,
+            order=1,
+            mode="nearest",
+        )
+        for source, centre in ((hu, centre_zyx), (coarse, centre_of_coarse))
     )
-    return sampled
+    return near, wide

@@ -44,12 +44,6 @@ LEAST_MM = 2.5
 
 TRIES = 50
 
-FALSE_MARK_MM, FALSE_MARK_SPREAD = 8.0, 1.8
-"""Diameters that a detector tells of what is no nodule: the middle, and the spread as a factor."""
-
-TOLD_SPREAD = 1.15
-"""The factor by which a detector is off in a nodule's diameter."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shown:
@@ -125,7 +119,6 @@ class ClassificationSamples(SeededSamples):
         image = varied_views(
             shown.cube,
             centre,
-            _told_mm(shown.diameter_mm, rng),
             plan.hu_window,
             turns=bool(rng.random() < plan.free_turn_share),
             degrades=bool(rng.random() < plan.degrade_share),
@@ -240,10 +233,3 @@ class ClassificationSamples(SeededSamples):
             if paste(cube.hu, stamp, centre):
                 return _Shown(cube, centre, classes, stamp.diameter_mm)
         return self._nothing(rng)
-
-
-def _told_mm(diameter_mm: float, rng: np.random.Generator) -> float:
-    """The diameter that a detector tells; 0 stands for what is no nodule."""
-    if diameter_mm > 0:
-        return float(diameter_mm * TOLD_SPREAD ** rng.normal())
-    return float(FALSE_MARK_MM * FALSE_MARK_SPREAD ** rng.normal())

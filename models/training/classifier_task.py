@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch.nn import functional
 
-from models.networks.class_net import VIEWS, ClassNet, class_logits, look_logits
-from models.nodule_views import VIEW_VOXELS
+from models.networks.class_net import ClassNet, class_logits, look_logits
+from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS
 from models.store import model_folder
 from models.training.class_sampling_plan import ClassSamplingPlan, classification_plan
 from models.training.classification_samples import ClassificationSamples
@@ -47,7 +47,7 @@ def classifier_task(config: TrainingConfig) -> Task:
         training_samples(config, length=optimisation.steps * optimisation.batch),
         held_out_samples(config, length=optimisation.validation_samples),
         classification_loss,
-        graph=GraphPlan((VIEWS, VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
+        graph=GraphPlan((len(VIEW_SPACINGS_MM), VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
     )
 
 
