@@ -19,7 +19,7 @@ from models.segment_view import (
 from preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -86,25 +86,31 @@ class NoduleSegmenter:
             )
             for edge in (EXACT_EDGE, DRAWN_EDGE)
         }
-        # Each edge is looked at again by itself, where it was found.
+        seen |= self._seen_again(volume, seen)
+        outlines = {
+            key: on_native_grid(one.answer, one.look.centre_zyx, one.look.diameter_mm, volume)
+            for key, one in seen.items()
+        }
+        return [
+            Outlines(exact=outlines[index, EXACT_EDGE], drawn=outlines[index, DRAWN_EDGE])
+            for index in range(len(looks))
+        ]
+
+    def _seen_again(
+        self, volume: Volume, seen: Mapping[tuple[int, int], _Seen]
+    ) -> dict[tuple[int, int], _Seen]:
+        """Looks again where an edge was found elsewhere than was told, at each by itself."""
         again = {
             key: look
             for key, one in seen.items()
             if (look := _second_look(one, volume.spacing_mm)) is not None
         }
         answers = self._answers(volume, list(again.values()))
-        for (key, look), answer in zip(again.items(), answers, strict=True):
-            found = answer[key[1]]
-            if found.any():
-                seen[key] = _Seen(look, found)
-        outlines = {
-            key: on_native_grid(one.answer, one.look.centre_zyx, one.look.diameter_mm, volume)
-            for key, one in seen.items()
+        return {
+            (index, edge): _Seen(look, answer[edge])
+            for ((index, edge), look), answer in zip(again.items(), answers, strict=True)
+            if answer[edge].any()
         }
-        return [
-            Outlines(outlines[index, EXACT_EDGE], outlines[index, DRAWN_EDGE])
-            for index in range(len(looks))
-        ]
 
     def _answers(self, volume: Volume, looks: Sequence[_Look]) -> list[list[NDArray[np.float32]]]:
         """For each look and edge the probability, ``[32, 32, 32]``, of one connected piece."""
