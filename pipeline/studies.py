@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ExitCode
+from pipeline.growth.prior import Prior
 from pipeline.ledger import Row, RunRow
 from pipeline.outputs import REPORT_JSON, publish_folder
 from preprocessing.codes import Reason, Verdict
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
 _Study = tuple["PlannedSeries", ...]
 """The series of one study that are still to be tried, the best first."""
+
+MAYBE_OF_EARLIER = (
+    Reason.WORKER_CRASHED,
+    Reason.TIMED_OUT,
+    Reason.OUT_OF_MEMORY,
+    Reason.INTERNAL,
+)
+"""Reasons for which a study fails that may lie in the earlier study it is compared with."""
 
 MOST_FAILED = 20
 """So many failures are told at the end of a run; the ledger has all."""
@@ -181,6 +190,9 @@ class StudyLoop:
         planned, others = study[0], study[1:]
         row = self._row(planned, outcome)
         _log_outcome(row, outcome)
+        alone = _without_earlier_study(planned, outcome)
+        if alone is not None:
+            return (alone, *others)
         if outcome.report is None or outcome.partial_folder is None:
             self._record([row])
         else:
@@ -239,6 +251,21 @@ class StudyLoop:
         self._ledger.record(rows)
         for row in rows:
             self._summary.count(row)
+
+
+def _without_earlier_study(planned: PlannedSeries, outcome: Outcome) -> PlannedSeries | None:
+    """The series to be tried again by itself, where the study it is compared with may be to blame.
+
+    Whatever an earlier study does to a process, it must not cost the later one its report.
+    """
+    prior = planned.prior
+    if prior is None or not prior.series or outcome.reason not in MAYBE_OF_EARLIER:
+        return None
+    told = (
+        f"Beside the earlier study, {prior.days} days before, the analysis failed "
+        f"({outcome.reason}): it was left out."
+    )
+    return replace(planned, prior=Prior(why_not=told))
 
 
 def _log_outcome(row: Row, outcome: Outcome) -> None:

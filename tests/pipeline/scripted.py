@@ -40,7 +40,15 @@ class ScriptedAnalysis:
     files: dict[str, bytes]
 
 
-def write_study(folder: Path, *, uid: str, happens: str = "analysed", series: int = 1) -> None:
+def write_study(
+    folder: Path,
+    *,
+    uid: str,
+    happens: str = "analysed",
+    series: int = 1,
+    patient: str | None = None,
+    date: str = "",
+) -> None:
     """Writes a small CT series of 24 slices whose description is what shall happen."""
     # Imported here: every worker imports this module, and pydicom costs it a quarter second.
     from data.ct_series import ct_datasets, save_series
@@ -48,7 +56,8 @@ def write_study(folder: Path, *, uid: str, happens: str = "analysed", series: in
     facts = SeriesFacts(
         study_uid=uid,
         series_uid=f"{uid}.{series}",
-        patient_id=f"patient {uid}",
+        patient_id=patient or f"patient {uid}",
+        study_date=date,
         series_description=happens,
         series_number=series,
         modality="CT",
@@ -99,13 +108,14 @@ def prepare_without_models(order):
 
 
 def _obey(series, prior=None, *, provenance, calls):
-    del prior
     with calls.open("a") as file:
         file.write(f"{series.facts.series_uid}\n")
     happens = series.facts.series_description
     if happens in RAISED:
         raise RAISED[happens]
     first_time = calls.read_text().count(f"{series.facts.series_uid}\n") == 1
+    if happens == "crash beside another" and prior is not None and prior.series:
+        os.kill(os.getpid(), signal.SIGKILL)
     match happens:
         case "crash":
             os.kill(os.getpid(), signal.SIGKILL)

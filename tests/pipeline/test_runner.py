@@ -103,6 +103,23 @@ def test_two_workers_lose_only_the_series_that_ended_one_of_them(place):
     assert "SIGKILL" in place.rows()["1.2.1"].message
 
 
+@pytest.mark.parametrize(
+    ("happens", "reason", "calls"),
+    [
+        ("crash beside another", "", 2),
+        ("crash", "worker_crashed", 2),
+        ("no lungs", "lungs_not_found", 1),
+    ],
+)
+def test_a_study_that_fails_beside_an_earlier_one_is_tried_by_itself(place, happens, reason, calls):
+    write_study(place.input / "1", uid="1.1", patient="A", date="20240101")
+    write_study(place.input / "2", uid="1.2", happens=happens, patient="A", date="20240701")
+    place.run()
+    assert place.rows()["1.2.1"].reason == reason
+    assert place.calls().count("1.2.1") == calls
+    assert place.rows()["1.1.1"].verdict == "analysed"
+
+
 def test_the_next_best_series_is_analysed_where_the_best_fails(place):
     place.write("1.1", "crash", series=1)
     place.write("1.1", "no lungs", series=2)
