@@ -14,6 +14,7 @@ from pipeline.outputs import write_partial_folder
 from pipeline.stage_times import forget_peak_memory, peak_memory_mb
 from preprocessing.codes import Reason
 from preprocessing.errors import HounsfieldError, SeriesError
+from preprocessing.processors import available_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,8 +57,7 @@ class WorkOrder:
     @property
     def threads(self) -> int:
         """How many threads a worker's arithmetic may use."""
-        cores = len(os.sched_getaffinity(0))
-        return self.config.run.threads or max(1, cores // self.config.run.workers)
+        return self.config.run.threads or max(1, available_processors() // self.config.run.workers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from preprocessing.dicom_codecs import NATIVE_SYNTAXES
 from preprocessing.dicom_notices import geometry_notices, lossy_notice, pixel_notices
 from preprocessing.dicom_pixels import FrameFindings, read_hu
 from preprocessing.errors import SeriesError
-from preprocessing.processors import available_processors
+from preprocessing.processors import usable_threads
 from preprocessing.slice_geometry import (
     MOST_MISSING_SLICES,
     StackGeometry,
@@ -109,7 +109,7 @@ def _read_planes(
 
     # The codecs release the interpreter's lock; parsing and copying raw pixels do not.
     raw = planes[0].instance.transfer_syntax_uid in NATIVE_SYNTAXES
-    with ThreadPoolExecutor(1 if raw else available_processors()) as pool:
+    with ThreadPoolExecutor(1 if raw else usable_threads()) as pool:
         outcomes = list(pool.map(read, range(len(geometry.order))))
     failures = {
         index: outcome

@@ -1,4 +1,4 @@
-"""How many processors this process may use."""
+"""How many processors this process may use, and work on all of them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,21 @@ def available_processors() -> int:
     return os.cpu_count() or 1
 
 
+def usable_threads() -> int:
+    """Threads that work inside this process may use: one for each processor.
+
+    Fewer where OMP_NUM_THREADS says so, which the workers of a run share the processors by.
+    """
+    told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    most = int(told) if told.isdecimal() else 0
+    return min(most or available_processors(), available_processors())
+
+
 def side_by_side(work: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
-    """Does the same to each, on all processors: threads, for work inside numpy, scipy, Pillow.
+    """Does the same to each, in threads, for work inside numpy, scipy and Pillow.
 
     Returns:
         The answers in the order of what was given.
     """
-    with ThreadPoolExecutor(available_processors()) as pool:
+    with ThreadPoolExecutor(usable_threads()) as pool:
         return list(pool.map(work, given))

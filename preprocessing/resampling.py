@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.processors import available_processors
+from preprocessing.processors import usable_threads
 from preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def resample_separable(
         positions_zyx: For each axis the fractional source index of each target voxel, never
             decreasing. A place more than half a voxel outside the volume becomes `AIR_HU`;
             within that half voxel the edge voxel's value holds, as in ITK.
-        threads: At most so many; as many as there are processors for this process by default.
+        threads: At most so many; by default as many as `usable_threads` says.
             The result does not depend on it.
 
     Returns:
@@ -61,7 +61,7 @@ def resample_separable(
     ]
     z, y, x = (len(positions) for positions in axes)
     target = np.empty((z, y, x), dtype=np.int16)
-    workers = max(1, min(threads or available_processors(), z))
+    workers = max(1, min(threads or usable_threads(), z))
     bounds = np.linspace(0, z, workers + 1).astype(int)
     parts = [(int(start), int(stop)) for start, stop in pairwise(bounds)]
     if workers == 1:  # starting a thread takes longer than a small view does
