@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from models.contracts import WorldPoint
+    from models.contracts import Segmentation, WorldPoint
     from models.loading import Models
+    from models.outlines import Outlined
     from pipeline.config import ReportConfig, RunConfig
     from pipeline.documents import ProvenanceDocument
     from pipeline.growth.prior import Prior
@@ -196,13 +197,19 @@ def _pictures(
             pictures[growth_picture_name(one.number)] = pair_picture(
                 earlier.volume,
                 one.then.mark.centre_world_mm if one.then else one.place_world_mm,
-                one.then.outlined.sized if one.then else None,
+                _compared_edge(one, one.then.outlined) if one.then else None,
                 later.volume,
                 later.findings[index],
-                later.outlined[index].sized,
+                _compared_edge(one, later.outlined[index]),
                 config,
             )
     return pictures
+
+
+def _compared_edge(one: Compared, nodule: Outlined) -> Segmentation | None:
+    """The outline that its size was compared at."""
+    at_drawn = one.change is not None and one.change.part_solid
+    return (nodule.as_drawn() if at_drawn else nodule).sized
 
 
 def _is_inside(volume: Volume, place_world_mm: WorldPoint) -> bool:
