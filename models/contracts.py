@@ -124,14 +124,6 @@ class Finding:
     why: EvidenceMap | None = None
 
 
-DRAWN_EDGE, EXACT_EDGE = 0, 1
-"""What a segmenter outlines: the nodule as readers outline it, which is wide, and to its true edge.
-
-One answer cannot be both: trained on readers' outlines and exact digital nodules alike, a single
-channel made solid digital nodules a quarter too large.
-"""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmentation:
     """The voxels of a nodule, in a box on the native grid.

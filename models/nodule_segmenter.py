@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage, special
 
-from models.contracts import DRAWN_EDGE, EXACT_EDGE, Outlines, Segmentation
+from models.contracts import Outlines, Segmentation
 from models.segment_view import (
+    DRAWN_EDGE,
+    EXACT_EDGE,
     VIEW_VOXELS,
     cut_view,
     sample_view,

@@ -19,6 +19,11 @@ VIEW_VOXELS = 32
 WIDTH_IN_DIAMETERS = 2.6
 """Edge of the cube over the candidate's diameter: one twice as long as wide fits, off centre."""
 
+DRAWN_EDGE, EXACT_EDGE = 0, 1
+"""Channels of the network's answer: the nodule as readers outline it, which is wide, and to its
+true edge. One answer cannot be both: trained on readers' outlines and exact digital nodules alike,
+a single channel made solid digital nodules a quarter too large."""
+
 LEAST_WIDTH_MM = 20.0
 """Edge of the cube for the smallest nodules, whose surroundings are needed to tell vessels."""
 

@@ -6,8 +6,9 @@ import yaml
 from data.nodule_crops import NoduleCrop
 from data.prepared import KnownFinding, PreparedCase, save_case
 from data.splits import SplitEntry, SplitManifest
-from models.contracts import DRAWN_EDGE, EXACT_EDGE, Candidate
+from models.contracts import Candidate
 from models.loading import load_segmenter
+from models.segment_view import DRAWN_EDGE, EXACT_EDGE
 from models.training.segmentation_samples import SegmentationPlan, SegmentationSamples
 from models.training.segmenter_task import segmentation_loss
 from models.training.train import run_training
