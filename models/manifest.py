@@ -19,6 +19,14 @@ class OperatingPoints(_Strict):
     strict: float = Field(ge=0, le=1, description="about 1 false positive in 4 scans")
 
 
+class StartedFrom(_Strict):
+    """The model whose weights a training began with."""
+
+    name: str
+    version: str
+    sha256: str = Field(description="of its weight file")
+
+
 class TrainedWith(_Strict):
     """What repeats the weights."""
 
@@ -28,6 +36,9 @@ class TrainedWith(_Strict):
     steps: int
     hours: float
     hardware: str
+    started_from: StartedFrom | None = Field(
+        default=None, description="null where the training began with chance"
+    )
 
 
 class TrainingMaterial(_Strict):

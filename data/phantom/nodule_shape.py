@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_QUADRATURE = 20_000
+_QUADRATURE, _COARSE_QUADRATURE = 20_000, 2000
+
+_BETWEEN = 1.02
+"""How much the surface may rise or fall between the directions of the coarse quadrature."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class NoduleShape:
         """Distance from the ellipsoid's middle to the surface along unit vectors (..., 3)."""
         directions = np.asarray(directions, dtype=np.float32)
         along = directions @ (self.turn.T / self.axes).astype(np.float32)
-        radius: NDArray[np.float32] = np.float32(self.scale_mm) / np.linalg.norm(along, axis=-1)
+        radius: NDArray[np.float32]
+        radius = np.float32(self.scale_mm) / np.sqrt(np.einsum("...i,...i", along, along))
         rise = np.ones(directions.shape[:-1], np.float32)
         for bump, height, width in zip(self.bumps, self.heights, self.widths, strict=True):
             cosine = directions @ bump.astype(np.float32)
@@ -50,16 +55,21 @@ class NoduleShape:
     def distance_mm(self, offset_xyz_mm: NDArray[np.floating]) -> NDArray[np.float32]:
         """Distance from the surface, negative inside, at places (..., 3) off the centre of mass."""
         place = np.asarray(offset_xyz_mm - self.shift_mm, dtype=np.float32)
-        away = np.linalg.norm(place, axis=-1)
+        away = np.sqrt(np.einsum("...i,...i", place, place))
         direction = place / np.maximum(away, 1e-4)[..., None]
         distance: NDArray[np.float32] = away - self.radius_mm(direction)
         return distance
 
-    @property
+    @cached_property
+    def radius_range_mm(self) -> tuple[float, float]:
+        """Between these lies the surface, from the ellipsoid's middle."""
+        radii = self.radius_mm(_sphere(_COARSE_QUADRATURE))
+        return float(radii.min()) / _BETWEEN, float(radii.max()) * _BETWEEN
+
+    @cached_property
     def reach_mm(self) -> float:
         """Farthest that the surface lies from the centre of mass."""
-        farthest = float(self.radius_mm(_sphere(2000)).max())
-        return 1.02 * farthest + float(np.linalg.norm(self.shift_mm))
+        return self.radius_range_mm[1] + float(np.linalg.norm(self.shift_mm))
 
     def shrunk(self, share: float, move_mm: NDArray[np.float64]) -> NoduleShape:
         """The same shape at a share of the size, its middle moved: a core or a cavity."""
@@ -98,6 +108,7 @@ def draw_shape(
     return replace(shape, scale_mm=scale, shift_mm=-scale * centre)
 
 
+@cache
 def _sphere(count: int) -> NDArray[np.float64]:
     """Evenly spread unit vectors, shape (count, 3): a Fibonacci lattice."""
     index = np.arange(count) + 0.5

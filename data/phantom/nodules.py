@@ -89,14 +89,15 @@ def paint_nodule(
     place = _Placed(centre - low, spacing, tuple(high - low), np.asarray(psf_sigma_mm_zyx))
     allowed = lung_share(box) if lung_share is not None else None
     before = hu[box].astype(np.float32)
-    after = _draw(before.copy(), shape, place, spec, rng, allowed, enhancement_hu)
+    sharp = place.sharp(shape)
+    after = _draw(before.copy(), shape, sharp, place, spec, rng, allowed, enhancement_hu)
     if spicule_mm:
         _paint_spicules(after, shape, place, spicule_mm, spec, rng)
     if allowed is not None:
         free = np.clip(2 * allowed, 0, 1)
         after = before + np.where(allowed > 0.98, 1, free) * (after - before)
     hu[box] = np.rint(after) if hu.dtype.kind == "i" else after
-    return _truth(shape, place, spec, box, allowed)
+    return _truth(sharp, place, spec, box, allowed)
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,8 @@ class _Placed:
     size_zyx: tuple[int, ...]
     psf_sigma_zyx_mm: NDArray[np.float64]
 
-    def share(self, shape: NoduleShape, edge_mm: float = 0.0) -> NDArray[np.float32]:
+    def sharp(self, shape: NoduleShape, edge_mm: float = 0.0) -> NDArray[np.float32]:
         """Share of each voxel inside a shape: finer samples where voxels are coarse for it."""
-        from scipy.ndimage import gaussian_filter
-
         fine = max(0.35, 0.16 * shape.scale_mm)
         parts = np.clip(np.ceil(self.spacing_zyx_mm / fine), 1, 12).astype(int)
         step = self.spacing_zyx_mm / parts
@@ -121,26 +120,61 @@ class _Placed:
                 self.size_zyx, parts, self.centre_zyx, self.spacing_zyx_mm, strict=True
             )
         ]
-        share = np.zeros([len(axis) for axis in axes], np.float32)
-        reach = shape.reach_mm + edge_mm + float(step.max())
-        near = [np.flatnonzero(np.abs(axis) <= reach) for axis in axes]
-        if all(len(n) for n in near):
-            z, y, x = (axis[n].astype(np.float32) for axis, n in zip(axes, near, strict=True))
-            offset = np.stack(np.broadcast_arrays(x, y[:, None], z[:, None, None]), axis=-1)
-            blur = max(float(np.prod(step) ** (1 / 3)), edge_mm)
-            part = coverage(shape.distance_mm(offset), blur)
-            share[tuple(slice(n[0], n[-1] + 1) for n in near)] = part
-        z, y, x = self.size_zyx
-        split = share.reshape(z, parts[0], y, parts[1], x, parts[2])
-        whole: NDArray[np.float32] = split.mean((1, 3, 5))
-        if self.psf_sigma_zyx_mm.any():
-            whole = gaussian_filter(whole, self.psf_sigma_zyx_mm / self.spacing_zyx_mm)
-        return whole
+        blur = max(float(np.prod(step) ** (1 / 3)), edge_mm)
+        return _mean_of_parts(_inside(shape, axes, blur), parts)
+
+    def blurred(self, share: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The share of each voxel as the image it goes into shows it."""
+        from scipy.ndimage import gaussian_filter
+
+        if not self.psf_sigma_zyx_mm.any():
+            return share
+        seen: NDArray[np.float32]
+        seen = gaussian_filter(share, self.psf_sigma_zyx_mm / self.spacing_zyx_mm)
+        return seen
+
+    def share(self, shape: NoduleShape) -> NDArray[np.float32]:
+        """Both of the above."""
+        return self.blurred(self.sharp(shape))
+
+
+def _inside(
+    shape: NoduleShape, axes_zyx_mm: list[NDArray[np.float64]], blur_mm: float
+) -> NDArray[np.float32]:
+    """Share of each sample inside a shape; only those about its surface are looked at closely."""
+    x_mm, y_mm, z_mm = shape.shift_mm
+    near = [
+        np.flatnonzero(np.abs(axis - middle) <= shape.radius_range_mm[1] + blur_mm)
+        for axis, middle in zip(axes_zyx_mm, (z_mm, y_mm, x_mm), strict=True)
+    ]
+    share = np.zeros([len(axis) for axis in axes_zyx_mm], np.float32)
+    if not all(len(n) for n in near):
+        return share
+    z, y, x = (axis[n].astype(np.float32) for axis, n in zip(axes_zyx_mm, near, strict=True))
+    squared = (z - z_mm)[:, None, None] ** 2 + (y - y_mm)[:, None] ** 2 + (x - x_mm) ** 2
+    least, most = shape.radius_range_mm
+    part = (squared <= max(least - blur_mm, 0.0) ** 2).astype(np.float32)
+    shell = np.nonzero((part == 0) & (squared < (most + blur_mm) ** 2))
+    offset = np.stack([x[shell[2]], y[shell[1]], z[shell[0]]], axis=-1)
+    part[shell] = coverage(shape.distance_mm(offset), blur_mm)
+    share[tuple(slice(n[0], n[-1] + 1) for n in near)] = part
+    return share
+
+
+def _mean_of_parts(fine: NDArray[np.float32], parts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Means over blocks of so many samples along each axis."""
+    if np.all(parts == 1):
+        return fine
+    z, y, x = (n // p for n, p in zip(fine.shape, parts.tolist(), strict=True))
+    split = fine.reshape(z, parts[0], y, parts[1], x, parts[2])
+    mean: NDArray[np.float32] = split.mean((1, 3, 5))
+    return mean
 
 
 def _draw(
     hu: NDArray[np.float32],
     shape: NoduleShape,
+    sharp: NDArray[np.float32],
     place: _Placed,
     spec: NoduleSpec,
     rng: np.random.Generator,
@@ -152,7 +186,7 @@ def _draw(
     texture = smooth_noise(rng, place.size_zyx, 1.6)
     off_centre = rng.normal(size=3) * 0.08 * spec.diameter_mm
     edge = rng.uniform(1.2, 3.0) if spec.density in {"ground_glass", "part_solid"} else 0.0
-    share = place.share(shape, edge)
+    share = place.blurred(place.sharp(shape, edge) if edge else sharp)
     if spec.density in {"ground_glass", "part_solid"}:
         glass = rng.uniform(-690, -480) + 38 * texture
         hu += share * np.maximum(glass - hu, 0)
@@ -220,7 +254,7 @@ def _paint_spicules(
 
 
 def _truth(
-    shape: NoduleShape,
+    sharp: NDArray[np.float32],
     place: _Placed,
     spec: NoduleSpec,
     box: Box,
@@ -228,9 +262,7 @@ def _truth(
 ) -> PaintedNodule:
     """Place and size: the shape's own, or of what the lung and the array left of it."""
     low = np.array([s.start for s in box])
-    sharp = _Placed(place.centre_zyx, place.spacing_zyx_mm, place.size_zyx, np.zeros(3))
-    whole = sharp.share(shape)
-    share = whole if allowed is None else whole * allowed
+    share = sharp if allowed is None else sharp * allowed
     voxel_mm3 = float(np.prod(place.spacing_zyx_mm))
     volume = np.pi / 6 * spec.diameter_mm**3
     centre = place.centre_zyx

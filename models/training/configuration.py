@@ -83,11 +83,15 @@ class TrainingConfig(_Strict):
         task: What is trained.
         name: Of the model that is made.
         version: Of that model.
+        start_from: A model of the same task and `network` whose weights the training begins
+            with, by name or folder, ``{fold}`` in it standing for `data.fold`; null begins with
+            chance.
     """
 
     task: Literal["detector", "retinanet", "reducer", "segmenter", "classifier", "rater"]
     name: str
     version: str = "0.1.0"
+    start_from: str | None = None
     seed: int
     network: dict[str, Any]
     sampling: dict[str, Any]
@@ -96,7 +100,9 @@ class TrainingConfig(_Strict):
 
     def sha256(self) -> str:
         """Hash of every setting: two runs with the same one were asked for the same weights."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        # Left out where it says nothing: recipes that are older than it keep their hash.
+        unsaid = None if self.start_from else {"start_from"}
+        return hashlib.sha256(self.model_dump_json(exclude=unsaid).encode()).hexdigest()
 
     def varied(self, *, fold: int | None = None, steps: int | None = None) -> TrainingConfig:
         """The recipe with another fold kept for testing, or another number of steps."""

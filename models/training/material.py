@@ -60,6 +60,12 @@ def training_material(plan: DataPlan) -> tuple[TrainingMaterial, ...]:
     return tuple(_told(plan, folder) for folder in (*plan.cases, *plan.nodules))
 
 
+def real_series(plan: DataPlan, part: Part) -> set[str]:
+    """The series that the cases and nodules of one part come from; digital chests are no one's."""
+    cases = _read(plan, part, (*plan.cases, *plan.nodules))
+    return {_series_uid(case) for case in cases if not case.synthetic}
+
+
 def _told(plan: DataPlan, folder: Path) -> TrainingMaterial:
     dataset = read_split(folder).dataset
     name, licence = SOURCES[dataset]
@@ -70,11 +76,14 @@ def _told(plan: DataPlan, folder: Path) -> TrainingMaterial:
         name=name,
         licence=licence,
         role=f"{len(cases)} nodules, put into lungs" if folder in plan.nodules else lungs,
-        series_uids=()
-        if synthetic
-        else tuple(sorted({case.origin.source_series_uid or case.series_uid for case in cases})),
+        series_uids=() if synthetic else tuple(sorted({_series_uid(case) for case in cases})),
         patients=None if synthetic else len({case.patient_id for case in cases}),
     )
+
+
+def _series_uid(case: PreparedCase) -> str:
+    """Of the series itself, for a nodule that was cut from one."""
+    return case.origin.source_series_uid or case.series_uid
 
 
 def allow_many_files() -> None:

@@ -85,6 +85,8 @@ def model_card(manifest: Manifest) -> str:
             f"{trained.steps} steps, {trained.hours:.1f} hours on {trained.hardware}; "
             f"configuration {trained.config_sha256[:12]})"
         )
+    if trained and (start := trained.started_from):
+        lines.append(f"- Began with: {start.name} {start.version} (sha256 `{start.sha256}`)")
     if manifest.operating_points:
         points = manifest.operating_points
         lines.append(

@@ -23,6 +23,7 @@ from models.training.reducer_publication import reducer_manifest
 from models.training.reducer_task import reducer_task
 from models.training.retina_task import retina_manifest, retina_task
 from models.training.segmenter_task import segmenter_manifest, segmenter_task
+from models.training.starting import all_material, begin_with, started_from
 from preprocessing.errors import writing_to
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def run_training(
     torch.manual_seed(config.seed)
     allow_many_files()
     task = TASKS[config.task](config)
+    start = begin_with(config, task.network)
     with join_team() as team:
         trained = train(
             task,
@@ -101,10 +103,13 @@ def run_training(
         steps=trained.steps,
         hours=round(trained.seconds / 3600, 2),
         hardware=hardware(),
+        started_from=started_from(start),
     )
     weights = half_precision_weights(trained.network)
     log.info("calibrating on held-out data")
     manifest = MANIFESTS[config.task](config, trained_with, weights)
+    material = all_material(manifest.training_material, start)
+    manifest = manifest.model_copy(update={"training_material": material})
     graph = None if task.graph is None else network_graph(trained.network, task.graph)
     return publish(manifest, weights, out, graph=graph)
 

@@ -1,35 +1,22 @@
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from data.nodule_crops import NoduleCrop
-from data.prepared import KnownFinding, PreparedCase, save_case
-from data.splits import SplitEntry, SplitManifest
+from data.prepared import KnownFinding
 from models.contracts import Candidate
 from models.loading import load_segmenter
 from models.segment_view import DRAWN_EDGE, EXACT_EDGE
 from models.training.segmentation_samples import SegmentationPlan, SegmentationSamples
 from models.training.segmenter_task import segmentation_loss
 from models.training.train import run_training
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 from tests.models.balls import a_ball_volume
-from tests.models.training.toy_training import toy_plan
+from tests.models.training.toy_material import a_case, a_segmenter_recipe
 
 ONLY = {
     name: {**dict.fromkeys(("real", "pasted", "painted", "plain"), 0.0), name: 1.0}
     for name in ("real", "pasted", "painted", "plain")
 }
-
-
-def a_case(uid, *, nodule=False):
-    volume, ball = a_ball_volume(9.0, shape_zyx=(40, 40, 40), spacing_mm=(1.0, 1.0, 1.0))
-    hu = volume.hu if nodule else np.full_like(volume.hu, -850)
-    lung = np.full(hu.shape, 0 if nodule else RIGHT_LUNG, np.uint8)
-    working = WorkingVolume(hu, lung, np.ones(hu.shape, bool), np.eye(4))
-    findings = (KnownFinding((19.5, 19.5, 19.5), 9.0),) if nodule else ()
-    mask = np.rint(255 * ball.share).astype(np.uint8) if nodule else None
-    return PreparedCase(uid, uid, working, findings, synthetic=False, nodule_mask=mask)
 
 
 def samples(kind, **changes):
@@ -92,30 +79,10 @@ def test_what_is_not_known_costs_nothing():
 
 
 def test_a_recipe_becomes_a_model_that_segments(tmp_path):
-    for name, nodule in (("lungs", False), ("nodules", True)):
-        entries = []
-        for fold in range(3):
-            uid = f"{name}.{fold}"
-            save_case(a_case(uid, nodule=nodule), tmp_path / name / "cases" / uid)
-            entry = {"series_uid": uid, "patient_id": uid, "voxels_sha256": uid, "fold": fold}
-            entries.append(SplitEntry(case=f"cases/{uid}", **entry))
-        dataset = "nodule-crops" if nodule else "ct-table"
-        split = SplitManifest(dataset=dataset, folds=3, series=tuple(entries))
-        (tmp_path / name / "split.json").write_text(split.model_dump_json())
-    settings = {
-        "task": "segmenter",
-        "name": "toy_segmenter",
-        "seed": 1,
-        "network": {"channels": [4, 8], "residual_units": 1},
-        "sampling": {"hu_window": [-1000, 400]},
-        "optimisation": toy_plan(steps=2, batch=2, validation_samples=2).model_dump(),
-        "data": {"cases": [str(tmp_path / "lungs")], "nodules": [str(tmp_path / "nodules")]},
-    }
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(settings))
-    manifest = run_training(tmp_path / "recipe.yaml", tmp_path / "out")
-    assert manifest.task == "segmenter"
-    assert (tmp_path / "out" / "README.md").is_file()
     out = tmp_path / "out"
+    manifest = run_training(a_segmenter_recipe(tmp_path), out)
+    assert manifest.task == "segmenter"
+    assert (out / "README.md").is_file()
     segmenter = load_segmenter(out, threads=1)
     volume, _ = a_ball_volume(9.0)
     assert len(segmenter.segment(volume, [Candidate((22.0, 22.0, 22.0), 9.0, 1.0)])) == 1
