@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.fields import coverage, smooth_noise
+from data.phantom.fields import smooth_noise
 from data.phantom.nodule_shape import draw_shape
+from data.phantom.nodule_share import Placed
 from data.phantom.tubes import paint_tubes
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def paint_nodule(
         msg = f"centre_voxel_zyx must lie in the array of shape {hu.shape}, got {centre_voxel_zyx}"
         raise ValueError(msg)
     box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
-    place = _Placed(centre - low, spacing, tuple(high - low), np.asarray(psf_sigma_mm_zyx))
+    place = Placed(centre - low, spacing, tuple(high - low), np.asarray(psf_sigma_mm_zyx))
     allowed = lung_share(box) if lung_share is not None else None
     before = hu[box].astype(np.float32)
     sharp = place.sharp(shape)
@@ -100,82 +101,11 @@ def paint_nodule(
     return _truth(sharp, place, spec, box, allowed)
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """A box of voxels, and the nodule's centre in it."""
-
-    centre_zyx: NDArray[np.float64]
-    spacing_zyx_mm: NDArray[np.float64]
-    size_zyx: tuple[int, ...]
-    psf_sigma_zyx_mm: NDArray[np.float64]
-
-    def sharp(self, shape: NoduleShape, edge_mm: float = 0.0) -> NDArray[np.float32]:
-        """Share of each voxel inside a shape: finer samples where voxels are coarse for it."""
-        fine = max(0.35, 0.16 * shape.scale_mm)
-        parts = np.clip(np.ceil(self.spacing_zyx_mm / fine), 1, 12).astype(int)
-        step = self.spacing_zyx_mm / parts
-        axes = [
-            ((np.arange(n * p) + 0.5) / p - 0.5 - c) * s
-            for n, p, c, s in zip(
-                self.size_zyx, parts, self.centre_zyx, self.spacing_zyx_mm, strict=True
-            )
-        ]
-        blur = max(float(np.prod(step) ** (1 / 3)), edge_mm)
-        return _mean_of_parts(_inside(shape, axes, blur), parts)
-
-    def blurred(self, share: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The share of each voxel as the image it goes into shows it."""
-        from scipy.ndimage import gaussian_filter
-
-        if not self.psf_sigma_zyx_mm.any():
-            return share
-        seen: NDArray[np.float32]
-        seen = gaussian_filter(share, self.psf_sigma_zyx_mm / self.spacing_zyx_mm)
-        return seen
-
-    def share(self, shape: NoduleShape) -> NDArray[np.float32]:
-        """Both of the above."""
-        return self.blurred(self.sharp(shape))
-
-
-def _inside(
-    shape: NoduleShape, axes_zyx_mm: list[NDArray[np.float64]], blur_mm: float
-) -> NDArray[np.float32]:
-    """Share of each sample inside a shape; only those about its surface are looked at closely."""
-    x_mm, y_mm, z_mm = shape.shift_mm
-    near = [
-        np.flatnonzero(np.abs(axis - middle) <= shape.radius_range_mm[1] + blur_mm)
-        for axis, middle in zip(axes_zyx_mm, (z_mm, y_mm, x_mm), strict=True)
-    ]
-    share = np.zeros([len(axis) for axis in axes_zyx_mm], np.float32)
-    if not all(len(n) for n in near):
-        return share
-    z, y, x = (axis[n].astype(np.float32) for axis, n in zip(axes_zyx_mm, near, strict=True))
-    squared = (z - z_mm)[:, None, None] ** 2 + (y - y_mm)[:, None] ** 2 + (x - x_mm) ** 2
-    least, most = shape.radius_range_mm
-    part = (squared <= max(least - blur_mm, 0.0) ** 2).astype(np.float32)
-    shell = np.nonzero((part == 0) & (squared < (most + blur_mm) ** 2))
-    offset = np.stack([x[shell[2]], y[shell[1]], z[shell[0]]], axis=-1)
-    part[shell] = coverage(shape.distance_mm(offset), blur_mm)
-    share[tuple(slice(n[0], n[-1] + 1) for n in near)] = part
-    return share
-
-
-def _mean_of_parts(fine: NDArray[np.float32], parts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Means over blocks of so many samples along each axis."""
-    if np.all(parts == 1):
-        return fine
-    z, y, x = (n // p for n, p in zip(fine.shape, parts.tolist(), strict=True))
-    split = fine.reshape(z, parts[0], y, parts[1], x, parts[2])
-    mean: NDArray[np.float32] = split.mean((1, 3, 5))
-    return mean
-
-
 def _draw(
     hu: NDArray[np.float32],
     shape: NoduleShape,
     sharp: NDArray[np.float32],
-    place: _Placed,
+    place: Placed,
     spec: NoduleSpec,
     rng: np.random.Generator,
     allowed: NDArray[np.float32] | None,
@@ -218,7 +148,7 @@ def _draw(
 def _paint_spicules(
     hu: NDArray[np.float32],
     shape: NoduleShape,
-    place: _Placed,
+    place: Placed,
     length_mm: float,
     spec: NoduleSpec,
     rng: np.random.Generator,
@@ -255,7 +185,7 @@ def _paint_spicules(
 
 def _truth(
     sharp: NDArray[np.float32],
-    place: _Placed,
+    place: Placed,
     spec: NoduleSpec,
     box: Box,
     allowed: NDArray[np.float32] | None,
