@@ -12,7 +12,16 @@ from preprocessing.codes import Reason
 from preprocessing.dicom_codecs import NATIVE_SYNTAXES, DecodedFrame, decode_frame
 from preprocessing.dicom_dataset import deflated_start, inflate
 from preprocessing.errors import SeriesError
-from preprocessing.volume import AIR_HU
+from preprocessing.stored_values import (
+    interpret,
+    is_believable,
+    is_inverted,
+    padding_is_tissue,
+    padding_mask,
+    replace_padding,
+    rescale,
+    turned_back,
+)
 
 if TYPE_CHECKING:
     from io import BufferedIOBase
@@ -21,18 +30,6 @@ if TYPE_CHECKING:
 
     from preprocessing.dicom_frames import Frame
     from preprocessing.dicom_header import Instance, PixelLayout
-
-LOWEST_HU = -1024
-"""No scanner measures less on the scale of CT: lower values are padding, written as `AIR_HU`."""
-
-BELIEVABLE_HU = (-5000, 32000)
-"""Beyond it nothing is a HU, not even metal on an extended scale."""
-
-_MOST_UNBELIEVABLE = 0.01
-"""The fraction of voxels that may lie beyond, as single broken pixels do."""
-
-_PADDING_NEVER_IN = (-900, 3071)
-"""A padding value here would punch holes in tissue: the header is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +85,10 @@ def _read_hu(instance: Instance, frame: Frame, out: NDArray[np.int16]) -> FrameF
     if bits.dtype.kind == "i" and not signed:
         conflicts.append("the codestream is signed, PixelRepresentation (0028,0103) is 0")
         signed = True
-    stored = _interpret(bits, layout, precision, signed=signed)
-    if not _is_believable(stored, layout, frame):
-        other = _interpret(bits, layout, precision, signed=not signed)
-        if not _is_believable(other, layout, frame):
+    stored = interpret(bits, layout, precision, signed=signed)
+    if not is_believable(stored, layout, frame):
+        other = interpret(bits, layout, precision, signed=not signed)
+        if not is_believable(other, layout, frame):
             low, high = stored.hu_range(frame)
             msg = f"its decoded values of {low:.0f} to {high:.0f} cannot be HU"
             raise SeriesError(Reason.UNREADABLE, msg)
@@ -100,35 +97,16 @@ def _read_hu(instance: Instance, frame: Frame, out: NDArray[np.int16]) -> FrameF
             f"{int(not signed)} gives believable HU"
         )
         stored = other
-    if layout.photometric == "MONOCHROME1" and _is_inverted(stored, frame):
+    if layout.photometric == "MONOCHROME1" and is_inverted(stored, frame):
         conflicts.append("MONOCHROME1 with inverted stored values, turned back")
-        stored = _turned_back(stored, layout)
-    if _padding_is_tissue(stored, layout, frame):
+        stored = turned_back(stored, layout)
+    if padding_is_tissue(stored, layout, frame):
         conflicts.append("PixelPaddingValue (0028,0120) is a value of tissue, left as it is")
-    padding = _padding_mask(stored, layout, frame)
+    padding = padding_mask(stored, layout, frame)
     lowest, _ = stored.hu_range(frame)
-    _rescale(stored, frame, out)
-    count = _replace_padding(out, padding, lowest)
+    rescale(stored, frame, out)
+    count = replace_padding(out, padding, lowest)
     return FrameFindings(count, tuple(conflicts))
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """Stored values with their sign, and their ends."""
-
-    values: NDArray[np.integer]
-    low: int
-    high: int
-
-    @classmethod
-    def of(cls, values: NDArray[np.integer]) -> _Stored:
-        return cls(values, int(values.min()), int(values.max()))
-
-    def hu_range(self, frame: Frame) -> tuple[float, float]:
-        ends = [
-            end * frame.rescale_slope + frame.rescale_intercept for end in (self.low, self.high)
-        ]
-        return min(ends), max(ends)
 
 
 def _read_bits(
@@ -182,123 +160,3 @@ def _check_count(present: int, layout: PixelLayout) -> None:
     if present < layout.frame_bytes:
         msg = f"a frame needs {layout.frame_bytes} bytes, {present} are there; copy it again"
         raise SeriesError(Reason.TRUNCATED, msg)
-
-
-def _interpret(
-    bits: NDArray[np.integer], layout: PixelLayout, precision: int, *, signed: bool
-) -> _Stored:
-    """Gives the elements their sign, and clears bits that are not the pixel's (PS3.5, 8.1.1).
-
-    With 12 bits stored in 16: unsigned 0xF123 is 0x123 (an overlay lies above), signed 0x0800
-    is -2048.
-    """
-    size = 8 * bits.dtype.itemsize
-    elements = bits.view(f"{'i' if signed else 'u'}{bits.dtype.itemsize}")
-    shift_down = layout.high_bit + 1 - layout.bits_stored
-    if 0 < shift_down < size and not layout.fragments:
-        elements = elements >> shift_down
-    stored = _Stored.of(elements)
-    unused = size - precision
-    if unused <= 0 or bits.dtype.kind == "i":
-        return stored
-    low, high = (-(1 << (precision - 1)), 1 << (precision - 1)) if signed else (0, 1 << precision)
-    if stored.low >= low and stored.high < high:
-        return stored
-    return _Stored.of((elements << unused) >> unused)
-
-
-def _is_believable(stored: _Stored, layout: PixelLayout, frame: Frame) -> bool:
-    """Whether all but a few values could be HU; padding, and one lowest value all over, aside."""
-    low, high = stored.hu_range(frame)
-    if low >= BELIEVABLE_HU[0] and high <= BELIEVABLE_HU[1]:
-        return True
-    values = stored.values
-    hu = values * np.float32(frame.rescale_slope) + np.float32(frame.rescale_intercept)
-    beyond = ((hu < BELIEVABLE_HU[0]) & (values != stored.low)) | (hu > BELIEVABLE_HU[1])
-    padding = _padding_mask(stored, layout, frame)
-    if padding is not None:
-        beyond &= ~padding
-    return bool(np.count_nonzero(beyond) <= _MOST_UNBELIEVABLE * values.size)
-
-
-def _padding_bounds(stored: _Stored, layout: PixelLayout) -> tuple[int, int] | None:
-    """PixelPaddingValue and its limit in the sign of the pixels: 63536 is -2000 if signed."""
-    if layout.padding is None:
-        return None
-    bounds = [
-        value - 65536 if stored.values.dtype.kind == "i" and value >= 32768 else value
-        for value in layout.padding
-    ]
-    return min(bounds), max(bounds)
-
-
-def _padding_mask(stored: _Stored, layout: PixelLayout, frame: Frame) -> NDArray[np.bool_] | None:
-    """Where the padding declared by the header stands; None where it stands nowhere."""
-    bounds = _padding_bounds(stored, layout)
-    if bounds is None or bounds[0] > stored.high or bounds[1] < stored.low:
-        return None
-    if _padding_is_tissue(stored, layout, frame):
-        return None
-    if bounds[0] == bounds[1]:
-        mask = stored.values == bounds[0]
-    else:
-        mask = (stored.values >= bounds[0]) & (stored.values <= bounds[1])
-    return mask if mask.any() else None
-
-
-def _padding_is_tissue(stored: _Stored, layout: PixelLayout, frame: Frame) -> bool:
-    bounds = _padding_bounds(stored, layout)
-    if bounds is None:
-        return False
-    low, high = sorted(value * frame.rescale_slope + frame.rescale_intercept for value in bounds)
-    return low <= _PADDING_NEVER_IN[1] and high > _PADDING_NEVER_IN[0]
-
-
-def _is_inverted(stored: _Stored, frame: Frame) -> bool:
-    """Whether the border of the image is dense: around a patient there is air.
-
-    MONOCHROME1 tells a display to draw low values bright; HU do not depend on it (PS3.3,
-    C.7.6.3.1.2), but some writers turn the stored values as well.
-    """
-    values = stored.values
-    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    return float(np.median(border)) * frame.rescale_slope + frame.rescale_intercept > 500
-
-
-def _turned_back(stored: _Stored, layout: PixelLayout) -> _Stored:
-    """The mirror image within the bits stored."""
-    top = -1 if stored.values.dtype.kind == "i" else (1 << layout.bits_stored) - 1
-    return _Stored(top - stored.values, top - stored.high, top - stored.low)
-
-
-def _rescale(stored: _Stored, frame: Frame, out: NDArray[np.int16]) -> None:
-    """Writes slope x stored + intercept into `out`, in integers where they are integers."""
-    slope, intercept = frame.rescale_slope, frame.rescale_intercept
-    values = stored.values
-    low, high = stored.hu_range(frame)
-    fits = low >= -32768 and high <= 32767
-    if fits and slope == 1 and intercept.is_integer() and values.dtype.itemsize == 2:
-        # Modulo 2^16 the sum is right for both signs, and the result fits.
-        np.add(values.view(np.uint16), np.uint16(int(intercept) % 65536), out=out.view(np.uint16))
-        return
-    hu = values.astype(np.float64 if values.dtype.itemsize == 4 else np.float32)
-    np.multiply(hu, slope, out=hu)
-    np.add(hu, intercept, out=hu)
-    np.rint(hu, out=hu)
-    np.clip(hu, -32768, 32767, out=hu)
-    out[...] = hu
-
-
-def _replace_padding(
-    out: NDArray[np.int16], padding: NDArray[np.bool_] | None, lowest_hu: float
-) -> int:
-    """Writes air where nothing was measured; returns how many voxels that are."""
-    count = 0
-    if padding is not None:
-        out[padding] = AIR_HU
-        count = int(np.count_nonzero(padding))
-    if lowest_hu < LOWEST_HU and out.min() < LOWEST_HU:
-        too_low = out < LOWEST_HU
-        out[too_low] = AIR_HU
-        count += int(np.count_nonzero(too_low))
-    return count

@@ -13,11 +13,12 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from preprocessing.codes import Reason
 from preprocessing.dicom_header import read_instance
-from preprocessing.dicom_pixels import LOWEST_HU, read_hu
+from preprocessing.dicom_pixels import read_hu
 from preprocessing.dicom_series import group_instances
 from preprocessing.dicom_volume import read_dicom_volume
 from preprocessing.errors import SeriesError
 from preprocessing.sources import ByteSource
+from preprocessing.stored_values import LOWEST_HU
 from preprocessing.volume import AIR_HU
 from tests.preprocessing.dicom_files import codes_of, only_series
 
