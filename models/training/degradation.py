@@ -40,6 +40,19 @@ def degrade(
     return (hu + np.float32(rng.normal(0.0, 12.0))).astype(np.float32)
 
 
+def scan_view(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Passes a view of any spacing through a milder scanner: contrast, blur, noise, other HU."""
+    if rng.random() < 0.2:
+        hu = np.where(hu > 0, hu * np.float32(rng.uniform(0.5, 2.0)), hu)
+    if rng.random() < 0.3:
+        hu = ndimage.gaussian_filter(hu, rng.uniform(0.2, 0.8, 3))
+    if rng.random() < 0.7:
+        noise = rng.standard_normal(hu.shape, dtype=np.float32)
+        noise = ndimage.gaussian_filter(noise, rng.uniform(0.0, 1.2, 3))
+        hu = hu + noise * np.float32(rng.uniform(5.0, 50.0) / noise.std())
+    return (hu + np.float32(rng.normal(0.0, 15.0))).astype(np.float32)
+
+
 def thick_slices(hu: NDArray[np.float32], thickness: int, phase: int) -> NDArray[np.float32]:
     """Averages along z over `thickness` voxels, keeps every such slice, and interpolates back."""
     averaged = ndimage.uniform_filter1d(hu, thickness, axis=0, mode="nearest")

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from data.phantom import HISTOLOGIES, NoduleSpec, draw_nodule, paint_nodule
 from models.segment_view import VIEW_VOXELS, cut_view, size_prior, view_offsets_mm, view_spacing_mm
+from models.training.degradation import scan_view
 from models.training.outlined_views import (
     outline_centre,
     outline_diameter_mm,
@@ -19,6 +20,7 @@ from models.training.outlined_views import (
 )
 from models.training.seeded_samples import SeededSamples
 from models.training.sites import edge_site_in, site_in
+from models.training.turning import flip_channels
 from preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
@@ -128,10 +130,10 @@ class SegmentationSamples(SeededSamples):
             self._plain: plan.plain,
         }
         drawn = list(draws)[int(rng.choice(len(draws), p=list(draws.values())))](rng)
-        hu = normalise_hu(_scanned(drawn.hu, rng), plan.hu_window)
+        hu = normalise_hu(scan_view(drawn.hu, rng), plan.hu_window)
         share, known = drawn.share, _known_edges(drawn)
         cubes = np.stack([hu, size_prior(drawn.diameter_mm), share, share, *known])
-        turned = torch.from_numpy(_turned(cubes, rng))
+        turned = torch.from_numpy(flip_channels(cubes, rng))
         return {"image": turned[:2], "share": turned[2:4], "known": turned[4:]}
 
     def _real(self, rng: np.random.Generator) -> _Drawn:
@@ -269,26 +271,3 @@ def _brightest_near(hu: Cube, lung: Cube, diameter_voxels: float) -> NDArray[np.
     bright = np.where(lung[near] > 0.9, hu[near], -np.inf)
     found = np.array(np.unravel_index(int(bright.argmax()), bright.shape), float)
     return found + 0.5 - reach
-
-
-def _scanned(hu: Cube, rng: np.random.Generator) -> Cube:
-    """Contrast, blur, noise with and without grain, and a shift of HU."""
-    if rng.random() < 0.2:
-        hu = np.where(hu > 0, hu * np.float32(rng.uniform(0.5, 2.0)), hu)
-    if rng.random() < 0.3:
-        hu = ndimage.gaussian_filter(hu, rng.uniform(0.2, 0.8, 3))
-    if rng.random() < 0.7:
-        noise = rng.standard_normal(hu.shape, dtype=np.float32)
-        noise = ndimage.gaussian_filter(noise, rng.uniform(0.0, 1.2, 3))
-        hu = hu + noise * np.float32(rng.uniform(5.0, 50.0) / noise.std())
-    return (hu + np.float32(rng.normal(0.0, 15.0))).astype(np.float32)
-
-
-def _turned(cubes: Cube, rng: np.random.Generator) -> Cube:
-    """Flips along each axis, and quarter turns in the plane, at random; all channels alike."""
-    for axis in (1, 2, 3):
-        if rng.random() < 0.5:
-            cubes = np.flip(cubes, axis)
-    if rng.random() < 0.5:
-        cubes = cubes.swapaxes(2, 3)
-    return np.ascontiguousarray(cubes)

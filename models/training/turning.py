@@ -87,3 +87,13 @@ def flipped(
         for centre, nodule in zip(centres, nodules, strict=True)
     ]
     return np.ascontiguousarray(hu), moved
+
+
+def flip_channels(cubes: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Flips ``[channel, z, y, x]`` along each axis, and turns it by quarters in the plane."""
+    for axis in (1, 2, 3):
+        if rng.random() < 0.5:
+            cubes = np.flip(cubes, axis)
+    if rng.random() < 0.5:
+        cubes = cubes.swapaxes(2, 3)
+    return np.ascontiguousarray(cubes)
