@@ -22,8 +22,8 @@ from data.phantom import NoduleSpec, PhantomSettings, Visit, make_phantom, write
 from pipeline.config import load_config
 from pipeline.documents import Report
 from pipeline.progress import Progress
+from pipeline.run_summary import RunOptions
 from pipeline.runner import run
-from pipeline.studies import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

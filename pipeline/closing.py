@@ -18,7 +18,7 @@ from pipeline.tables import read_findings, read_worklist
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.studies import RunSummary
+    from pipeline.run_summary import RunSummary
 
 _FILE_WIDTH = 120
 MOST_FINDINGS = 20

@@ -17,7 +17,7 @@ from pipeline.pages import write_index
 from pipeline.plan import make_plan, require_separate_places
 from pipeline.provenance import read_provenance
 from pipeline.run_log import log_to_folder
-from pipeline.studies import RunOptions, RunSummary, StudyLoop
+from pipeline.studies import StudyLoop
 from pipeline.tables import write_tables
 from pipeline.worker import WorkOrder, prepare_analysis
 from pipeline.workers import WorkerPool
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.config import RunConfig
     from pipeline.plan import Plan
     from pipeline.progress import Progress
+    from pipeline.run_summary import RunOptions, RunSummary
     from pipeline.worker import Analyse
 
 LOCK_NAME = ".lock"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ExitCode
 from pipeline.growth.prior import Prior
 from pipeline.ledger import Row, RunRow
 from pipeline.outputs import REPORT_JSON, publish_folder
+from pipeline.run_summary import RunSummary
 from preprocessing.codes import Reason, Verdict
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.ledger import Ledger
     from pipeline.plan import Plan, PlannedSeries
     from pipeline.progress import Progress
+    from pipeline.run_summary import RunOptions
     from pipeline.worker import Outcome
     from pipeline.workers import WorkerPool
 
@@ -36,54 +37,7 @@ MAYBE_OF_EARLIER = (
 )
 """Reasons for which a study fails that may lie in the earlier study it is compared with."""
 
-MOST_FAILED = 20
-"""So many failures are told at the end of a run; the ledger has all."""
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What is done again although the ledger has it as done."""
-
-    force: bool = False
-    retry_failed: bool = False
-
-
-@dataclass(slots=True)
-class RunSummary:
-    """What became of the series of one run's input.
-
-    Attributes:
-        studies: Those that hold something to analyse.
-        already_done: Those of them that an earlier run had finished.
-        failed: The first `MOST_FAILED` that failed: what, and why.
-    """
-
-    studies: int = 0
-    already_done: int = 0
-    findings: int = 0
-    verdicts: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    failed: list[str] = field(default_factory=list)
-
-    def count(self, row: Row) -> None:
-        """Adds a series."""
-        if row.verdict == Verdict.FAILED and len(self.failed) < MOST_FAILED:
-            told = row.message if row.path in row.message else f"{row.path}: {row.message}"
-            self.failed.append(told)
-        self.verdicts[row.verdict] += 1
-        self.findings += row.findings
-        if row.reason:
-            self.reasons[row.reason] += 1
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """What the program ends with."""
-        if self.verdicts[Verdict.FAILED]:
-            return ExitCode.SOME_FAILED
-        analysed = self.verdicts[Verdict.ANALYSED] + self.verdicts[Verdict.ANALYSED_WITH_NOTICES]
-        return ExitCode.DONE if analysed else ExitCode.NOTHING_TO_ANALYSE
 
 
 class StudyLoop:

@@ -39,8 +39,8 @@ def run(
         from pipeline.closing import print_closing, print_closing_json
         from pipeline.config import load_config
         from pipeline.progress import Progress
+        from pipeline.run_summary import RunOptions
         from pipeline.runner import run as run_studies
-        from pipeline.studies import RunOptions
 
         summary = run_studies(
             inputs,

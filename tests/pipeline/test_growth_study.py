@@ -17,8 +17,8 @@ from pipeline.growth.prior import Prior
 from pipeline.growth.study_nodules import StudyNodules
 from pipeline.plan import make_plan
 from pipeline.progress import Progress
+from pipeline.run_summary import RunOptions
 from pipeline.runner import run
-from pipeline.studies import RunOptions
 from preprocessing.codes import Reason
 from preprocessing.discovery import discover
 from preprocessing.errors import SeriesError

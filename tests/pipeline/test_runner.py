@@ -12,8 +12,8 @@ from pipeline.config import RunConfig
 from pipeline.errors import ExitCode, OutputError, OutputHeldError
 from pipeline.ledger import Ledger
 from pipeline.progress import Progress
+from pipeline.run_summary import RunOptions
 from pipeline.runner import LOCK_NAME, run
-from pipeline.studies import RunOptions
 from preprocessing.errors import UsageError
 from tests.pipeline.scripted import (
     prepare_scripted,

@@ -13,9 +13,9 @@ from pipeline.config import load_config
 from pipeline.documents import Report
 from pipeline.errors import ExitCode
 from pipeline.progress import Progress
+from pipeline.run_summary import RunOptions
 from pipeline.runner import run
 from pipeline.search import keep
-from pipeline.studies import RunOptions
 from pipeline.tables import read_findings
 from preprocessing.errors import UsageError
 from tests.pipeline.fakes import prepare_with_fakes
