@@ -56,11 +56,14 @@ def main() -> None:
     folder = Path(sys.argv[2])
     cases = [load_case(folder / entry.case) for entry in read_split(folder).series]
     true = normalise_hu(np.stack(list(nodule_places(cases, nodules))), manifest.hu_window)
-    abdomen = np.stack([view for path in sys.argv[3:] for view in abdominal_places(Path(path))])
+    abdomen = [view for path in sys.argv[3:] for view in abdominal_places(Path(path))]
+    if not abdomen:
+        print("not run: none of the series shows anything below the lungs")
+        return
     strange = {
         "shuffled": shuffled(true),
         "inverted": 1 - true,
-        "abdominal": normalise_hu(abdomen, manifest.hu_window),
+        "abdominal": normalise_hu(np.stack(abdomen), manifest.hu_window),
     }
     limit = manifest.familiarity.limit
     of_true = strangeness(true, manifest.familiarity)
