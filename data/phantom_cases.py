@@ -20,7 +20,7 @@ from pydantic import (
 
 from data.datasets import DatasetContents
 from data.fingerprints import voxels_sha256
-from data.phantom import PhantomSettings, make_phantom
+from data.phantom import HISTOLOGIES, NoduleSpec, PhantomSettings, draw_nodule, make_phantom
 from data.prepared import CaseOrigin, KnownFinding, PreparedCase
 from preprocessing.errors import UsageError
 from preprocessing.lungs import find_lungs
@@ -42,6 +42,8 @@ class PhantomRecipe(BaseModel):
         pixel_mm: Lowest and highest; coarse, since the working grid is no finer.
         slice_mm: Slice distances, and how often each is drawn against the others.
         nodules: Fewest and most.
+        classes: How often a nodule is of each class, against the others; where it is not said,
+            half of them are benign, as `make_phantom` draws them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +53,7 @@ class PhantomRecipe(BaseModel):
     pixel_mm: tuple[PositiveFloat, PositiveFloat] = (1.0, 1.2)
     slice_mm: dict[PositiveFloat, PositiveFloat] = {1.25: 2, 1.5: 2, 2.0: 2, 2.5: 2, 3.0: 2, 5.0: 1}
     nodules: tuple[NonNegativeInt, NonNegativeInt] = (4, 12)
+    classes: dict[str, PositiveFloat] | None = None
 
     @field_validator("pixel_mm", "nodules")
     @classmethod
@@ -60,26 +63,43 @@ class PhantomRecipe(BaseModel):
             raise ValueError(msg)
         return ends
 
-    def settings(self, seed: int) -> PhantomSettings:
-        """The scan and the number of nodules of one seed."""
+    @field_validator("classes")
+    @classmethod
+    def _has_known(cls, classes: dict[str, float] | None) -> dict[str, float] | None:
+        if classes is not None and (not classes or set(classes) - set(HISTOLOGIES)):
+            msg = f"the classes are {', '.join(HISTOLOGIES)}"
+            raise ValueError(msg)
+        return classes
+
+    def case(self, seed: int) -> PhantomCase:
+        """The scan of one seed and, where the recipe says their classes, its nodules."""
         rng = np.random.default_rng(seed)
         pixel_mm = float(rng.uniform(*self.pixel_mm))
         weights = np.array(list(self.slice_mm.values()))
         slice_mm = float(rng.choice(list(self.slice_mm), p=weights / weights.sum()))
         rows = round(WIDTH_MM / pixel_mm)
-        return PhantomSettings(
+        settings = PhantomSettings(
             shape_zyx=(round(HEIGHT_MM / slice_mm), rows, rows),
             spacing_mm=(pixel_mm, pixel_mm, slice_mm),
             nodule_count=int(rng.integers(self.nodules[0], self.nodules[1] + 1)),
         )
+        if self.classes is None:
+            return PhantomCase(seed, settings)
+        shares = np.array(list(self.classes.values()))
+        drawn = rng.choice(list(self.classes), settings.nodule_count, p=shares / shares.sum())
+        return PhantomCase(seed, settings, tuple(draw_nodule(str(one), rng) for one in drawn))
 
 
 @dataclass(frozen=True, slots=True)
 class PhantomCase:
-    """A phantom that can be prepared: a `data.datasets.CaseSource`."""
+    """A phantom that can be prepared: a `data.datasets.CaseSource`.
+
+    Without `nodules` the seed decides what they are.
+    """
 
     seed: int
     settings: PhantomSettings
+    nodules: tuple[NoduleSpec, ...] | None = None
     fold: None = None
 
     @property
@@ -95,7 +115,8 @@ class PhantomCase:
     @property
     def fingerprint(self) -> str:
         """Changes with the settings, and with Hounsfield's version: it may draw differently."""
-        return f"{self.seed} {self.settings} {version('hounsfield')}"
+        nodules = "" if self.nodules is None else f"{self.nodules} "
+        return f"{self.seed} {self.settings} {nodules}{version('hounsfield')}"
 
     def make(self) -> PreparedCase:
         """Makes the phantom, and prepares it as any series.
@@ -103,10 +124,15 @@ class PhantomCase:
         Raises:
             SeriesError: Its lungs are not found.
         """
-        phantom = make_phantom(self.seed, settings=self.settings)
+        phantom = make_phantom(self.seed, settings=self.settings, nodules=self.nodules)
         volume = phantom.volume
         findings = tuple(
-            KnownFinding(nodule.centre_world_mm, nodule.diameter_mm, histology=nodule.histology)
+            KnownFinding(
+                nodule.centre_world_mm,
+                nodule.diameter_mm,
+                histology=nodule.histology,
+                drawn_as=nodule.spec,
+            )
             for nodule in phantom.nodules
         )
         return PreparedCase(
@@ -139,4 +165,4 @@ def read_phantoms(recipe: Path) -> DatasetContents:
         msg = f"{recipe}: {where}: {first['msg']}"
         raise UsageError(msg) from error
     seeds = range(wanted.first, wanted.first + wanted.count)
-    return DatasetContents([PhantomCase(seed, wanted.settings(seed)) for seed in seeds])
+    return DatasetContents([wanted.case(seed) for seed in seeds])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data.phantom import NoduleSpec
 from preprocessing.errors import UsageError
 from preprocessing.working_volume import WorkingVolume
 
@@ -45,6 +46,7 @@ class KnownFinding:
         texture: The same: 1 ground glass to 5 solid.
         spiculation: The same: 1 none to 5 marked.
         calcification: The same: 1 to 5 kinds of it, 6 none.
+        drawn_as: What a phantom's nodule was asked to be; None for a real one.
     """
 
     centre_world_mm: tuple[float, float, float]
@@ -56,6 +58,7 @@ class KnownFinding:
     texture: float | None = None
     spiculation: float | None = None
     calcification: float | None = None
+    drawn_as: NoduleSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,18 +193,22 @@ def load_facts(folder: Path) -> CaseFacts:
             "delete the prepared folder and prepare it again"
         )
         raise UsageError(msg)
-    findings = tuple(
-        KnownFinding(**{**finding, "centre_world_mm": tuple(finding["centre_world_mm"])})
-        for finding in facts["findings"]
-    )
     return CaseFacts(
         facts["series_uid"],
         facts["patient_id"],
         np.array(facts["affine"], dtype=np.float64),
-        findings,
+        tuple(_known_finding(told) for told in facts["findings"]),
         facts["synthetic"],
         CaseOrigin(**facts["origin"]),
     )
+
+
+def _known_finding(told: dict[str, Any]) -> KnownFinding:
+    """A finding of ``case.json``; older cases do not tell what a nodule was drawn as."""
+    spec = told.get("drawn_as")
+    centre_world_mm = tuple(told["centre_world_mm"])
+    drawn_as = None if spec is None else NoduleSpec(**spec)
+    return KnownFinding(**{**told, "centre_world_mm": centre_world_mm, "drawn_as": drawn_as})
 
 
 def _mapped(folder: Path, name: str) -> NDArray[Any] | None:

@@ -158,7 +158,8 @@ class ClassificationSamples(SeededSamples):
         case, finding = self._own[classes][int(rng.integers(len(self._own[classes])))]
         site = case.volume.voxel_xyz(finding.centre_world_mm)[::-1]
         cube, centre = cube_around(case.volume, site)
-        return _Shown(cube, centre, classes, finding.diameter_mm)
+        looks = UNKNOWN_LOOKS if finding.drawn_as is None else looks_of(finding.drawn_as)
+        return _Shown(cube, centre, classes, finding.diameter_mm, looks)
 
     def _drawn_carcinoma(self, rng: np.random.Generator) -> _Shown:
         kind = CARCINOMAS[int(rng.integers(len(CARCINOMAS)))]

@@ -19,7 +19,7 @@ from models.training.outlined_views import (
     within_outlined_slices,
 )
 from models.training.seeded_samples import SeededSamples
-from models.training.sites import edge_site_in, site_in
+from models.training.sites import edge_site_in, site_in, vessel_site_in
 from models.training.turning import flip_channels
 from preprocessing.working_grid import normalise_hu
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from data.nodule_crops import NoduleCrop
     from data.prepared import PreparedCase
+    from preprocessing.working_volume import WorkingVolume
 
     Cube = NDArray[np.float32]
 
@@ -41,6 +42,9 @@ CORE_IN_DIAMETERS = 0.25
 
 LUNG_EDGE_MM = 0.7
 """Blur of the lungs' labels, which cut off what is painted at the wall."""
+
+VESSEL_REACH = 8
+"""Voxels of 1 mm around a place in which the brightest is mostly a vessel."""
 
 TRIES = 20
 
@@ -150,7 +154,8 @@ class SegmentationSamples(SeededSamples):
             outline_centre(nodule), outline_diameter_mm(nodule), nodule, rng
         )
         hu, share = outlined_views(nodule, centre, diameter_mm)
-        lungs, _ = self._lungs(rng, np.zeros(3), diameter_mm, at_edge=rng.random() < 0.3)
+        place = "pleura" if rng.random() < 0.3 else "isolated"
+        lungs, _ = self._lungs(rng, np.zeros(3), diameter_mm, place)
         rim_mm = float(rng.uniform(0.6, 1.4))
         rim = ndimage.gaussian_filter(share, rim_mm / view_spacing_mm(diameter_mm))
         opacity = np.clip(np.maximum(share, 1.8 * rim), 0, 1)
@@ -190,12 +195,7 @@ class SegmentationSamples(SeededSamples):
         for _ in range(TRIES):
             shift, diameter_mm = self._told(np.zeros(3), spec.diameter_mm, None, rng)
             spacing_mm = view_spacing_mm(diameter_mm)
-            at_edge = spec.place == "pleura"
-            hu, lung = self._lungs(rng, shift, diameter_mm, at_edge=at_edge)
-            if spec.place in {"vessel", "hilar"}:
-                shift = (
-                    shift + _brightest_near(hu, lung, spec.diameter_mm / spacing_mm) * spacing_mm
-                )
+            hu, lung = self._lungs(rng, shift, diameter_mm, spec.place)
             middle = (VIEW_VOXELS - 1) / 2 - shift / spacing_mm
             painted = paint_nodule(
                 hu,
@@ -230,12 +230,11 @@ class SegmentationSamples(SeededSamples):
         rng: np.random.Generator,
         shift_mm: NDArray[np.float64],
         diameter_mm: float,
-        *,
-        at_edge: bool,
+        place: str,
     ) -> tuple[Cube, Cube]:
-        """HU and share of lung of a view whose centre is `shift_mm` off a site in lungs."""
+        """HU and share of lung of a view whose centre is `shift_mm` off a place in lungs."""
         volume = self._cases[int(rng.integers(len(self._cases)))].volume
-        site = (edge_site_in if at_edge else site_in)(volume.lung_labels, rng)
+        site = _site(volume, place, rng)
         start = np.array(volume.hu.shape) / 2 if site is None else site
         centre = start + shift_mm / volume.spacing_mm[::-1]
         hu = cut_view(volume.hu, volume.spacing_mm, centre.tolist(), diameter_mm)
@@ -264,10 +263,10 @@ def _known_edges(drawn: _Drawn) -> tuple[Cube, Cube]:
     return drawn.known, sure.astype(np.float32)
 
 
-def _brightest_near(hu: Cube, lung: Cube, diameter_voxels: float) -> NDArray[np.float64]:
-    """Offset, in voxels, to the brightest lung within a nodule's diameter: mostly a vessel."""
-    reach = int(np.clip(diameter_voxels, 2, VIEW_VOXELS // 2 - 1))
-    near = (slice(VIEW_VOXELS // 2 - reach, VIEW_VOXELS // 2 + reach),) * 3
-    bright = np.where(lung[near] > 0.9, hu[near], -np.inf)
-    found = np.array(np.unravel_index(int(bright.argmax()), bright.shape), float)
-    return found + 0.5 - reach
+def _site(volume: WorkingVolume, place: str, rng: np.random.Generator) -> NDArray[np.int64] | None:
+    """A voxel of lung: at its edge, on a vessel, or anywhere; None where there is no lung."""
+    if place == "pleura":
+        return edge_site_in(volume.lung_labels, rng)
+    if place in {"vessel", "hilar"}:
+        return vessel_site_in(volume.hu, volume.lung_labels, VESSEL_REACH, rng)
+    return site_in(volume.lung_labels, rng)

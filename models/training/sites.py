@@ -44,6 +44,20 @@ def edge_site_in(mask: NDArray[np.generic], rng: np.random.Generator) -> Site | 
     return edge
 
 
+def vessel_site_in(
+    hu: NDArray[np.int16], lung: NDArray[np.uint8], reach: int, rng: np.random.Generator
+) -> Site | None:
+    """The brightest voxel of lung within `reach` voxels of any place in it: mostly a vessel."""
+    site = site_in(lung, rng)
+    if site is None:
+        return None
+    low = np.maximum(site - reach, 0)
+    near = tuple(slice(int(a), int(b) + reach + 1) for a, b in zip(low, site, strict=True))
+    bright = np.where(lung[near] > 0, hu[near], AIR_HU)
+    brightest: Site = low + np.array(np.unravel_index(int(bright.argmax()), bright.shape))
+    return brightest
+
+
 def cut_cube(
     array: NDArray[np.generic], start_zyx: Site, size: int, *, outside: float = AIR_HU
 ) -> NDArray[np.float32]:

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data.phantom import SMALL, PhantomSettings
+from data.phantom import SMALL, NoduleSpec, PhantomSettings
 from data.phantom_cases import PhantomCase, PhantomRecipe, read_phantoms
+from data.prepared import load_facts, save_case
 from preprocessing.errors import UsageError
 
 TINY = PhantomSettings(shape_zyx=(56, 140, 140), spacing_mm=(2.5, 2.5, 5.0), vessel_ends=500)
@@ -26,7 +27,7 @@ def test_each_seed_is_a_patient_with_a_scan_of_its_own_that_is_always_the_same(t
 
 def test_settings_stay_within_the_recipe_and_all_slices_are_drawn():
     wanted = PhantomRecipe(first=0, count=1, slice_mm={1.5: 3, 5: 1}, nodules=(2, 4))
-    drawn = [wanted.settings(seed) for seed in range(200)]
+    drawn = [wanted.case(seed).settings for seed in range(200)]
     assert {one.nodule_count for one in drawn} == {2, 3, 4}
     thick = sum(one.spacing_mm[2] == 5 for one in drawn)
     assert 30 < thick < 70
@@ -45,6 +46,34 @@ def test_a_phantom_becomes_a_synthetic_case_with_its_nodules_in_place():
         assert case.volume.search_mask[z, y, x]
 
 
+def test_classes_are_drawn_as_often_as_the_recipe_says():
+    wanted = PhantomRecipe(
+        first=0,
+        count=1,
+        nodules=(5, 8),
+        classes={"large_cell_carcinoma": 3, "normal": 1},
+    )
+    cases = [wanted.case(seed) for seed in range(100)]
+    assert cases == [wanted.case(seed) for seed in range(100)]
+    assert all(len(case.nodules) == case.settings.nodule_count for case in cases)
+    drawn = [spec.histology for case in cases for spec in case.nodules]
+    assert set(drawn) == {"large_cell_carcinoma", "normal"}
+    assert 0.7 < np.mean([one == "large_cell_carcinoma" for one in drawn]) < 0.8
+
+
+def test_a_prepared_phantom_tells_what_its_nodules_were_drawn_as(tmp_path):
+    wanted = NoduleSpec(diameter_mm=12, margin="spiculated", place="pleura")
+    save_case(PhantomCase(3, TINY, (wanted,)).make(), tmp_path / "case")
+    (finding,) = load_facts(tmp_path / "case").findings
+    assert finding.drawn_as == wanted
+
+
+def test_other_nodules_make_a_phantom_anew():
+    spec = NoduleSpec(diameter_mm=12)
+    known = {PhantomCase(3, SMALL, nodules).fingerprint for nodules in (None, (), (spec,))}
+    assert len(known) == 3
+
+
 def test_other_settings_make_a_phantom_anew():
     assert PhantomCase(3, SMALL).fingerprint != PhantomCase(4, SMALL).fingerprint
     other = replace(SMALL, nodule_count=2)
@@ -58,6 +87,7 @@ def test_other_settings_make_a_phantom_anew():
         ("first: 7\ncount: 0", "count: Input should be greater than 0"),
         ("first: 7\ncount: 1\nslices: 2", "slices: Extra inputs"),
         ("first: 7\ncount: 1\nnodules: [5, 2]", "nodules: .* must rise"),
+        ("first: 7\ncount: 1\nclasses: {benign: 1}", "classes: .* the classes are adenocarcinoma"),
         ("first: [", "is not YAML"),
     ],
 )

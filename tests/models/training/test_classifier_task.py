@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -163,6 +164,13 @@ def test_a_drawn_nodule_comes_with_its_looks_and_another_without():
     assert all(set(drawn[index]["looks"].tolist()) == {0.0, 1.0} for index in range(3))
     own = samples_of(a_case("1.1", a_finding("adenocarcinoma")), own=1.0)
     assert set(own[0]["looks"].tolist()) == {-1.0}
+
+
+def test_a_phantom_s_own_nodule_comes_with_the_looks_it_was_drawn_with():
+    spec = NoduleSpec(diameter_mm=16.0, margin="spiculated", place="hilar", cavity=0.4)
+    finding = replace(a_finding("squamous_cell_carcinoma"), drawn_as=spec)
+    own = samples_of(a_case("1.1", finding), own=1.0)
+    assert own[0]["looks"].tolist() == looks_of(spec).tolist()
 
 
 def test_calibration_is_for_classes_as_likely_as_one_another_however_often_they_were_shown():

@@ -9,6 +9,7 @@ from models.loading import load_segmenter
 from models.segment_view import DRAWN_EDGE, EXACT_EDGE
 from models.training.segmentation_samples import SegmentationPlan, SegmentationSamples
 from models.training.segmenter_task import segmentation_loss
+from models.training.sites import vessel_site_in
 from models.training.train import run_training
 from tests.models.balls import a_ball_volume
 from tests.models.training.toy_material import a_case, a_segmenter_recipe
@@ -39,6 +40,27 @@ def test_a_sample_depends_on_its_index_alone_and_shows_its_nodule(kind):
     assert inside.sum() > 20
     hu = one["image"][0]
     assert hu[inside].mean() > hu[outside].mean() + 0.1
+
+
+def test_a_digital_nodule_lies_where_it_is_told_wherever_its_kind_lies():
+    shown = samples("plain", jitter_mm=0.0, size_jitter=0.0)
+    for index in range(9):
+        share = shown[index]["share"][EXACT_EDGE].numpy()
+        centre = np.argwhere(share >= 0.5).mean(axis=0)
+        widest = np.ptp(np.argwhere(share >= 0.5), axis=0).max() + 1
+        assert np.linalg.norm(centre - 15.5) < 0.35 * widest  # the lung's edge may cut it
+
+
+def test_a_site_on_a_vessel_is_the_brightest_near():
+    hu = np.full((40, 40, 40), -850, np.int16)
+    hu[:, 20, 20] = 30
+    hu[:, :, 30:] = 60  # no lung
+    lung = np.zeros(hu.shape, np.uint8)
+    lung[:, 14:26, 14:26] = 1
+    for seed in range(5):
+        site = vessel_site_in(hu, lung, 8, np.random.default_rng(seed))
+        assert site[1:].tolist() == [20, 20]
+    assert vessel_site_in(hu, np.zeros_like(lung), 8, np.random.default_rng(0)) is None
 
 
 def test_beyond_the_slices_of_a_real_crop_nothing_is_known():
