@@ -119,7 +119,7 @@ def judge_crops(
             CropResult(
                 crop.patient_id,
                 _dice(nodule.drawn, inside),
-                _dice(nodule.sized, inside),
+                _dice(nodule.exact, inside),
                 crop.finding,
                 measure(nodule, volume),
             )

@@ -1,11 +1,11 @@
-"""`outline`: the outlines of findings, and which of them a finding's size is taken from."""
+"""`outline`: both outlines of findings, and how dense they are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.measurements.density import Texture, density_of
+from models.measurements.density import density_of
 from preprocessing.processors import side_by_side
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Outlined:
     """A nodule as it was outlined; all None where nothing like one was found.
 
     Attributes:
-        exact: To its true edge.
+        exact: To its true edge, of which its size is taken.
         drawn: As readers would outline it.
         density: Inside what readers would outline, in whose bounds they name a texture.
     """
@@ -29,20 +29,6 @@ class Outlined:
     exact: Segmentation | None = None
     drawn: Segmentation | None = None
     density: Density | None = None
-
-    @property
-    def sized(self) -> Segmentation | None:
-        """The outline whose size counts: the true edge, or the readers' of a part-solid nodule.
-
-        The true edge of ground glass around a core is known from digital nodules alone, and the
-        network often takes the core for all; readers' outlines taught it the whole.
-        """
-        part_solid = self.density is not None and self.density.texture is Texture.PART_SOLID
-        return self.drawn if self.exact and self.drawn and part_solid else self.exact
-
-    def as_drawn(self) -> Outlined:
-        """The same, its size that of the readers' outline."""
-        return replace(self, exact=self.drawn)
 
 
 def outline(

@@ -121,7 +121,7 @@ def analyse_series(
         provenance=provenance,
         stage=times.stage,
     )
-    outlines = [one.sized for one in nodules]
+    outlines = [one.exact for one in nodules]
     with times.stage("pictures"):
         pictures = report_pictures(volume, working, findings, outlines, config.report)
         pictures |= growth.pictures

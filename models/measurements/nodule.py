@@ -83,7 +83,7 @@ def measure(
     Returns:
         The measurements; None where no voxel is at least half nodule.
     """
-    segmentation, spacing_mm = nodule.sized, volume.spacing_mm
+    segmentation, spacing_mm = nodule.exact, volume.spacing_mm
     if segmentation is None or nodule.density is None:
         return None
     share, mask = segmentation.share, segmentation.mask

@@ -193,7 +193,7 @@ class SegmentationSamples(SeededSamples):
         thick_mm = float(rng.uniform(0.6, 2.5))
         blur_mm = (thick_mm / 2.5, 0.5, 0.5)
         for _ in range(TRIES):
-            shift, diameter_mm = self._told(np.zeros(3), spec.diameter_mm, None, rng)
+            shift, diameter_mm = self._told(np.zeros(3), _seen_mm(spec, rng), None, rng)
             spacing_mm = view_spacing_mm(diameter_mm)
             hu, lung = self._lungs(rng, shift, diameter_mm, spec.place)
             middle = (VIEW_VOXELS - 1) / 2 - shift / spacing_mm
@@ -246,6 +246,13 @@ class SegmentationSamples(SeededSamples):
         lung = (volume.lung_labels[np.ix_(*nearest)] > 0).astype(np.float32)
         smooth = ndimage.gaussian_filter(lung, LUNG_EDGE_MM / view_spacing_mm(diameter_mm))
         return hu.astype(np.float32), smooth
+
+
+def _seen_mm(spec: NoduleSpec, rng: np.random.Generator) -> float:
+    """How large a detector takes it for: a part-solid nodule for something from its core to all."""
+    if spec.density != "part_solid":
+        return spec.diameter_mm
+    return spec.diameter_mm * float(rng.uniform(spec.solid_share, 1.0))
 
 
 def _known_edges(drawn: _Drawn) -> tuple[Cube, Cube]:

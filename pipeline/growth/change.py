@@ -84,7 +84,7 @@ class SizeChange:
         course: ``growing`` or ``stable`` by Lung-RADS.
         solid_part_course: The same of the solid part, ``new`` where there was none; None where
             there is none now.
-        part_solid: In one of the studies at least: the outlines may end at different edges.
+        part_solid: In one of the studies at least: one outline may hold less of the ground glass.
     """
 
     status: GrowthStatus

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.growth.change import size_change
@@ -17,11 +17,7 @@ from pipeline.growth.entries import (
 )
 from pipeline.growth.matching import match_findings, nearest_candidate
 from pipeline.growth.pair_picture import growth_picture_name, pair_picture
-from pipeline.growth.study_nodules import (
-    at_one_edge,
-    look_at_earlier,
-    outlined_and_sized,
-)
+from pipeline.growth.study_nodules import look_at_earlier, outlined_and_sized
 from pipeline.guidelines import Courses
 from preprocessing.errors import SeriesError
 from preprocessing.registration import register_lungs
@@ -33,9 +29,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from models.contracts import Segmentation, WorldPoint
+    from models.contracts import WorldPoint
     from models.loading import Models
-    from models.outlines import Outlined
     from pipeline.config import ReportConfig, RunConfig
     from pipeline.documents import ProvenanceDocument
     from pipeline.growth.prior import Prior
@@ -148,10 +143,8 @@ def _compared(
         change = None
         if then is not None:
             now = later.sizes[index]
-            size = at_one_edge(now, then.size, later.outlined[index], later.volume)
-            then = replace(then, size=at_one_edge(then.size, now, then.outlined, earlier.volume))
-            if then.size and size:
-                change = size_change(then.size, size, days=days)
+            if then.size and now:
+                change = size_change(then.size, now, days=days)
         inside = then is not None or _is_inside(earlier.volume, place)
         compared.append(Compared(index + 1, place, then, change, inside=inside))
     return compared
@@ -197,19 +190,13 @@ def _pictures(
             pictures[growth_picture_name(one.number)] = pair_picture(
                 earlier.volume,
                 one.then.mark.centre_world_mm if one.then else one.place_world_mm,
-                _compared_edge(one, one.then.outlined) if one.then else None,
+                one.then.outlined.exact if one.then else None,
                 later.volume,
                 later.findings[index],
-                _compared_edge(one, later.outlined[index]),
+                later.outlined[index].exact,
                 config,
             )
     return pictures
-
-
-def _compared_edge(one: Compared, nodule: Outlined) -> Segmentation | None:
-    """The outline that its size was compared at."""
-    at_drawn = one.change is not None and one.change.part_solid
-    return (nodule.as_drawn() if at_drawn else nodule).sized
 
 
 def _is_inside(volume: Volume, place_world_mm: WorldPoint) -> bool:

@@ -27,9 +27,8 @@ NOT_IN_EARLIER = "Its place is not in the images of the earlier study."
 NOT_IN_LATER = "Its place is not in the images of this study."
 NOT_MEASURED = "It has no outline in one of the studies, so that it was not measured twice."
 PART_SOLID = (
-    "It is part-solid in one of the studies at least: both sizes are those inside the outline that "
-    "readers would draw, which may still hold all of it in one and the core alone in the other. "
-    "Compare the pictures before trusting the change."
+    "It is part-solid in one of the studies at least: its outline may hold all of it in one and "
+    "less of the ground glass in the other. Compare the pictures before trusting the change."
 )
 WAS_A_MARK = "The earlier study has it as a mark below the operating point."
 

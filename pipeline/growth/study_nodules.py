@@ -105,25 +105,6 @@ def size_of(nodule: Outlined, volume: Volume) -> NoduleSize | None:
     return NoduleSize.of(measured.as_mapping()) if measured else None
 
 
-def at_one_edge(
-    size: NoduleSize | None, other: NoduleSize | None, nodule: Outlined, volume: Volume
-) -> NoduleSize | None:
-    """The size of a nodule at the edge at which the other study has it.
-
-    A part-solid nodule is measured inside the readers' edge, others inside the true one, which
-    holds a quarter less. One that is part-solid in one study alone is not to grow by that.
-
-    Args:
-        size: In this study.
-        other: In the other one.
-        nodule: In this study.
-        volume: Of this study.
-    """
-    if size is None or other is None or size.is_part_solid or not other.is_part_solid:
-        return size
-    return size_of(nodule.as_drawn(), volume) or size
-
-
 def _first_readable(series: Sequence[Series]) -> tuple[Volume, Lungs]:
     best_error: SeriesError | None = None
     for one in series:

@@ -1,9 +1,9 @@
-"""Which outline a finding's size is taken from."""
+"""Both outlines of a finding, and its density."""
 
 import numpy as np
-import pytest
 
 from models.contracts import Outlines
+from models.measurements.density import Texture
 from models.outlines import outline
 from tests.models.balls import a_ball_volume
 
@@ -18,26 +18,23 @@ class TwoEdges:
         return [self.answer] * len(candidates)
 
 
-@pytest.mark.parametrize(
-    ("core_mm", "around_hu", "takes_drawn"), [(9.0, -600, True), (16.0, -850, False)]
-)
-def test_a_part_solid_nodule_is_as_large_as_readers_outline_it_and_a_solid_one_is_not(
-    core_mm, around_hu, takes_drawn
-):
-    volume, wide = a_ball_volume(18.0, inside_hu=around_hu)
-    _, core = a_ball_volume(core_mm)
+def test_a_nodule_has_both_edges_and_its_density_inside_the_one_that_readers_would_draw():
+    volume, wide = a_ball_volume(18.0, inside_hu=-600)
+    _, core = a_ball_volume(9.0)
     hu = np.where(core.share >= 0.5, 30, volume.hu).astype(np.int16)
     seen = type(volume)(hu, volume.affine, volume.series)
     (nodule,) = outline(TwoEdges(core, wide), seen, [None])
-    assert nodule.sized is (wide if takes_drawn else core)
-    assert nodule.drawn is wide
-    assert nodule.as_drawn().sized is wide
+    assert (nodule.exact, nodule.drawn) == (core, wide)
+    assert nodule.density.texture is Texture.PART_SOLID
+    (solid,) = outline(TwoEdges(core, None), seen, [None])
+    assert solid.density.texture is Texture.SOLID
 
 
-def test_what_has_no_true_edge_has_no_size():
+def test_what_has_no_true_edge_has_its_density_still():
     volume, wide = a_ball_volume(18.0, inside_hu=-600)
     (nodule,) = outline(TwoEdges(None, wide), volume, [None])
-    assert nodule.sized is None
+    assert nodule.exact is None
     assert nodule.drawn is wide
+    assert nodule.density.texture is Texture.NON_SOLID
     (nothing,) = outline(TwoEdges(None, None), volume, [None])
-    assert nothing.sized is nothing.density is None
+    assert nothing.exact is nothing.density is None

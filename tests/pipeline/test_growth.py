@@ -1,12 +1,10 @@
 """Growth between two studies of a patient: the numbers, the pairs, and the study it is held to."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from models.contracts import Candidate
-from models.measurements.density import density_of
 from models.outlines import Outlined
 from pipeline.growth.change import GrowthStatus, NoduleSize, size_change
 from pipeline.growth.entries import PART_SOLID, Compared, EarlierNodule, finding_entry
@@ -18,10 +16,8 @@ from pipeline.growth.prior import (
     SAME_DAY,
     find_priors,
 )
-from pipeline.growth.study_nodules import at_one_edge
 from preprocessing.series import Series, SeriesFormat
 from preprocessing.volume import SeriesFacts
-from tests.models.balls import a_ball_volume
 
 
 def size(volume_mm3=500.0, mean_mm=8.0, texture="solid", solid_mm=None):
@@ -108,19 +104,6 @@ def test_the_change_of_a_part_solid_nodule_is_told_with_a_warning(earlier, later
     then = EarlierNodule(Candidate((0.0, 0.0, 0.0), 8.0, 0.9), size(texture=earlier), Outlined())
     entry = finding_entry(Compared(1, (0.0, 0.0, 0.0), then, change, inside=True))
     assert entry.reason == (PART_SOLID if warned else "")
-
-
-@pytest.mark.parametrize(
-    ("here", "there", "diameter_mm"),
-    [("solid", "part_solid", 18.0), ("solid", "solid", 14.0), ("part_solid", "solid", 14.0)],
-)
-def test_a_nodule_that_is_part_solid_in_one_study_is_compared_at_one_edge(here, there, diameter_mm):
-    volume, exact = a_ball_volume(14.0)
-    _, drawn = a_ball_volume(18.0)
-    measured = replace(size(texture=here), mean_diameter_mm=14.0)
-    nodule = Outlined(exact, drawn, density_of(exact, volume))
-    compared = at_one_edge(measured, size(texture=there), nodule, volume)
-    assert compared.mean_diameter_mm == pytest.approx(diameter_mm, abs=0.4)
 
 
 def test_growth_needs_a_day_between():

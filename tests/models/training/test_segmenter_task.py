@@ -51,6 +51,15 @@ def test_a_digital_nodule_lies_where_it_is_told_wherever_its_kind_lies():
         assert np.linalg.norm(centre - 15.5) < 0.35 * widest  # the lung's edge may cut it
 
 
+@pytest.mark.parametrize(("part_solid", "least", "most"), [(1.0, 0.2, 0.75), (0.0, 0.85, 1.6)])
+def test_of_a_part_solid_nodule_a_size_from_its_core_to_all_of_it_is_told(part_solid, least, most):
+    exact_sizes = {"jitter_mm": 0.0, "size_jitter": 0.0, "ground_glass": 0.0}
+    shown = samples("plain", part_solid=part_solid, **exact_sizes)
+    told = [float((shown[index]["image"][1] > 0.5).sum()) for index in range(9)]
+    true = [float((shown[index]["share"][EXACT_EDGE] >= 0.5).sum()) for index in range(9)]
+    assert least < np.median(np.divide(told, true)) < most
+
+
 def test_a_site_on_a_vessel_is_the_brightest_near():
     hu = np.full((40, 40, 40), -850, np.int16)
     hu[:, 20, 20] = 30
