@@ -139,7 +139,8 @@ def test_the_shipped_models_say_the_same_in_both_runtimes():
         names = {"detector": "nodule_detector", "classifier": "nodule_classifier"}
         classifier = load_models(**names, threads=1, runtime=runtime).classifier
         rows.append(classifier._network(image))
-    np.testing.assert_allclose(*rows, atol=1e-4)
+    # Noise is like nothing it knows: evidence of -50, of which float32 keeps six digits.
+    np.testing.assert_allclose(*rows, rtol=1e-5, atol=1e-4)
 
 
 def test_a_run_on_a_processor_imports_neither_torch_nor_monai():
