@@ -1,12 +1,17 @@
 """How well the rater foretells radiologists' suspicion of nodules, beside their size alone.
 
-Run as ``python -m benchmarks.malignancy FOLD_MODELS [--nodules FOLDER]``.
+Run as ``python -m benchmarks.malignancy FOLD_MODELS [--nodules FOLDER] [--segmenters FOLDER
+--source FOLDER]``.
 
 FOLD_MODELS holds the models of a five-fold cross-validation by patient: ``FOLD_MODELS/K`` is what
 ``hounsfield train`` makes of configs/train_rater.yaml with ``data.fold: K``, for K = 0, 2, 4, 6, 8.
 The model of K is judged on the folds K and K + 1, of which it trained on neither. It is calibrated
 anew for each: for K on the nodules of K + 1, and for K + 1 on those of K. Size alone is a logistic
 line through the logarithm of the diameter and its square, fitted on all other folds.
+
+They are rated inside the readers' outlines. With the segmenters of five folds (as
+``benchmarks.segmentation --fold-models`` takes them) and the nodules as they came, as a source,
+they are rated inside those that the segmenter of their fold draws, and sized by them.
 
 Ratings 4 and 5 are told from 1 and 2; what is said of rating 3 is reported apart. All intervals
 draw whole patients with replacement.
@@ -22,10 +27,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
+from benchmarks.segmentation import NEVER_TRAINED_ON, real_nodules
 from data.nodule_crops import as_crop
 from data.prepared import load_case
 from data.splits import read_split
-from models.loading import load_rater
+from models.loading import load_rater, load_segmenter
+from models.outlines import outline
+from models.rating_view import GRID_MM, outlined_nodule
 from models.training.rater_task import fitted_calibration
 from models.training.rating_samples import as_outlined, is_suspicious
 from pipeline.evaluation.bootstrap import draw_counts, interval
@@ -34,11 +42,25 @@ from pipeline.evaluation.classification import CLASSES, FIGURES, weighted_figure
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
-    from models.malignancy_rater import MalignancyRater
+    from data.prepared import KnownFinding
+    from models.rating_view import OutlinedNodule
 
-NEVER_TRAINED_ON = "LIDC-IDRI-0001"
 RESAMPLINGS = 2000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rated:
+    """A nodule that readers rated, with an outline around it; None where nothing is inside."""
+
+    patient_id: str
+    finding: KnownFinding
+    outlined: OutlinedNodule | None
+
+    @property
+    def diameter_mm(self) -> float:
+        """Of the sphere of the outline's volume."""
+        volume_mm3 = self.outlined.share.sum(dtype=float) * GRID_MM**3 if self.outlined else 0.0
+        return float((6 * volume_mm3 / np.pi) ** (1 / 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +89,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("fold_models", type=Path, nargs="?")
     parser.add_argument("--nodules", type=Path, default=Path("prepared/nodules"))
+    parser.add_argument("--segmenters", type=Path)
+    parser.add_argument("--source", type=Path)
     asked = parser.parse_args()
     if asked.fold_models is None or not asked.nodules.is_dir():
         print("not run: needs the models of five folds and the prepared nodules, see --help")
         return
-    judged = judge(asked.fold_models, asked.nodules)
+    if (asked.segmenters is None) != (asked.source is None):
+        parser.error("--segmenters and --source go together")
+    if asked.segmenters:
+        nodules = _outlined_by_segmenters(asked.segmenters, asked.source)
+    else:
+        nodules = _outlined_by_readers(asked.nodules)
+    judged = judge(asked.fold_models, nodules)
     print_figures(judged)
     print_doubtful(judged)
 
 
-def judge(fold_models: Path, nodules: Path) -> Judged:
-    """Rates every nodule by the model that knows neither it nor its patient."""
-    crops = _crops_by_fold(nodules)
-    folds, kept, logits = [], [], []
+def judge(fold_models: Path, nodules: dict[int, list[_Rated]]) -> Judged:
+    """Rates every nodule, by its fold, by the model that knows neither it nor its patient."""
+    folds: list[int] = []
+    kept: list[_Rated] = []
+    logits: list[float] = []
     for folder in sorted(fold_models.iterdir()):
         rater = load_rater(folder, threads=1)
         for number in (int(folder.name), int(folder.name) + 1):
-            kept += crops[number]
-            folds += [number] * len(crops[number])
-            logits += _logits(rater, crops[number])
+            answers = rater.logits([one.outlined for one in nodules[number]])
+            for one, answer in zip(nodules[number], answers, strict=True):
+                if answer is not None:
+                    folds.append(number)
+                    kept.append(one)
+                    logits.append(answer)
     fold, logit = np.array(folds), np.array(logits)
-    suspicious = np.array([is_suspicious(crop) for crop in kept])
+    suspicious = np.array([is_suspicious(one.finding) for one in kept])
     clear = np.array([one is not None for one in suspicious])
-    diameter = np.array([(6 * crop.mask.sum(dtype=float) / np.pi) ** (1 / 3) for crop in kept])
+    diameter = np.array([one.diameter_mm for one in kept])
     size = np.stack([np.log(diameter), np.log(diameter) ** 2], axis=1)
     probability, by_size = np.empty(len(fold)), np.empty(len(fold))
     for held in np.unique(fold):
@@ -99,8 +133,8 @@ def judge(fold_models: Path, nodules: Path) -> Judged:
         probability[judged] = special.expit(line.slope * logit[judged] + line.intercept)
         known = clear & (fold // 2 != held // 2)
         by_size[judged] = _logistic(size[known], suspicious[known].astype(float), size[judged])
-    _, patient = np.unique([crop.patient_id for crop in kept], return_inverse=True)
-    rating = np.array([crop.finding.malignancy for crop in kept], float)
+    _, patient = np.unique([one.patient_id for one in kept], return_inverse=True)
+    rating = np.array([one.finding.malignancy for one in kept], float)
     return Judged(patient, rating, diameter, probability, special.expit(logit), by_size)
 
 
@@ -139,18 +173,29 @@ def print_doubtful(judged: Judged) -> None:
     )
 
 
-def _crops_by_fold(nodules: Path) -> dict[int, list[NoduleCrop]]:
-    crops: dict[int, list[NoduleCrop]] = {}
+def _outlined_by_readers(nodules: Path) -> dict[int, list[_Rated]]:
+    rated: dict[int, list[_Rated]] = {}
     for entry in read_split(nodules).series:
         crop = as_crop(load_case(nodules / entry.case))
         if entry.patient_id != NEVER_TRAINED_ON and crop.finding.malignancy is not None:
-            crops.setdefault(entry.fold, []).append(crop)
-    return crops
+            one = _Rated(crop.patient_id, crop.finding, as_outlined(crop))
+            rated.setdefault(entry.fold, []).append(one)
+    return rated
 
 
-def _logits(rater: MalignancyRater, crops: list[NoduleCrop]) -> list[float]:
-    answers = rater.logits([as_outlined(crop) for crop in crops])
-    return [np.nan if answer is None else answer for answer in answers]
+def _outlined_by_segmenters(fold_models: Path, source: Path) -> dict[int, list[_Rated]]:
+    rated: dict[int, list[_Rated]] = {}
+    for folder in sorted(fold_models.iterdir()):
+        segmenter = load_segmenter(folder, threads=1)
+        for number in (int(folder.name), int(folder.name) + 1):
+            for real in real_nodules(source, number.__eq__):
+                if real.rated.malignancy is None:
+                    continue
+                drawn = outline(segmenter, real.volume, [real.told])[0].drawn
+                outlined = outlined_nodule(real.volume, drawn) if drawn else None
+                one = _Rated(real.patient_id, real.rated, outlined)
+                rated.setdefault(number, []).append(one)
+    return rated
 
 
 def _figures(

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from data.prepared import KnownFinding
     from models.nodule_segmenter import NoduleSegmenter
+    from preprocessing.volume import Volume
 
 SHIPPED = "nodule_segmenter"
 NEVER_TRAINED_ON = "LIDC-IDRI-0001"
@@ -47,6 +48,17 @@ JITTER_MM, SIZE_JITTER = 1.2, 0.15
 FIRST_SEED = 910_000
 BOOTSTRAPS = 1000
 TEXTURES = ("non_solid", "part_solid", "solid")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RealNodule:
+    """A nodule as it lies in its files, with the readers' mask, and what a detector tells of it."""
+
+    patient_id: str
+    rated: KnownFinding
+    volume: Volume
+    inside: NDArray[np.bool_]
+    told: Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +109,24 @@ def judge_crops(
     segmenter: NoduleSegmenter, source: Path, chosen: Callable[[int], bool]
 ) -> list[CropResult]:
     """Segments the nodules of the chosen folds on their native grid."""
-    rng = np.random.default_rng(1)
     results = []
+    for real in real_nodules(source, chosen):
+        (nodule,) = outline(segmenter, real.volume, [real.told])
+        results.append(
+            CropResult(
+                real.patient_id,
+                _dice(nodule.drawn, real.inside),
+                _dice(nodule.exact, real.inside),
+                real.rated,
+                measure(nodule, real.volume),
+            )
+        )
+    return results
+
+
+def real_nodules(source: Path, chosen: Callable[[int], bool]) -> Iterator[RealNodule]:
+    """The nodules of the chosen folds, and what is told of each."""
+    rng = np.random.default_rng(1)
     for crop in read_nodule_crops(source).cases:
         assert isinstance(crop, NoduleFiles)
         if crop.patient_id == NEVER_TRAINED_ON or is_kept_for_examination(crop.patient_id):
@@ -113,18 +141,8 @@ def judge_crops(
         centre = volume.world_mm(np.array(ndimage.center_of_mass(inside))[::-1])
         voxel_mm3 = float(np.prod(volume.spacing_mm))
         diameter_mm = float((6 * inside.sum() * voxel_mm3 / np.pi) ** (1 / 3))
-        told = [_told(centre, diameter_mm, rng)]
-        (nodule,) = outline(segmenter, volume, told)
-        results.append(
-            CropResult(
-                crop.patient_id,
-                _dice(nodule.drawn, inside),
-                _dice(nodule.exact, inside),
-                crop.finding,
-                measure(nodule, volume),
-            )
-        )
-    return results
+        told = _told(centre, diameter_mm, rng)
+        yield RealNodule(crop.patient_id, crop.finding, volume, inside, told)
 
 
 def judge_phantoms(segmenter: NoduleSegmenter, count: int) -> list[PhantomResult]:

@@ -55,15 +55,16 @@ def report_page(report: Report, pictures: Mapping[str, bytes]) -> str:
 
 
 def lead_sentence(report: Report) -> str:
-    """What was found, in one sentence."""
+    """What was found, in one sentence: how many, and the one that decides the study's class."""
     findings = report.findings
     if not findings:
         return "No finding above the operating point."
-    largest = max(findings, key=lambda finding: finding.diameter_mm)
-    size = f"{largest.diameter_mm:.1f} mm, {largest.place.lung} lung, {largest.place.zone} zone"
+    decisive = report.study_class.finding if report.study_class else None
+    worst = next((one for one in findings if one.finding == decisive), findings[0])
+    size = f"{worst.diameter_mm:.1f} mm, {worst.place.lung} lung, {worst.place.zone} zone"
     if len(findings) == 1:
         return f"One finding: {size}."
-    return f"{len(findings)} findings; the largest is number {largest.finding}: {size}."
+    return f"{len(findings)} findings; the most suspicious is number {worst.finding}: {size}."
 
 
 def write_index(

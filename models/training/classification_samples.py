@@ -21,6 +21,7 @@ from models.training.class_views import Cube, cube_around, varied_views
 from models.training.lung_places import LungPlaces
 from models.training.pasting import nodule_stamp, paste
 from models.training.seeded_samples import SeededSamples
+from models.training.sites import brightest_near
 from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
     from data.prepared import PreparedCase
     from models.training.class_sampling_plan import ClassSamplingPlan
 
-VESSEL_REACH = 8
-"""Voxels around a place within which the brightest one is mostly a vessel."""
-
 CUT_SHARE = 0.8
 """Part of the drawn nodules that end where the lung does."""
+
+BEST_MARKS_POWER = 4
+"""False marks are drawn by their rank to this power: of 50, the best 5 in more than half."""
 
 LEAST_MM = 2.5
 """What the lung leaves of a drawn nodule must be of this diameter, or it is put elsewhere."""
@@ -178,7 +179,7 @@ class ClassificationSamples(SeededSamples):
         lungs = self._any(self._marked, rng)
         marks = lungs.false_marks_zyx
         # The best come first, and become findings: they are shown more often.
-        chosen = marks[int(len(marks) * rng.random() ** 2)]
+        chosen = marks[int(len(marks) * rng.random() ** BEST_MARKS_POWER)]
         cube, centre = cube_around(lungs.case.volume, chosen)
         return _Shown(cube, centre, frozenset({NoduleClass.NORMAL}), 0.0)
 
@@ -187,9 +188,7 @@ class ClassificationSamples(SeededSamples):
         lungs = self._any(self._lungs, rng)
         cube, centre = cube_around(lungs.case.volume, lungs.places.draw("vessel", 0.0, rng))
         if rng.random() < 0.7:
-            start = np.rint(centre).astype(int) - VESSEL_REACH
-            near = cube.hu[tuple(slice(a, a + 2 * VESSEL_REACH + 1) for a in start)]
-            centre = start + np.array(np.unravel_index(int(near.argmax()), near.shape), float)
+            centre = brightest_near(cube.hu, np.rint(centre).astype(int)).astype(float)
         return _Shown(cube, centre, frozenset({NoduleClass.NORMAL}), 0.0)
 
     def _any(self, lungs: Sequence[_Lungs], rng: np.random.Generator) -> _Lungs:

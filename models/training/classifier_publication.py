@@ -16,7 +16,7 @@ from models.manifest import Calibration, Familiarity, Manifest
 from models.networks.class_net import ClassNet, class_logits
 from models.training.class_sampling_plan import classification_plan
 from models.training.class_sources import told_sources
-from models.training.classifier_task import held_out_samples, training_samples
+from models.training.classifier_task import calibration_samples, held_out_samples, training_samples
 from models.training.losses import partial_label_loss
 from models.training.material import training_material
 
@@ -49,10 +49,10 @@ def classifier_manifest(
     """Calibrates on samples of other patients and other phantoms."""
     network = ClassNet(**config.network)
     network.load_state_dict(load(weights))
-    held_out = held_out_samples(
-        config, length=HELD_OUT_FACTOR * config.optimisation.validation_samples
-    )
-    seen = _look(held_out, network.eval())
+    length = HELD_OUT_FACTOR * config.optimisation.validation_samples
+    seen = _look(held_out_samples(config, length=length), network.eval())
+    apart = config.data.calibration
+    asked = _look(calibration_samples(config, length=length), network) if apart else seen
     right = float(seen.allowed.gather(1, seen.logits.argmax(1, keepdim=True)).mean())
     return Manifest(
         name=config.name,
@@ -62,14 +62,14 @@ def classifier_manifest(
         "speaks for each class, place by place (ClassNet, built of MONAI blocks). A "
         "demonstration: which carcinoma was learnt from digital nodules drawn after textbooks; "
         "histology from CT is not validated. On held-out samples of the same making "
-        f"{right:.2f} were given a class they may have ({len(held_out)} samples).",
+        f"{right:.2f} were given a class they may have ({length} samples).",
         licence="Apache-2.0",
         network=config.network,
         weights="",
         sha256="",
         spacing_mm=(1.0, 1.0, 1.0),
         hu_window=classification_plan(config).hu_window,
-        calibration=fit_calibration(seen.logits, seen.allowed),
+        calibration=fit_calibration(asked.logits, asked.allowed),
         training_material=training_material(config.data),
         trained_with=trained_with,
         familiarity=_familiarity(config, seen),

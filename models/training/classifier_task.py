@@ -17,7 +17,7 @@ from models.training.detector_task import held_out_cases
 from models.training.graph import GraphPlan
 from models.training.loop import Task
 from models.training.losses import partial_label_loss
-from models.training.material import read_cases, read_nodules
+from models.training.material import read_calibration, read_cases, read_nodules
 from models.training.mined_candidates import mine_candidates
 
 if TYPE_CHECKING:
@@ -86,6 +86,29 @@ def held_out_samples(config: TrainingConfig, *, length: int) -> ClassificationSa
     """Samples of validation patients in phantoms that are not trained on, and in real lungs."""
     cases = held_out_cases(config.data)
     return _samples(config, cases, "validation", length, config.seed + 1)
+
+
+def calibration_samples(config: TrainingConfig, *, length: int) -> ClassificationSamples:
+    """What is asked of whole series as they lie: their findings, and what a detector marks.
+
+    Raises:
+        UsageError: A series that calibrates is of a patient who teaches, or there is none.
+    """
+    cases = read_calibration(config.data)
+    plan = classification_plan(config)
+    asked = ClassSamplingPlan(
+        own=plan.own,
+        false_marks=plan.false_marks,
+        detector=plan.detector,
+        mined_in=plan.mined_in,
+        real_share=plan.real_share,
+        jitter_mm=plan.jitter_mm,
+        free_turn_share=0.0,
+        degrade_share=plan.degrade_share,
+        hu_window=plan.hu_window,
+    )
+    marks = _false_marks(config, asked, cases)
+    return ClassificationSamples(cases, marks, (), asked, length=length, seed=config.seed + 2)
 
 
 def _samples(

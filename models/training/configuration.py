@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from preprocessing.errors import UsageError
 
@@ -66,12 +66,15 @@ class DataPlan(_Strict):
     Attributes:
         cases: Folders of whole series that `hounsfield prepare` made.
         nodules: Folders of single nodules with their outlines that it made.
+        calibration: Folders of whole series that teach nothing: all of them calibrate a
+            classifier. Without any, held-out samples of the recipe's own kinds do.
         fold: Is kept for testing; the one after it validates, all others train.
         held_out_patients: Are in no part.
     """
 
     cases: tuple[Path, ...] = ()
     nodules: tuple[Path, ...] = ()
+    calibration: tuple[Path, ...] = ()
     fold: int = Field(default=0, ge=0)
     held_out_patients: tuple[str, ...] = ()
 
@@ -98,10 +101,21 @@ class TrainingConfig(_Strict):
     optimisation: Optimisation
     data: DataPlan
 
+    @model_validator(mode="after")
+    def _calibrates(self) -> TrainingConfig:
+        if self.data.calibration and self.task != "classifier":
+            msg = f"data.calibration: only a classifier has one, not a {self.task}"
+            raise ValueError(msg)
+        return self
+
     def sha256(self) -> str:
         """Hash of every setting: two runs with the same one were asked for the same weights."""
-        # Left out where it says nothing: recipes that are older than it keep their hash.
-        unsaid = None if self.start_from else {"start_from"}
+        # Left out where they say nothing: recipes that are older than they keep their hash.
+        unsaid: dict[str, bool | set[str]] = {}
+        if not self.start_from:
+            unsaid["start_from"] = True
+        if not self.data.calibration:
+            unsaid["data"] = {"calibration"}
         return hashlib.sha256(self.model_dump_json(exclude=unsaid).encode()).hexdigest()
 
     def varied(self, *, fold: int | None = None, steps: int | None = None) -> TrainingConfig:

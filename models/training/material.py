@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from data.nodule_crops import as_crop
 from data.prepared import load_case
-from data.splits import case_files, read_split
+from data.splits import case_files, check_no_leak, read_split
 from models.manifest import TrainingMaterial
+from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from data.nodule_crops import NoduleCrop
     from data.prepared import PreparedCase
-    from data.splits import Part
+    from data.splits import Part, SplitEntry
     from models.training.configuration import DataPlan
 
 
@@ -35,6 +36,10 @@ SOURCES = {
     "phantoms": ("digital chests with digital nodules", "Apache-2.0"),
 }
 """Name and licence of what `hounsfield prepare` knows."""
+
+_LUNGS = "series with their findings; places of doubt were left out"
+_NODULES = "nodules, put into lungs"
+_CALIBRATING = "series that calibrate and teach nothing"
 
 
 def read_cases(plan: DataPlan, part: Part) -> list[PreparedCase]:
@@ -55,27 +60,65 @@ def read_nodules(plan: DataPlan, part: Part) -> list[NoduleCrop]:
     return [as_crop(case) for case in _read(plan, part, plan.nodules)]
 
 
+def read_calibration(plan: DataPlan) -> list[PreparedCase]:
+    """The series that calibrate and teach nothing, whatever their folds.
+
+    Raises:
+        UsageError: A folder cannot be read, or one holds a patient or the voxels of the other
+            folders.
+    """
+    others = [entry for folder in (*plan.cases, *plan.nodules) for entry in _entries(folder)]
+    own = [entry for folder in plan.calibration for entry in _entries(folder)]
+    taught = {entry.patient_id for entry in others}
+    if shared := sorted(taught & {entry.patient_id for entry in own}):
+        msg = (
+            f"data.calibration: {len(shared)} patient(s) are in data.cases or data.nodules too, "
+            f"such as {shared[0]}; who calibrates must teach nothing"
+        )
+        raise UsageError(msg)
+    check_no_leak([*others, *own])
+    return [case for folder in plan.calibration for case in _whole(plan, folder)]
+
+
+def _whole(plan: DataPlan, folder: Path) -> list[PreparedCase]:
+    cases = (load_case(folder / entry.case) for entry in _entries(folder))
+    return [case for case in cases if case.patient_id not in plan.held_out_patients]
+
+
+def _entries(folder: Path) -> tuple[SplitEntry, ...]:
+    return read_split(folder).series
+
+
 def training_material(plan: DataPlan) -> tuple[TrainingMaterial, ...]:
     """What a manifest tells of the data that weights were made with, a row a prepared folder."""
-    return tuple(_told(plan, folder) for folder in (*plan.cases, *plan.nodules))
+    taught = {folder: _read(plan, "training", (folder,)) for folder in (*plan.cases, *plan.nodules)}
+    calibrating = {folder: _whole(plan, folder) for folder in plan.calibration}
+    return (
+        *(_told(folder, taught[folder], _LUNGS) for folder in plan.cases),
+        *(_told(folder, taught[folder], _NODULES) for folder in plan.nodules),
+        *(_told(folder, cases, _CALIBRATING) for folder, cases in calibrating.items()),
+    )
 
 
-def real_series(plan: DataPlan, part: Part) -> set[str]:
-    """The series that the cases and nodules of one part come from; digital chests are no one's."""
-    cases = _read(plan, part, (*plan.cases, *plan.nodules))
+def real_series_apart(plan: DataPlan) -> set[str]:
+    """The series that must teach nothing: of those that validate, test or calibrate.
+
+    Digital chests are no one's.
+    """
+    folders = (*plan.cases, *plan.nodules)
+    cases = [*_read(plan, "validation", folders), *_read(plan, "test", folders)]
+    cases += read_calibration(plan)
     return {_series_uid(case) for case in cases if not case.synthetic}
 
 
-def _told(plan: DataPlan, folder: Path) -> TrainingMaterial:
+def _told(folder: Path, cases: Sequence[PreparedCase], role: str) -> TrainingMaterial:
     dataset = read_split(folder).dataset
     name, licence = SOURCES[dataset]
-    cases = _read(plan, "training", (folder,))
     synthetic = dataset == "phantoms"
-    lungs = f"{len(cases)} series with their findings; places of doubt were left out"
     return TrainingMaterial(
         name=name,
         licence=licence,
-        role=f"{len(cases)} nodules, put into lungs" if folder in plan.nodules else lungs,
+        role=f"{len(cases)} {role}",
         series_uids=() if synthetic else tuple(sorted({_series_uid(case) for case in cases})),
         patients=None if synthetic else len({case.patient_id for case in cases}),
     )

@@ -106,10 +106,12 @@ def rater_manifest(config: TrainingConfig, trained_with: TrainedWith, weights: b
         ),
     )
     nodules = [
-        one for one in read_nodules(config.data, "validation") if is_suspicious(one) is not None
+        one
+        for one in read_nodules(config.data, "validation")
+        if is_suspicious(one.finding) is not None
     ]
     logits = rating_logits(config, manifest, weights, nodules)
-    suspicious = np.array([is_suspicious(one) for one in nodules], bool)
+    suspicious = np.array([is_suspicious(one.finding) for one in nodules], bool)
     calibration = fitted_calibration(logits, suspicious)
     summary = (
         "The probability that radiologists rate a nodule 4 or 5 rather than 1 or 2 for malignancy "

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.nodule_crops import NoduleCrop
+    from data.prepared import KnownFinding
 
 SUSPICIOUS_FROM, BENIGN_TO = 4, 2
 """Median of the readers' ratings: 4 and 5 are suspicious, 1 and 2 are not, 3 is neither."""
@@ -109,9 +110,9 @@ def as_outlined(crop: NoduleCrop) -> OutlinedNodule | None:
     )
 
 
-def is_suspicious(crop: NoduleCrop) -> bool | None:
+def is_suspicious(finding: KnownFinding) -> bool | None:
     """What readers thought; None where they were in doubt or are not known."""
-    rating = crop.finding.malignancy
+    rating = finding.malignancy
     if rating is None or BENIGN_TO < rating < SUSPICIOUS_FROM:
         return None
     return rating >= SUSPICIOUS_FROM

@@ -40,11 +40,11 @@ SOLID_BACKGROUND_HU = -400.0
 CORE_IN_DIAMETERS = 0.25
 """So deep under the outline that readers drew, in diameters, all is nodule."""
 
+SEEN_SMALLER = 0.5
+"""Part of the part-solid nodules that a detector tells smaller than they are."""
+
 LUNG_EDGE_MM = 0.7
 """Blur of the lungs' labels, which cut off what is painted at the wall."""
-
-VESSEL_REACH = 8
-"""Voxels of 1 mm around a place in which the brightest is mostly a vessel."""
 
 TRIES = 20
 
@@ -249,8 +249,8 @@ class SegmentationSamples(SeededSamples):
 
 
 def _seen_mm(spec: NoduleSpec, rng: np.random.Generator) -> float:
-    """How large a detector takes it for: a part-solid nodule for something from its core to all."""
-    if spec.density != "part_solid":
+    """How large a detector takes it for: some part-solid nodules for little more than a core."""
+    if spec.density != "part_solid" or rng.random() > SEEN_SMALLER:
         return spec.diameter_mm
     return spec.diameter_mm * float(rng.uniform(spec.solid_share, 1.0))
 
@@ -275,5 +275,5 @@ def _site(volume: WorkingVolume, place: str, rng: np.random.Generator) -> NDArra
     if place == "pleura":
         return edge_site_in(volume.lung_labels, rng)
     if place in {"vessel", "hilar"}:
-        return vessel_site_in(volume.hu, volume.lung_labels, VESSEL_REACH, rng)
+        return vessel_site_in(volume.hu, volume.lung_labels, rng)
     return site_in(volume.lung_labels, rng)

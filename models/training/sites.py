@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _DRAWS, _ROUNDS = 64, 50
 
+VESSEL_REACH = 8
+"""Voxels around a place within which the brightest one is mostly a vessel."""
+
 
 def site_in(mask: NDArray[np.generic], rng: np.random.Generator) -> Site | None:
     """Any voxel (z, y, x) where a mask is not 0; None where it is 0 (almost) everywhere.
@@ -45,17 +48,25 @@ def edge_site_in(mask: NDArray[np.generic], rng: np.random.Generator) -> Site | 
 
 
 def vessel_site_in(
-    hu: NDArray[np.int16], lung: NDArray[np.uint8], reach: int, rng: np.random.Generator
+    hu: NDArray[np.int16], lung: NDArray[np.uint8], rng: np.random.Generator
 ) -> Site | None:
-    """The brightest voxel of lung within `reach` voxels of any place in it: mostly a vessel."""
+    """The brightest voxel of lung near any place in it: mostly a vessel."""
     site = site_in(lung, rng)
     if site is None:
         return None
-    low = np.maximum(site - reach, 0)
-    near = tuple(slice(int(a), int(b) + reach + 1) for a, b in zip(low, site, strict=True))
-    bright = np.where(lung[near] > 0, hu[near], AIR_HU)
-    brightest: Site = low + np.array(np.unravel_index(int(bright.argmax()), bright.shape))
-    return brightest
+    low = np.maximum(site - VESSEL_REACH, 0)
+    near = tuple(slice(a, b + VESSEL_REACH + 1) for a, b in zip(low, site, strict=True))
+    return low + _brightest(np.where(lung[near] > 0, hu[near], AIR_HU))
+
+
+def brightest_near(hu: NDArray[np.generic], site: Site) -> Site:
+    """The brightest voxel near another, which lies at least `VESSEL_REACH` from every border."""
+    start = site - VESSEL_REACH
+    return start + _brightest(hu[tuple(slice(a, a + 2 * VESSEL_REACH + 1) for a in start)])
+
+
+def _brightest(hu: NDArray[np.generic]) -> Site:
+    return np.array(np.unravel_index(int(hu.argmax()), hu.shape))
 
 
 def cut_cube(

@@ -8,7 +8,7 @@ from safetensors.torch import load
 
 from models.manifest import StartedFrom
 from models.store import model_folder, read_manifest, verified_weights
-from models.training.material import real_series
+from models.training.material import real_series_apart
 from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def begin_with(config: TrainingConfig, network: nn.Module) -> Manifest | None:
 
     Raises:
         UsageError: There is no such model, it is not one of this task and network, or it was
-            trained on series that this recipe keeps for validation or testing.
+            trained on series that this recipe keeps for validation, testing or calibration.
     """
     if config.start_from is None:
         return None
@@ -54,13 +54,12 @@ def begin_with(config: TrainingConfig, network: nn.Module) -> Manifest | None:
 
 def _refuse_leaks(config: TrainingConfig, start: Manifest) -> None:
     """What is kept apart here must have been kept apart there; manifests list the real series."""
-    kept_apart = real_series(config.data, "validation") | real_series(config.data, "test")
     seen = {uid for material in start.training_material for uid in material.series_uids}
-    if leaked := sorted(kept_apart & seen):
+    if leaked := sorted(real_series_apart(config.data) & seen):
         msg = (
             f"start_from: {config.start_from} was trained on {len(leaked)} of the series that fold "
-            f"{config.data.fold} keeps for validation or testing, such as {leaked[0]}: its scores "
-            "there would mean nothing"
+            f"{config.data.fold} keeps for validation, testing or calibration, such as "
+            f"{leaked[0]}: its scores there would mean nothing"
         )
         raise UsageError(msg)
 

@@ -71,12 +71,12 @@ def test_what_a_header_says_cannot_become_markup():
     assert "&lt;b&gt;bold" in page
 
 
-def test_the_first_sentence_tells_how_many_and_the_largest():
+def test_the_first_sentence_tells_how_many_and_the_most_suspicious():
     assert lead_sentence(make_report(scores=())) == "No finding above the operating point."
     one = lead_sentence(make_report(scores=(0.9,)))
     assert one == "One finding: 10.0 mm, left lung, upper zone."
     two = lead_sentence(make_report(scores=(0.9, 0.5)))
-    assert two == "2 findings; the largest is number 2: 11.0 mm, left lung, upper zone."
+    assert two == "2 findings; the most suspicious is number 1: 10.0 mm, left lung, upper zone."
 
 
 def test_the_index_stays_small_however_many_studies_there_are(tmp_path):

@@ -25,11 +25,13 @@ from models.training.classification_samples import ClassificationSamples
 from models.training.classifier_publication import classifier_manifest, fit_calibration
 from models.training.classifier_task import (
     LOOKS_WEIGHT,
+    calibration_samples,
     classification_loss,
     classifier_task,
 )
 from models.training.configuration import read_training_config
 from models.training.lung_places import GAP_MM, HILUM_MM, LungPlaces
+from models.training.material import read_cases, training_material
 from models.training.publishing import half_precision_weights, publish
 from preprocessing.errors import UsageError
 from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
@@ -202,20 +204,25 @@ def test_central_nodules_lie_near_a_hilum_and_pleural_ones_at_the_wall(seed):
         assert away > (12 + known.diameter_mm) / 2 + GAP_MM - 4
 
 
+def a_prepared_folder(folder, dataset, cases):
+    """What `prepare` makes of cases, one in each fold."""
+    entries = []
+    for fold, case in enumerate(cases):
+        uid = case.series_uid
+        save_case(case, folder / "cases" / uid)
+        entry = {"series_uid": uid, "patient_id": uid, "voxels_sha256": uid, "fold": fold}
+        entries.append(SplitEntry(case=f"cases/{uid}", **entry))
+    split = SplitManifest(dataset=dataset, folds=3, series=tuple(entries))
+    (folder / "split.json").write_text(split.model_dump_json())
+
+
 @pytest.fixture
 def recipe(tmp_path):
     """Cancers of one data set and normals of another, and a recipe that trains on both."""
     folders = {"lung-pet-ct-dx": "adenocarcinoma", "class-folders": "normal"}
     for number, (dataset, histology) in enumerate(folders.items()):
-        entries = []
-        for fold in range(3):
-            uid = f"1.{number}.{fold}"
-            case = a_case(f"{uid}", a_finding(histology))
-            save_case(case, tmp_path / dataset / "cases" / uid)
-            entry = {"series_uid": uid, "patient_id": uid, "voxels_sha256": uid, "fold": fold}
-            entries.append(SplitEntry(case=f"cases/{uid}", **entry))
-        split = SplitManifest(dataset=dataset, folds=3, series=tuple(entries))
-        (tmp_path / dataset / "split.json").write_text(split.model_dump_json())
+        cases = [a_case(f"1.{number}.{fold}", a_finding(histology)) for fold in range(3)]
+        a_prepared_folder(tmp_path / dataset, dataset, cases)
     plan = toy_plan(steps=2, batch=2, validation_samples=2, validate_every=2)
     settings = {
         "task": "classifier",
@@ -251,6 +258,57 @@ def test_other_sources_train_a_classifier_that_says_whose_its_normals_are(recipe
     (said,) = classifier.classify(case.volume, [Candidate((40.0, 48.0, 48.0), 16.0, 0.9)])
     assert sum(said.probabilities) == pytest.approx(1)
     assert said.why.evidence.shape == (4, 10, 10, 10)
+
+
+def calibrated_on(recipe, *cases):
+    """The recipe with series of its own to calibrate on."""
+    folder = recipe.parent / "calibration"
+    a_prepared_folder(folder, "class-folders", cases)
+    settings = yaml.safe_load(recipe.read_text())
+    settings["data"]["calibration"] = [str(folder)]
+    recipe.write_text(yaml.safe_dump(settings))
+    return read_training_config(recipe)
+
+
+def test_series_that_are_kept_for_it_calibrate_with_what_they_hold_and_teach_nothing(recipe):
+    known = [a_finding(kind) for kind in ("squamous_cell_carcinoma", "normal")]
+    cases = [a_case(f"3.{number}", one) for number, one in enumerate(known)]
+    config = calibrated_on(recipe, *cases)
+    asked = calibration_samples(config, length=12)
+    assert {classes_of(asked[index]) for index in range(12)} == {
+        NORMAL,
+        frozenset({NoduleClass.SQUAMOUS_CELL_CARCINOMA}),
+    }
+    taught = [case.series_uid for case in read_cases(config.data, "training")]
+    assert taught == ["1.0.2", "1.1.2"]
+    told = training_material(config.data)[-1]
+    assert told.role == "2 series that calibrate and teach nothing"
+    assert told.series_uids == ("3.0", "3.1")
+
+
+def test_who_calibrates_must_not_teach(recipe):
+    config = calibrated_on(recipe, a_case("1.1.0", a_finding("normal")))
+    with pytest.raises(UsageError, match=r"1 patient.* such as 1\.1\.0; who calibrates"):
+        calibration_samples(config, length=1)
+
+
+def test_what_calibrates_is_no_copy_of_what_teaches(recipe):
+    config = calibrated_on(recipe, a_case("3.0", a_finding("normal")))
+    split = recipe.parent / "calibration" / "split.json"
+    split.write_text(split.read_text().replace('"voxels_sha256":"3.0"', '"voxels_sha256":"1.1.0"'))
+    with pytest.raises(UsageError, match=r"the same voxels are under two patients: 1\.1\.0 of"):
+        calibration_samples(config, length=1)
+
+
+def test_a_classifier_is_calibrated_on_the_series_that_are_kept_for_it(recipe):
+    network = classifier_task(read_training_config(recipe)).network
+    weights = half_precision_weights(network)
+    trained_with = read_manifest(SHIPPED).trained_with
+    plain = classifier_manifest(read_training_config(recipe), trained_with, weights)
+    config = calibrated_on(recipe, a_case("3.0", a_finding("large_cell_carcinoma")))
+    apart = classifier_manifest(config, trained_with, weights)
+    assert apart.calibration.class_intercepts[1] > plain.calibration.class_intercepts[1]
+    assert apart.familiarity == plain.familiarity
 
 
 def test_a_recipe_with_an_unknown_setting_is_refused(recipe):

@@ -32,6 +32,15 @@ def test_the_hash_changes_with_any_setting():
     assert config.model_copy(update={"seed": config.seed + 1}).sha256() != config.sha256()
 
 
+def test_only_a_classifier_is_calibrated_on_series_of_its_own(tmp_path):
+    settings = yaml.safe_load((CONFIGS / "train_segmenter.yaml").read_text(encoding="utf-8"))
+    settings["data"]["calibration"] = ["prepared/calibration"]
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"data\.calibration: only a classifier has one"):
+        read_training_config(path)
+
+
 def test_a_missing_recipe_is_one_sentence(tmp_path):
     with pytest.raises(UsageError, match="cannot be read: No such file"):
         read_training_config(tmp_path / "none.yaml")

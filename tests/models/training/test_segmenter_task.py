@@ -51,13 +51,18 @@ def test_a_digital_nodule_lies_where_it_is_told_wherever_its_kind_lies():
         assert np.linalg.norm(centre - 15.5) < 0.35 * widest  # the lung's edge may cut it
 
 
-@pytest.mark.parametrize(("part_solid", "least", "most"), [(1.0, 0.2, 0.75), (0.0, 0.85, 1.6)])
-def test_of_a_part_solid_nodule_a_size_from_its_core_to_all_of_it_is_told(part_solid, least, most):
+def told_over_true(part_solid):
+    """Volumes of the balls that are told, over those of the digital nodules."""
     exact_sizes = {"jitter_mm": 0.0, "size_jitter": 0.0, "ground_glass": 0.0}
     shown = samples("plain", part_solid=part_solid, **exact_sizes)
     told = [float((shown[index]["image"][1] > 0.5).sum()) for index in range(9)]
     true = [float((shown[index]["share"][EXACT_EDGE] >= 0.5).sum()) for index in range(9)]
-    assert least < np.median(np.divide(told, true)) < most
+    return np.divide(told, true)
+
+
+def test_some_part_solid_nodules_are_told_as_little_more_than_their_core_and_some_whole():
+    assert 2 <= (told_over_true(part_solid=1.0) < 0.65).sum() <= 7
+    assert (told_over_true(part_solid=0.0) > 0.8).all()
 
 
 def test_a_site_on_a_vessel_is_the_brightest_near():
@@ -67,9 +72,9 @@ def test_a_site_on_a_vessel_is_the_brightest_near():
     lung = np.zeros(hu.shape, np.uint8)
     lung[:, 14:26, 14:26] = 1
     for seed in range(5):
-        site = vessel_site_in(hu, lung, 8, np.random.default_rng(seed))
+        site = vessel_site_in(hu, lung, np.random.default_rng(seed))
         assert site[1:].tolist() == [20, 20]
-    assert vessel_site_in(hu, np.zeros_like(lung), 8, np.random.default_rng(0)) is None
+    assert vessel_site_in(hu, np.zeros_like(lung), np.random.default_rng(0)) is None
 
 
 def test_beyond_the_slices_of_a_real_crop_nothing_is_known():
