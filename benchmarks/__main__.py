@@ -11,13 +11,12 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+NO_BENCHMARKS = {"__main__", "real_nodules"}
 
 
 def main() -> int:
     """Runs each benchmark in a process of its own, so that none warms up the next."""
-    known = [
-        module.name for module in pkgutil.iter_modules([str(FOLDER)]) if module.name != "__main__"
-    ]
+    known = sorted({name for _, name, _ in pkgutil.iter_modules([str(FOLDER)])} - NO_BENCHMARKS)
     chosen = sys.argv[1:] or known
     unknown = sorted(set(chosen) - set(known))
     if unknown:

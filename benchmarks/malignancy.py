@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from benchmarks.segmentation import NEVER_TRAINED_ON, real_nodules
+from benchmarks.real_nodules import NEVER_TRAINED_ON, real_nodules
 from data.nodule_crops import as_crop
 from data.prepared import load_case
 from data.splits import read_split

@@ -1,6 +1,6 @@
 """How well nodules are segmented and measured: against readers, and against exact phantoms.
 
-Run as ``python -m benchmarks.segmentation NODULES [--fold-models FOLDER] [--phantoms COUNT]``.
+Run as ``python -m benchmarks.segmentation [NODULES --fold-models FOLDER] [--phantoms COUNT]``.
 
 NODULES is a folder of nodule crops (`data.nodule_crop_files`). FOLDER holds the models of a
 five-fold cross-validation by patient, as ``hounsfield train RECIPE --out FOLDER/K`` makes them
@@ -21,17 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
-from data.nodule_crop_files import NoduleFiles, read_nodule_crops
+from benchmarks.real_nodules import as_told, real_nodules
 from data.phantom import NoduleSpec, PhantomSettings, make_phantom
-from data.splits import is_kept_for_examination, patient_fold
-from models.contracts import Candidate, Segmentation
 from models.loading import load_segmenter
 from models.measurements.nodule import NoduleMeasurements, measure
 from models.outlines import outline
 from models.store import model_folder
-from preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,26 +35,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data.prepared import KnownFinding
+    from models.contracts import Segmentation
     from models.nodule_segmenter import NoduleSegmenter
-    from preprocessing.volume import Volume
 
 SHIPPED = "nodule_segmenter"
-NEVER_TRAINED_ON = "LIDC-IDRI-0001"
-JITTER_MM, SIZE_JITTER = 1.2, 0.15
 FIRST_SEED = 910_000
 BOOTSTRAPS = 1000
 TEXTURES = ("non_solid", "part_solid", "solid")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RealNodule:
-    """A nodule as it lies in its files, with the readers' mask, and what a detector tells of it."""
-
-    patient_id: str
-    rated: KnownFinding
-    volume: Volume
-    inside: NDArray[np.bool_]
-    told: Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +74,13 @@ class PhantomResult:
 def main() -> None:
     """Prints Dice, texture and margin for the held-out folds, and the errors on phantoms."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("nodules", type=Path)
+    parser.add_argument("nodules", type=Path, nargs="?")
     parser.add_argument("--fold-models", type=Path)
     parser.add_argument("--phantoms", type=int, default=8)
     asked = parser.parse_args()
     if asked.fold_models:
+        if asked.nodules is None:
+            parser.error("--fold-models needs NODULES")
         results: list[CropResult] = []
         for folder in sorted(asked.fold_models.iterdir()):
             held = int(folder.name)
@@ -124,27 +109,6 @@ def judge_crops(
     return results
 
 
-def real_nodules(source: Path, chosen: Callable[[int], bool]) -> Iterator[RealNodule]:
-    """The nodules of the chosen folds, and what is told of each."""
-    rng = np.random.default_rng(1)
-    for crop in read_nodule_crops(source).cases:
-        assert isinstance(crop, NoduleFiles)
-        if crop.patient_id == NEVER_TRAINED_ON or is_kept_for_examination(crop.patient_id):
-            continue
-        if not chosen(patient_fold(crop.patient_id)):
-            continue
-        try:
-            volume, inside = crop.native()
-        except SeriesError as error:
-            print(f"left out: {error}")
-            continue
-        centre = volume.world_mm(np.array(ndimage.center_of_mass(inside))[::-1])
-        voxel_mm3 = float(np.prod(volume.spacing_mm))
-        diameter_mm = float((6 * inside.sum() * voxel_mm3 / np.pi) ** (1 / 3))
-        told = _told(centre, diameter_mm, rng)
-        yield RealNodule(crop.patient_id, crop.finding, volume, inside, told)
-
-
 def judge_phantoms(segmenter: NoduleSegmenter, count: int) -> list[PhantomResult]:
     """Measures nodules of 6 to 30 mm in phantoms with slices of 1 to 2.5 mm."""
     rng = np.random.default_rng(2)
@@ -155,7 +119,7 @@ def judge_phantoms(segmenter: NoduleSegmenter, count: int) -> list[PhantomResult
             shape_zyx=(round(300 / slice_mm), 448, 448), spacing_mm=(0.8, 0.8, slice_mm)
         )
         phantom = make_phantom(seed, settings=settings, nodules=list(_specs(rng)))
-        told = [_told(n.centre_world_mm, n.diameter_mm, rng) for n in phantom.nodules]
+        told = [as_told(n.centre_world_mm, n.diameter_mm, rng) for n in phantom.nodules]
         started = time.perf_counter()
         nodules = outline(segmenter, phantom.volume, told)
         measured = [measure(one, phantom.volume) for one in nodules]
@@ -168,22 +132,27 @@ def judge_phantoms(segmenter: NoduleSegmenter, count: int) -> list[PhantomResult
 
 
 def print_crops(results: Sequence[CropResult]) -> None:
-    """Mean Dice with its interval clustered by patient, and the two readings of texture."""
-    low, high = clustered_interval(results)
+    """Mean Dice and the two readings of texture, with intervals clustered by patient."""
     dice = np.array([result.dice for result in results])
     patients = len({result.patient_id for result in results})
+    low, high = clustered_interval(results, lambda drawn: float(dice[drawn].mean()))
     print(f"Dice {dice.mean():.3f} (95 % {low:.3f} to {high:.3f}), median {np.median(dice):.3f}")
     exact = np.mean([result.measured_dice for result in results])
     print(f"  of the outline that is measured, with the same masks: {exact:.3f}")
     print(f"  {len(dice)} nodules of {patients} patients; below 0.5: {(dice < 0.5).sum()}")
-    pairs = [
-        (_rated_texture(result.rated), _uncalcified(result.measured))
-        for result in results
-        if result.measured
-    ]
-    table = np.array([[pairs.count((a, b)) for b in TEXTURES] for a in TEXTURES])
-    balanced = float(np.mean(table.diagonal() / np.maximum(table.sum(axis=1), 1)))
-    print(f"texture, rows readers (1; 2 and 3; 4 and 5), balanced accuracy {balanced:.3f}")
+    measured = [result for result in results if result.measured]
+    pairs = np.array(
+        [
+            (TEXTURES.index(_rated_texture(one.rated)), TEXTURES.index(_uncalcified(one.measured)))
+            for one in measured
+        ]
+    )
+    low, high = clustered_interval(measured, lambda drawn: _balanced(_table(pairs[drawn])))
+    table = _table(pairs)
+    print(
+        "texture, rows readers (1; 2 and 3; 4 and 5), balanced accuracy "
+        f"{_balanced(table):.3f} (95 % {low:.3f} to {high:.3f})"
+    )
     for name, row in zip(TEXTURES, table.tolist(), strict=True):
         print(f"  {name:11s} {row}")
 
@@ -197,6 +166,8 @@ def print_phantoms(results: Sequence[PhantomResult]) -> None:
         for name in sorted({getattr(result.spec, field) for result in results}):
             groups[name] = [r for r in results if getattr(r.spec, field) == name]
     for name, group in groups.items():
+        if not group:
+            continue
         volume = np.array([_volume_error(result) for result in group])
         diameter = np.array([_diameter_error(result) for result in group])
         middle, bias = np.median(abs(volume)), np.median(volume)
@@ -207,30 +178,38 @@ def print_phantoms(results: Sequence[PhantomResult]) -> None:
         )
 
 
-def clustered_interval(results: Sequence[CropResult]) -> tuple[float, float]:
-    """95 % interval of the mean Dice; whole patients are drawn with replacement."""
-    by_patient: dict[str, list[float]] = {}
-    for result in results:
-        by_patient.setdefault(result.patient_id, []).append(result.dice)
-    sums = np.array([[sum(values), len(values)] for values in by_patient.values()])
+def clustered_interval(
+    results: Sequence[CropResult], statistic: Callable[[NDArray[np.intp]], float]
+) -> tuple[float, float]:
+    """95 % interval; whole patients are drawn with replacement.
+
+    Args:
+        results: The nodules.
+        statistic: Of the nodules with the given numbers, each as often as it is drawn.
+    """
+    _, patient = np.unique([result.patient_id for result in results], return_inverse=True)
+    own = [np.flatnonzero(patient == one) for one in range(patient.max() + 1)]
     rng = np.random.default_rng(0)
-    drawn = sums[rng.integers(len(sums), size=(BOOTSTRAPS, len(sums)))].sum(axis=1)
-    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5]).tolist()
+    drawn = [
+        statistic(np.concatenate([own[one] for one in rng.integers(len(own), size=len(own))]))
+        for _ in range(BOOTSTRAPS)
+    ]
+    low, high = np.percentile(drawn, [2.5, 97.5]).tolist()
     return low, high
+
+
+def _table(pairs: NDArray[np.intp]) -> NDArray[np.intp]:
+    """How often each texture (rows) is named each (columns)."""
+    count = len(TEXTURES)
+    return np.bincount(pairs @ (count, 1), minlength=count**2).reshape(count, count)
+
+
+def _balanced(table: NDArray[np.intp]) -> float:
+    return float(np.mean(table.diagonal() / np.maximum(table.sum(axis=1), 1)))
 
 
 def _load(folder: Path) -> NoduleSegmenter:
     return load_segmenter(folder, threads=1)
-
-
-def _told(
-    centre_world_mm: Sequence[float] | NDArray[np.float64],
-    diameter_mm: float,
-    rng: np.random.Generator,
-) -> Candidate:
-    """Place and size as a detector tells them."""
-    x, y, z = (centre_world_mm + rng.normal(0, min(JITTER_MM, 0.2 * diameter_mm), 3)).tolist()
-    return Candidate((x, y, z), diameter_mm * float(np.exp(rng.normal(0, SIZE_JITTER))), 1.0)
 
 
 def _specs(rng: np.random.Generator) -> Iterator[NoduleSpec]:

@@ -1,0 +1,68 @@
+"""The real nodules that segmenter and rater are judged on, with what a detector tells of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from data.nodule_crop_files import NoduleFiles, read_nodule_crops
+from data.splits import is_kept_for_examination, patient_fold
+from models.contracts import Candidate
+from preprocessing.errors import SeriesError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from data.prepared import KnownFinding
+    from preprocessing.volume import Volume
+
+NEVER_TRAINED_ON = "LIDC-IDRI-0001"
+JITTER_MM, SIZE_JITTER = 1.2, 0.15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RealNodule:
+    """A nodule as it lies in its files, with the readers' mask, and what a detector tells of it."""
+
+    patient_id: str
+    rated: KnownFinding
+    volume: Volume
+    inside: NDArray[np.bool_]
+    told: Candidate
+
+
+def real_nodules(source: Path, chosen: Callable[[int], bool]) -> Iterator[RealNodule]:
+    """The nodules of the chosen folds, and what is told of each."""
+    rng = np.random.default_rng(1)
+    for crop in read_nodule_crops(source).cases:
+        assert isinstance(crop, NoduleFiles)
+        if crop.patient_id == NEVER_TRAINED_ON or is_kept_for_examination(crop.patient_id):
+            continue
+        if not chosen(patient_fold(crop.patient_id)):
+            continue
+        try:
+            volume, inside = crop.native()
+        except SeriesError as error:
+            print(f"left out: {error}")
+            continue
+        centre = volume.world_mm(np.array(ndimage.center_of_mass(inside))[::-1])
+        voxel_mm3 = float(np.prod(volume.spacing_mm))
+        diameter_mm = float((6 * inside.sum() * voxel_mm3 / np.pi) ** (1 / 3))
+        told = as_told(centre, diameter_mm, rng)
+        yield RealNodule(crop.patient_id, crop.finding, volume, inside, told)
+
+
+def as_told(
+    centre_world_mm: Sequence[float] | NDArray[np.float64],
+    diameter_mm: float,
+    rng: np.random.Generator,
+) -> Candidate:
+    """Place and size as a detector tells them."""
+    x, y, z = (centre_world_mm + rng.normal(0, min(JITTER_MM, 0.2 * diameter_mm), 3)).tolist()
+    return Candidate((x, y, z), diameter_mm * float(np.exp(rng.normal(0, SIZE_JITTER))), 1.0)
