@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 CUT_SHARE = 0.8
 """Part of the drawn nodules that end where the lung does."""
 
-BEST_MARKS_POWER = 4
-"""False marks are drawn by their rank to this power: of 50, the best 5 in more than half."""
-
 LEAST_MM = 2.5
 """What the lung leaves of a drawn nodule must be of this diameter, or it is put elsewhere."""
 
@@ -179,7 +176,7 @@ class ClassificationSamples(SeededSamples):
         lungs = self._any(self._marked, rng)
         marks = lungs.false_marks_zyx
         # The best come first, and become findings: they are shown more often.
-        chosen = marks[int(len(marks) * rng.random() ** BEST_MARKS_POWER)]
+        chosen = marks[int(len(marks) * rng.random() ** 2)]
         cube, centre = cube_around(lungs.case.volume, chosen)
         return _Shown(cube, centre, frozenset({NoduleClass.NORMAL}), 0.0)
 
