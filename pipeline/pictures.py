@@ -42,8 +42,18 @@ def report_pictures(
     findings: Sequence[Finding],
     outlines: Sequence[Segmentation | None],
     config: ReportConfig,
+    *,
+    shown: int | None,
 ) -> dict[str, bytes]:
     """Draws all pictures of a report.
+
+    Args:
+        volume: The series.
+        working: The same on the working grid.
+        findings: What is marked.
+        outlines: Of each finding.
+        config: Widths and windows.
+        shown: Number, from 1, of the finding that the key picture's slice goes through.
 
     Returns:
         PNG files by name: the key picture, each finding's, and each finding's evidence, if any.
@@ -57,7 +67,7 @@ def report_pictures(
             drawn[why_picture_name(number)] = evidence_picture(panels, finding, finding.why)
         return drawn
 
-    pictures = {KEY_PICTURE: key_picture(volume, working, findings, config)}
+    pictures = {KEY_PICTURE: key_picture(volume, working, findings, config, shown=shown)}
     numbered = enumerate(zip(findings, outlines, strict=True), start=1)
     for drawn in side_by_side(of_finding, numbered):
         pictures |= drawn
@@ -104,17 +114,24 @@ def finding_panels(
 
 
 def key_picture(
-    volume: Volume, working: WorkingVolume, findings: Sequence[Finding], config: ReportConfig
+    volume: Volume,
+    working: WorkingVolume,
+    findings: Sequence[Finding],
+    config: ReportConfig,
+    *,
+    shown: int | None,
 ) -> bytes:
     """Draws the lungs at a glance: a coronal projection with all marks, and an axial slice.
 
     The projection shows the largest value along each ray inside the lungs, over a faint mean of
-    the whole chest. The slice goes through the first finding, or through the middle of the lungs.
+    the whole chest. The slice goes through the finding of the number `shown`, or, for None, through
+    the middle of the lungs.
 
     Returns:
         The bytes of a PNG file.
     """
-    return png([_projection(working, findings), _slice(volume, working, findings, config)])
+    middle = None if shown is None else findings[shown - 1]
+    return png([_projection(working, findings), _slice(volume, working, findings, middle, config)])
 
 
 def _projection(working: WorkingVolume, findings: Sequence[Finding]) -> Panel:
@@ -137,13 +154,17 @@ def _projection(working: WorkingVolume, findings: Sequence[Finding]) -> Panel:
 
 
 def _slice(
-    volume: Volume, working: WorkingVolume, findings: Sequence[Finding], config: ReportConfig
+    volume: Volume,
+    working: WorkingVolume,
+    findings: Sequence[Finding],
+    middle: Finding | None,
+    config: ReportConfig,
 ) -> Panel:
     corners = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)])
     box_mm = working.world_mm(corners * (np.array(working.hu.shape[::-1]) - 1))
     centre_mm = box_mm.mean(axis=0)
-    if findings:
-        centre_mm[2] = findings[0].centre_world_mm[2]
+    if middle is not None:
+        centre_mm[2] = middle.centre_world_mm[2]
     width_mm, height_mm = np.ptp(box_mm, axis=0)[:2] + 50.0
     mm_per_px = height_mm / _KEY_HEIGHT_PX
     shape = (_KEY_HEIGHT_PX, round(width_mm / mm_per_px))

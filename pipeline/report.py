@@ -45,11 +45,10 @@ def report_document(
     series: Series,
     volume: Volume,
     *,
-    findings: Sequence[Finding],
+    findings: Sequence[FindingDocument],
     candidates: Sequence[Candidate],
     guidelines: Sequence[GuidelineDocument],
     growth: GrowthDocument | None = None,
-    risks: Sequence[tuple[RiskDocument, ...]],
     notices: Iterable[Notice],
     provenance: ProvenanceDocument,
     times: TimesDocument,
@@ -59,31 +58,36 @@ def report_document(
     Args:
         series: What was read.
         volume: The same as HU.
-        findings: Best score first.
-        candidates: The same.
+        findings: What `finding_documents` makes, best score first.
+        candidates: Best score first.
         guidelines: What they propose for these findings.
         growth: Since an earlier study; None where there is none.
-        risks: Of each finding.
         notices: In the order in which they arose.
         provenance: Of the run.
         times: Of the stages.
     """
     noted = _notices(_without_folders(series, notices))
-    found = tuple(
-        _finding(number, each, of_it)
-        for number, (each, of_it) in enumerate(zip(findings, risks, strict=True), start=1)
-    )
     return Report(
         verdict=Verdict.ANALYSED_WITH_NOTICES if noted else Verdict.ANALYSED,
         series=_series(series, volume),
         notices=noted,
-        findings=found,
-        study_class=study_class(found),
+        findings=tuple(findings),
+        study_class=study_class(findings),
         candidates=tuple(CandidateDocument(**_mark(candidate)) for candidate in candidates),
         guidelines=tuple(guidelines),
         growth=growth,
         provenance=provenance,
         times=times,
+    )
+
+
+def finding_documents(
+    findings: Sequence[Finding], risks: Sequence[tuple[RiskDocument, ...]]
+) -> tuple[FindingDocument, ...]:
+    """Numbers the findings from 1, each with what risk models say of it."""
+    return tuple(
+        _finding(number, each, of_it)
+        for number, (each, of_it) in enumerate(zip(findings, risks, strict=True), start=1)
     )
 
 

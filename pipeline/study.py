@@ -24,10 +24,11 @@ from pipeline.outputs import REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
 from pipeline.pages import report_page
 from pipeline.pictures import report_pictures
 from pipeline.place import place_of
-from pipeline.report import report_document
+from pipeline.report import finding_documents, report_document
 from pipeline.search import keep, search
 from pipeline.segmentation_file import segmentation_file
 from pipeline.stage_times import StageTimes
+from pipeline.study_class import study_class
 from preprocessing.codes import Notice, NoticeCode
 from preprocessing.lungs import find_lungs
 from preprocessing.processors import side_by_side
@@ -121,19 +122,21 @@ def analyse_series(
         provenance=provenance,
         stage=times.stage,
     )
+    known = clinical_facts(clinical, volume.series)
+    risks = [risks_of(finding, known, nodule_count=len(findings)) for finding in findings]
+    documents = finding_documents(findings, risks)
     outlines = [one.exact for one in nodules]
     with times.stage("pictures"):
-        pictures = report_pictures(volume, working, findings, outlines, config.report)
+        shown = study_class(documents).finding
+        pictures = report_pictures(volume, working, findings, outlines, config.report, shown=shown)
         pictures |= growth.pictures
-    known = clinical_facts(clinical, volume.series)
     report = report_document(
         series,
         volume,
-        findings=findings,
+        findings=documents,
         candidates=candidates,
         guidelines=guide(guidelines, findings, notices, growth.courses),
         growth=growth.document,
-        risks=[risks_of(finding, known, nodule_count=len(findings)) for finding in findings],
         notices=notices,
         provenance=provenance,
         times=times.document(),

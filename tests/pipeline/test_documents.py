@@ -36,7 +36,6 @@ def test_a_report_names_files_without_the_folders_that_may_bear_a_name(tmp_path)
         findings=(),
         candidates=(),
         guidelines=(),
-        risks=(),
         notices=[Notice(NoticeCode.MISSING_SLICES_FILLED, f"{slice_path}: it is cut off")],
         provenance=made.provenance,
         times=made.times,

@@ -79,6 +79,14 @@ def test_the_first_sentence_tells_how_many_and_the_most_suspicious():
     assert two == "2 findings; the most suspicious is number 1: 10.0 mm, left lung, upper zone."
 
 
+def test_the_headline_and_the_key_image_are_of_the_finding_that_decides_the_study_s_class():
+    report = make_report(scores=(0.9, 0.5))
+    second = report.study_class.model_copy(update={"finding": 2})
+    page = report_page(report.model_copy(update={"study_class": second}), PICTURES)
+    assert "the most suspicious is number 2: 11.0 mm" in page
+    assert "axial slice through finding 2" in page
+
+
 def test_the_index_stays_small_however_many_studies_there_are(tmp_path):
     row = WorklistRow(
         "1", "1.1", "p", "20000131", "analysed", "", 1, 0.9, 9.0, *CLASS_CELLS, "", "x/report.html"

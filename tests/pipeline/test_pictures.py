@@ -1,6 +1,7 @@
 """The pictures show the patient as radiologists look: R on the left, A on top, H on top."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from PIL import Image
 from models.contracts import ConfidenceBand, Finding, Lung, Place, Zone
 from pipeline.config import load_config
 from pipeline.drawing import Edges, Panel, Ring, png
-from pipeline.pictures import finding_panels
+from pipeline.pictures import finding_panels, key_picture
 from preprocessing.volume import SeriesFacts, Volume
+from preprocessing.working_volume import WorkingVolume
 
 SIZE = 342
 GAP = 6
@@ -75,6 +77,25 @@ def test_the_ring_leaves_the_finding_itself_free():
     for panel in panels(png(finding_panels(volume, FINDING, load_config().report))):
         middle = panel[SIZE // 2 - 12 : SIZE // 2 + 12, SIZE // 2 - 12 : SIZE // 2 + 12]
         assert (middle == 246).all()  # 100 HU in the lung window
+
+
+def test_the_key_slice_goes_through_the_finding_that_is_asked_for():
+    volume = volume_with_ball((0.0, 0.0, 18.0), flipped=False)
+    labels = np.zeros(volume.shape_zyx, np.uint8)
+    labels[10:71, 10:71, 10:71] = 1
+    working = WorkingVolume(volume.hu, labels, labels > 0, volume.affine)
+    findings = [FINDING, replace(FINDING, centre_world_mm=(0.0, 0.0, 18.0))]
+
+    def bright_in_the_slice(shown):
+        content = key_picture(volume, working, findings, load_config().report, shown=shown)
+        sheet = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
+        side = sheet.shape[0]  # the slice is the last square of the sheet
+        middle = sheet[side // 2 - 4 : side // 2 + 4, -side // 2 - 4 : -side // 2 + 4]
+        return middle.mean() > 230
+
+    assert bright_in_the_slice(2)
+    assert not bright_in_the_slice(1)
+    assert not bright_in_the_slice(None)
 
 
 def test_the_same_panel_gives_the_same_bytes():
