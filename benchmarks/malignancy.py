@@ -27,16 +27,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from benchmarks.real_nodules import NEVER_TRAINED_ON, real_nodules
+from benchmarks.real_nodules import (
+    NEVER_TRAINED_ON,
+    patient_weights,
+    real_nodules,
+    with_interval,
+)
 from data.nodule_crops import as_crop
 from data.prepared import load_case
 from data.splits import read_split
 from models.loading import load_rater, load_segmenter
-from models.outlines import outline
 from models.rating_view import GRID_MM, outlined_nodule
 from models.training.rater_task import fitted_calibration
 from models.training.rating_samples import as_outlined, is_suspicious
-from pipeline.evaluation.bootstrap import draw_counts, interval
 from pipeline.evaluation.classification import CLASSES, FIGURES, weighted_figures
 
 if TYPE_CHECKING:
@@ -44,8 +47,6 @@ if TYPE_CHECKING:
 
     from data.prepared import KnownFinding
     from models.rating_view import OutlinedNodule
-
-RESAMPLINGS = 2000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,11 +93,11 @@ def main() -> None:
     parser.add_argument("--segmenters", type=Path)
     parser.add_argument("--source", type=Path)
     asked = parser.parse_args()
-    if asked.fold_models is None or not asked.nodules.is_dir():
-        print("not run: needs the models of five folds and the prepared nodules, see --help")
-        return
     if (asked.segmenters is None) != (asked.source is None):
         parser.error("--segmenters and --source go together")
+    if asked.fold_models is None or not (asked.source or asked.nodules).is_dir():
+        print("not run: needs the models of five folds and the nodules, see --help")
+        return
     if asked.segmenters:
         nodules = _outlined_by_segmenters(asked.segmenters, asked.source)
     else:
@@ -141,11 +142,9 @@ def judge(fold_models: Path, nodules: dict[int, list[_Rated]]) -> Judged:
 def print_figures(judged: Judged) -> None:
     """AUC, expected calibration error and Brier score with intervals; rater against size."""
     clear = judged.rating != 3
-    _, patient = np.unique(judged.patient[clear], return_inverse=True)
-    drawn = draw_counts(int(patient.max()) + 1, resamplings=RESAMPLINGS, seed=0)
-    weights = np.concatenate([np.ones((1, len(patient)), np.int32), drawn[:, patient]])
-    suspicious = judged.rating[clear] > 3
-    print(f"{len(patient)} nodules of {drawn.shape[1]} patients, {suspicious.sum()} rated 4 or 5")
+    weights = patient_weights(judged.patient[clear])
+    suspicious, patients = judged.rating[clear] > 3, len(np.unique(judged.patient[clear]))
+    print(f"{clear.sum()} nodules of {patients} patients, {suspicious.sum()} rated 4 or 5")
     rated = _figures(suspicious, judged.probability[clear], weights)
     sized = _figures(suspicious, judged.by_size[clear], weights)
     for name in rated:
@@ -191,7 +190,7 @@ def _outlined_by_segmenters(fold_models: Path, source: Path) -> dict[int, list[_
             for real in real_nodules(source, number.__eq__):
                 if real.rated.malignancy is None:
                     continue
-                drawn = outline(segmenter, real.volume, [real.told])[0].drawn
+                drawn = segmenter.segment(real.volume, [real.told])[0].drawn
                 outlined = outlined_nodule(real.volume, drawn) if drawn else None
                 one = _Rated(real.patient_id, real.rated, outlined)
                 rated.setdefault(number, []).append(one)
@@ -220,9 +219,7 @@ def _figures(
 
 
 def _print_row(name: str, values: NDArray[np.float64]) -> None:
-    """The first value, and the interval of the others."""
-    ((low, high),) = interval(values[1:, None]).tolist()
-    print(f"{name:36s} {values[0]:.3f} (95 % {low:.3f} to {high:.3f})")
+    print(f"{name:36s} {with_interval(values)}")
 
 
 def _logistic(

@@ -1,4 +1,4 @@
-"""The real nodules that segmenter and rater are judged on, with what a detector tells of each."""
+"""The real nodules that segmenter and rater are judged on, and intervals clustered by patient."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy import ndimage
 from data.nodule_crop_files import NoduleFiles, read_nodule_crops
 from data.splits import is_kept_for_examination, patient_fold
 from models.contracts import Candidate
+from pipeline.evaluation.bootstrap import draw_counts, interval
 from preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 NEVER_TRAINED_ON = "LIDC-IDRI-0001"
 JITTER_MM, SIZE_JITTER = 1.2, 0.15
+RESAMPLINGS = 2000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,3 +68,20 @@ def as_told(
     """Place and size as a detector tells them."""
     x, y, z = (centre_world_mm + rng.normal(0, min(JITTER_MM, 0.2 * diameter_mm), 3)).tolist()
     return Candidate((x, y, z), diameter_mm * float(np.exp(rng.normal(0, SIZE_JITTER))), 1.0)
+
+
+def patient_weights(patients: Sequence[str] | NDArray[np.intp]) -> NDArray[np.int32]:
+    """How often each nodule counts, (1 + resamplings, nodules): once, then as patients are drawn.
+
+    Args:
+        patients: Whose each nodule is.
+    """
+    _, patient = np.unique(patients, return_inverse=True)
+    drawn = draw_counts(int(patient.max()) + 1, resamplings=RESAMPLINGS, seed=0)
+    return np.concatenate([np.ones((1, len(patient)), np.int32), drawn[:, patient]])
+
+
+def with_interval(values: NDArray[np.float64]) -> str:
+    """The first value, and the 95 % interval of the others."""
+    ((low, high),) = interval(values[1:, None]).tolist()
+    return f"{values[0]:.3f} (95 % {low:.3f} to {high:.3f})"

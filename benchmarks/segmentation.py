@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.real_nodules import as_told, real_nodules
+from benchmarks.real_nodules import as_told, patient_weights, real_nodules, with_interval
 from data.phantom import NoduleSpec, PhantomSettings, make_phantom
 from models.loading import load_segmenter
 from models.measurements.nodule import NoduleMeasurements, measure
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 SHIPPED = "nodule_segmenter"
 FIRST_SEED = 910_000
-BOOTSTRAPS = 1000
 TEXTURES = ("non_solid", "part_solid", "solid")
 
 
@@ -134,26 +133,25 @@ def judge_phantoms(segmenter: NoduleSegmenter, count: int) -> list[PhantomResult
 def print_crops(results: Sequence[CropResult]) -> None:
     """Mean Dice and the two readings of texture, with intervals clustered by patient."""
     dice = np.array([result.dice for result in results])
-    patients = len({result.patient_id for result in results})
-    low, high = clustered_interval(results, lambda drawn: float(dice[drawn].mean()))
-    print(f"Dice {dice.mean():.3f} (95 % {low:.3f} to {high:.3f}), median {np.median(dice):.3f}")
+    patients = [result.patient_id for result in results]
+    weights = patient_weights(patients)
+    print(
+        f"Dice {with_interval(weights @ dice / weights.sum(axis=1))}, median {np.median(dice):.3f}"
+    )
     exact = np.mean([result.measured_dice for result in results])
     print(f"  of the outline that is measured, with the same masks: {exact:.3f}")
-    print(f"  {len(dice)} nodules of {patients} patients; below 0.5: {(dice < 0.5).sum()}")
-    measured = [result for result in results if result.measured]
-    pairs = np.array(
-        [
-            (TEXTURES.index(_rated_texture(one.rated)), TEXTURES.index(_uncalcified(one.measured)))
-            for one in measured
-        ]
-    )
-    low, high = clustered_interval(measured, lambda drawn: _balanced(_table(pairs[drawn])))
-    table = _table(pairs)
     print(
-        "texture, rows readers (1; 2 and 3; 4 and 5), balanced accuracy "
-        f"{_balanced(table):.3f} (95 % {low:.3f} to {high:.3f})"
+        f"  {len(dice)} nodules of {len(set(patients))} patients; below 0.5: {(dice < 0.5).sum()}"
     )
-    for name, row in zip(TEXTURES, table.tolist(), strict=True):
+    measured = [(one.patient_id, one.rated, one.measured) for one in results if one.measured]
+    named = np.zeros((len(measured), len(TEXTURES), len(TEXTURES)))
+    for pair, (_, rated, found) in zip(named, measured, strict=True):
+        pair[TEXTURES.index(_rated_texture(rated)), TEXTURES.index(_uncalcified(found))] = 1
+    tables = np.tensordot(patient_weights([one[0] for one in measured]), named, axes=1)
+    balanced = (np.diagonal(tables, axis1=1, axis2=2) / tables.sum(axis=2)).mean(axis=1)
+    told = with_interval(balanced)
+    print(f"texture, rows readers (1; 2 and 3; 4 and 5), balanced accuracy {told}")
+    for name, row in zip(TEXTURES, tables[0].astype(int).tolist(), strict=True):
         print(f"  {name:11s} {row}")
 
 
@@ -176,36 +174,6 @@ def print_phantoms(results: Sequence[PhantomResult]) -> None:
             f"{bias:+.1%} (bias); diameter off by {np.median(abs(diameter)):.2f} mm, "
             f"9 in 10 within {np.percentile(abs(diameter), 90):.2f} mm"
         )
-
-
-def clustered_interval(
-    results: Sequence[CropResult], statistic: Callable[[NDArray[np.intp]], float]
-) -> tuple[float, float]:
-    """95 % interval; whole patients are drawn with replacement.
-
-    Args:
-        results: The nodules.
-        statistic: Of the nodules with the given numbers, each as often as it is drawn.
-    """
-    _, patient = np.unique([result.patient_id for result in results], return_inverse=True)
-    own = [np.flatnonzero(patient == one) for one in range(patient.max() + 1)]
-    rng = np.random.default_rng(0)
-    drawn = [
-        statistic(np.concatenate([own[one] for one in rng.integers(len(own), size=len(own))]))
-        for _ in range(BOOTSTRAPS)
-    ]
-    low, high = np.percentile(drawn, [2.5, 97.5]).tolist()
-    return low, high
-
-
-def _table(pairs: NDArray[np.intp]) -> NDArray[np.intp]:
-    """How often each texture (rows) is named each (columns)."""
-    count = len(TEXTURES)
-    return np.bincount(pairs @ (count, 1), minlength=count**2).reshape(count, count)
-
-
-def _balanced(table: NDArray[np.intp]) -> float:
-    return float(np.mean(table.diagonal() / np.maximum(table.sum(axis=1), 1)))
 
 
 def _load(folder: Path) -> NoduleSegmenter:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.documents import Report, RiskDocument
+    from pipeline.documents import FindingDocument, Report, RiskDocument
     from pipeline.tables import WorklistRow
 
 INDEX_HTML = "index.html"
@@ -45,6 +45,7 @@ def report_page(report: Report, pictures: Mapping[str, bytes]) -> str:
         report=report,
         pictures={name: _data_url(content) for name, content in pictures.items()},
         lead=lead_sentence(report),
+        decisive=_decisive(report),
         times=", ".join(
             f"{name} {seconds:.1f} s" for name, seconds in report.times.seconds.items()
         ),
@@ -56,15 +57,23 @@ def report_page(report: Report, pictures: Mapping[str, bytes]) -> str:
 
 def lead_sentence(report: Report) -> str:
     """What was found, in one sentence: how many, and the one that decides the study's class."""
-    findings = report.findings
-    if not findings:
+    decisive = _decisive(report)
+    if decisive is None:
         return "No finding above the operating point."
-    decisive = report.study_class.finding if report.study_class else None
-    worst = next((one for one in findings if one.finding == decisive), findings[0])
-    size = f"{worst.diameter_mm:.1f} mm, {worst.place.lung} lung, {worst.place.zone} zone"
-    if len(findings) == 1:
+    place = f"{decisive.place.lung} lung, {decisive.place.zone} zone"
+    size = f"{decisive.diameter_mm:.1f} mm, {place}"
+    if len(report.findings) == 1:
         return f"One finding: {size}."
-    return f"{len(findings)} findings; the most suspicious is number {worst.finding}: {size}."
+    number = decisive.finding
+    return f"{len(report.findings)} findings; the most suspicious is number {number}: {size}."
+
+
+def _decisive(report: Report) -> FindingDocument | None:
+    """The finding that decides the study's class; the first where a report gives no class."""
+    if not report.findings:
+        return None
+    number = report.study_class.finding if report.study_class else None
+    return next((one for one in report.findings if one.finding == number), report.findings[0])
 
 
 def write_index(

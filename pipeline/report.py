@@ -18,7 +18,6 @@ from pipeline.documents import (
     SourceDocument,
     WhyDocument,
 )
-from pipeline.study_class import study_class
 from preprocessing.codes import Verdict
 from preprocessing.path_text import path_text
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
         GuidelineDocument,
         ProvenanceDocument,
         RiskDocument,
+        StudyClassDocument,
         TimesDocument,
     )
     from pipeline.growth.documents import GrowthDocument
@@ -46,6 +46,7 @@ def report_document(
     volume: Volume,
     *,
     findings: Sequence[FindingDocument],
+    study_class: StudyClassDocument,
     candidates: Sequence[Candidate],
     guidelines: Sequence[GuidelineDocument],
     growth: GrowthDocument | None = None,
@@ -59,6 +60,7 @@ def report_document(
         series: What was read.
         volume: The same as HU.
         findings: What `finding_documents` makes, best score first.
+        study_class: By them.
         candidates: Best score first.
         guidelines: What they propose for these findings.
         growth: Since an earlier study; None where there is none.
@@ -72,7 +74,7 @@ def report_document(
         series=_series(series, volume),
         notices=noted,
         findings=tuple(findings),
-        study_class=study_class(findings),
+        study_class=study_class,
         candidates=tuple(CandidateDocument(**_mark(candidate)) for candidate in candidates),
         guidelines=tuple(guidelines),
         growth=growth,

@@ -125,15 +125,18 @@ def analyse_series(
     known = clinical_facts(clinical, volume.series)
     risks = [risks_of(finding, known, nodule_count=len(findings)) for finding in findings]
     documents = finding_documents(findings, risks)
+    decided = study_class(documents)
     outlines = [one.exact for one in nodules]
     with times.stage("pictures"):
-        shown = study_class(documents).finding
-        pictures = report_pictures(volume, working, findings, outlines, config.report, shown=shown)
+        pictures = report_pictures(
+            volume, working, findings, outlines, config.report, shown=decided.finding
+        )
         pictures |= growth.pictures
     report = report_document(
         series,
         volume,
         findings=documents,
+        study_class=decided,
         candidates=candidates,
         guidelines=guide(guidelines, findings, notices, growth.courses),
         growth=growth.document,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from torch.nn import functional
 from models.networks.class_net import ClassNet, class_logits, look_logits
 from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS
 from models.store import model_folder
-from models.training.class_sampling_plan import ClassSamplingPlan, classification_plan
+from models.training.class_sampling_plan import classification_plan
 from models.training.classification_samples import ClassificationSamples
 from models.training.detector_task import held_out_cases
 from models.training.graph import GraphPlan
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from data.nodule_crops import NoduleCrop
     from data.prepared import PreparedCase
-    from data.splits import Part
+    from models.training.class_sampling_plan import ClassSamplingPlan
     from models.training.configuration import TrainingConfig
 
 LOOKS_WEIGHT = 4.0
@@ -79,13 +81,14 @@ def classification_loss(maps: Tensor, batch: dict[str, Tensor]) -> dict[str, Ten
 
 def training_samples(config: TrainingConfig, *, length: int) -> ClassificationSamples:
     """Samples of the patients and phantoms that are trained on."""
-    return _samples(config, read_cases(config.data, "training"), "training", length, config.seed)
+    cases, crops = read_cases(config.data, "training"), read_nodules(config.data, "training")
+    return _samples(config, classification_plan(config), cases, crops, length, config.seed)
 
 
 def held_out_samples(config: TrainingConfig, *, length: int) -> ClassificationSamples:
     """Samples of validation patients in phantoms that are not trained on, and in real lungs."""
-    cases = held_out_cases(config.data)
-    return _samples(config, cases, "validation", length, config.seed + 1)
+    cases, crops = held_out_cases(config.data), read_nodules(config.data, "validation")
+    return _samples(config, classification_plan(config), cases, crops, length, config.seed + 1)
 
 
 def calibration_samples(config: TrainingConfig, *, length: int) -> ClassificationSamples:
@@ -94,29 +97,25 @@ def calibration_samples(config: TrainingConfig, *, length: int) -> Classificatio
     Raises:
         UsageError: A series that calibrates is of a patient who teaches, or there is none.
     """
-    cases = read_calibration(config.data)
-    plan = classification_plan(config)
-    asked = ClassSamplingPlan(
-        own=plan.own,
-        false_marks=plan.false_marks,
-        detector=plan.detector,
-        mined_in=plan.mined_in,
-        real_share=plan.real_share,
-        jitter_mm=plan.jitter_mm,
+    plan = replace(
+        classification_plan(config),
+        drawn_carcinoma=0.0,
+        drawn_benign=0.0,
+        nothing=0.0,
         free_turn_share=0.0,
-        degrade_share=plan.degrade_share,
-        hu_window=plan.hu_window,
     )
-    marks = _false_marks(config, asked, cases)
-    return ClassificationSamples(cases, marks, (), asked, length=length, seed=config.seed + 2)
+    return _samples(config, plan, read_calibration(config.data), (), length, config.seed + 2)
 
 
 def _samples(
-    config: TrainingConfig, cases: Sequence[PreparedCase], part: Part, length: int, seed: int
+    config: TrainingConfig,
+    plan: ClassSamplingPlan,
+    cases: Sequence[PreparedCase],
+    crops: Sequence[NoduleCrop],
+    length: int,
+    seed: int,
 ) -> ClassificationSamples:
-    plan = classification_plan(config)
     false_marks = _false_marks(config, plan, cases)
-    crops = read_nodules(config.data, part)
     return ClassificationSamples(cases, false_marks, crops, plan, length=length, seed=seed)
 
 

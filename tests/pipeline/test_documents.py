@@ -4,6 +4,7 @@ from pydantic import ValidationError
 from data.ct_series import ct_datasets, save_series
 from pipeline.documents import Report
 from pipeline.report import report_document
+from pipeline.study_class import study_class
 from preprocessing.codes import Notice, NoticeCode
 from preprocessing.discovery import discover
 from tests.pipeline.scripted import make_report
@@ -34,6 +35,7 @@ def test_a_report_names_files_without_the_folders_that_may_bear_a_name(tmp_path)
         series,
         make_volume(),
         findings=(),
+        study_class=study_class(()),
         candidates=(),
         guidelines=(),
         notices=[Notice(NoticeCode.MISSING_SLICES_FILLED, f"{slice_path}: it is cut off")],
