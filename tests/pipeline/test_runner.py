@@ -1,6 +1,7 @@
 """A run over many studies, with an analysis that does what the series' description says."""
 
 import csv
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -205,6 +206,15 @@ def test_a_killed_run_goes_on_where_it_was(place):
     assert not list(place.out.glob(".partial*"))
 
 
+@pytest.fixture
+def interruptible():
+    """An interrupt is heard even where the tests run in the background, and ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(place):
     place.write("1.1")
     place.write("1.2", "interrupts the run once")
