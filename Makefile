@@ -44,7 +44,7 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 schemas: setup
-	$(BIN)/python -m pipeline.schemas docs/schemas
+	$(BIN)/python -m hounsfield.pipeline.schemas docs/schemas
 
 clean:
 	rm -rf $(VENV) phantom-study build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from models.loading import Models
+    from hounsfield.models.loading import Models
 
 
 def shipped_models(*, threads: int) -> Models:
     """Detector, reducer and classifier of the default configuration."""
-    from models.loading import load_models
-    from pipeline.config import load_config
+    from hounsfield.models.loading import load_models
+    from hounsfield.pipeline.config import load_config
 
     chosen = load_config().models
     return load_models(

@@ -19,19 +19,19 @@ import numpy as np
 
 from benchmarks import shipped_models, write_table
 from benchmarks.phantom_detection import unseen_scan
-from data.phantom import HISTOLOGIES, draw_nodule, make_phantom
-from models.contracts import Candidate, NoduleClass
-from pipeline.evaluation import classification_command, classification_summary
-from preprocessing.lungs import find_lungs
-from preprocessing.processors import available_processors
-from preprocessing.working_grid import to_working_volume
+from hounsfield.data.phantom import HISTOLOGIES, draw_nodule, make_phantom
+from hounsfield.models.contracts import Candidate, NoduleClass
+from hounsfield.pipeline.evaluation import classification_command, classification_summary
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.processors import available_processors
+from hounsfield.preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from data.phantom import Phantom, PhantomNodule
-    from models.contracts import Classification
-    from models.loading import Models
+    from hounsfield.data.phantom import Phantom, PhantomNodule
+    from hounsfield.models.contracts import Classification
+    from hounsfield.models.loading import Models
 
 FIRST_SEED = 1_020_000
 """Of those that are reported. The phantoms from 960,000 are for looking at; by 40 from 970,000 it

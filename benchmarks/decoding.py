@@ -16,12 +16,12 @@ import numpy as np
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
-from data.ct_series import ct_datasets
-from preprocessing.dicom_header import read_instance
-from preprocessing.dicom_series import group_instances
-from preprocessing.dicom_volume import read_dicom_volume
-from preprocessing.sources import ByteSource
-from preprocessing.volume import SeriesFacts, Volume
+from hounsfield.data.ct_series import ct_datasets
+from hounsfield.preprocessing.dicom_header import read_instance
+from hounsfield.preprocessing.dicom_series import group_instances
+from hounsfield.preprocessing.dicom_volume import read_dicom_volume
+from hounsfield.preprocessing.sources import ByteSource
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,14 +18,14 @@ import numpy as np
 
 from benchmarks import shipped_models
 from benchmarks.preprocessing import peak_memory_gb
-from data.phantom import make_phantom, write_phantom
-from models.networks.centre_marks import SIZE_DIVISOR
-from models.runtimes import openvino_core
-from preprocessing.discovery import discover
-from preprocessing.lungs import find_lungs
-from preprocessing.processors import available_processors
-from preprocessing.reading import read_volume
-from preprocessing.working_grid import to_working_volume
+from hounsfield.data.phantom import make_phantom, write_phantom
+from hounsfield.models.networks.centre_marks import SIZE_DIVISOR
+from hounsfield.models.runtimes import openvino_core
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.processors import available_processors
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +112,7 @@ def detector_flops(network: dict[str, object], box: list[int]) -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from models.networks.centre_net import CentreNet
+    from hounsfield.models.networks.centre_net import CentreNet
 
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         CentreNet(**network).eval()(torch.empty(1, 1, *box))  # type: ignore[arg-type]

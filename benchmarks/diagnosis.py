@@ -15,14 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from data.phantom import make_phantom, write_phantom
-from pipeline.config import load_config
-from pipeline.provenance import read_provenance
-from pipeline.stage_times import peak_memory_mb
-from pipeline.study import prepare
-from pipeline.worker import WorkOrder
-from preprocessing.discovery import discover
-from preprocessing.processors import available_processors
+from hounsfield.data.phantom import make_phantom, write_phantom
+from hounsfield.pipeline.config import load_config
+from hounsfield.pipeline.provenance import read_provenance
+from hounsfield.pipeline.stage_times import peak_memory_mb
+from hounsfield.pipeline.study import prepare
+from hounsfield.pipeline.worker import WorkOrder
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.processors import available_processors
 
 FINDINGS = 20
 WHOLE = "whole"

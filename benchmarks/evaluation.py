@@ -24,11 +24,20 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.evaluation.bootstrap import draw_counts, interval
-from pipeline.evaluation.froc import RATES, FrocEntries, resampled_sensitivity_at, sensitivity_at
-from pipeline.evaluation.luna16 import judge
-from pipeline.evaluation.luna16_evaluation import Truth, evaluate_luna16, judge_submission
-from pipeline.evaluation.submission import (
+from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
+from hounsfield.pipeline.evaluation.froc import (
+    RATES,
+    FrocEntries,
+    resampled_sensitivity_at,
+    sensitivity_at,
+)
+from hounsfield.pipeline.evaluation.luna16 import judge
+from hounsfield.pipeline.evaluation.luna16_evaluation import (
+    Truth,
+    evaluate_luna16,
+    judge_submission,
+)
+from hounsfield.pipeline.evaluation.submission import (
     Findings,
     Marks,
     read_findings,

@@ -15,27 +15,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from data.prepared import load_case
-from data.splits import read_split
-from models.familiarity import strangeness
-from models.nodule_views import nodule_views
-from models.store import model_folder, read_manifest
-from models.training.configuration import read_training_config
-from models.training.insertion import insert_nodules
-from models.training.material import read_nodules
-from pipeline.config import load_config
-from preprocessing.discovery import discover
-from preprocessing.lungs import find_lungs
-from preprocessing.reading import read_volume
-from preprocessing.working_grid import normalise_hu
+from hounsfield.data.prepared import load_case
+from hounsfield.data.splits import read_split
+from hounsfield.models.familiarity import strangeness
+from hounsfield.models.nodule_views import nodule_views
+from hounsfield.models.store import model_folder, read_manifest
+from hounsfield.models.training.configuration import read_training_config
+from hounsfield.models.training.insertion import insert_nodules
+from hounsfield.models.training.material import read_nodules
+from hounsfield.pipeline.config import load_config
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
-    from data.prepared import PreparedCase
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared import PreparedCase
 
 SEED = 11
 NODULES_A_SCAN = 12

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom import NoduleSpec, PhantomSettings, Visit, make_phantom, write_phantom
-from pipeline.config import load_config
-from pipeline.documents import Report
-from pipeline.progress import Progress
-from pipeline.run_summary import RunOptions
-from pipeline.runner import run
+from hounsfield.data.phantom import NoduleSpec, PhantomSettings, Visit, make_phantom, write_phantom
+from hounsfield.pipeline.config import load_config
+from hounsfield.pipeline.documents import Report
+from hounsfield.pipeline.progress import Progress
+from hounsfield.pipeline.run_summary import RunOptions
+from hounsfield.pipeline.runner import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from data.phantom import Phantom
-    from pipeline.growth.documents import NoduleChangeDocument
+    from hounsfield.data.phantom import Phantom
+    from hounsfield.pipeline.growth.documents import NoduleChangeDocument
 
 FIRST_SEED = 970_000
 """Never trained on."""

@@ -18,23 +18,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import shipped_models
-from data.prepared import load_case
-from data.splits import read_split
-from models.loading import load_detector
-from models.training.configuration import read_training_config
-from models.training.insertion import insert_nodules
-from models.training.material import read_cases, read_nodules
-from preprocessing.processors import available_processors
+from hounsfield.data.prepared import load_case
+from hounsfield.data.splits import read_split
+from hounsfield.models.loading import load_detector
+from hounsfield.models.training.configuration import read_training_config
+from hounsfield.models.training.insertion import insert_nodules
+from hounsfield.models.training.material import read_cases, read_nodules
+from hounsfield.preprocessing.processors import available_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
-    from data.prepared import KnownFinding, PreparedCase
-    from models.contracts import Candidate
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared import KnownFinding, PreparedCase
+    from hounsfield.models.contracts import Candidate
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
     Search = Callable[[WorkingVolume], list[Candidate]]
 

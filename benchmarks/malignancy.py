@@ -33,20 +33,20 @@ from benchmarks.real_nodules import (
     real_nodules,
     with_interval,
 )
-from data.nodule_crops import as_crop
-from data.prepared import load_case
-from data.splits import read_split
-from models.loading import load_rater, load_segmenter
-from models.rating_view import GRID_MM, outlined_nodule
-from models.training.rater_task import fitted_calibration
-from models.training.rating_samples import as_outlined, is_suspicious
-from pipeline.evaluation.classification import CLASSES, FIGURES, weighted_figures
+from hounsfield.data.nodule_crops import as_crop
+from hounsfield.data.prepared import load_case
+from hounsfield.data.splits import read_split
+from hounsfield.models.loading import load_rater, load_segmenter
+from hounsfield.models.rating_view import GRID_MM, outlined_nodule
+from hounsfield.models.training.rater_task import fitted_calibration
+from hounsfield.models.training.rating_samples import as_outlined, is_suspicious
+from hounsfield.pipeline.evaluation.classification import CLASSES, FIGURES, weighted_figures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.prepared import KnownFinding
-    from models.rating_view import OutlinedNodule
+    from hounsfield.data.prepared import KnownFinding
+    from hounsfield.models.rating_view import OutlinedNodule
 
 
 @dataclass(frozen=True, slots=True, eq=False)

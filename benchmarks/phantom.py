@@ -28,7 +28,7 @@ def main() -> None:
 def _make(seed: int) -> tuple[float, float]:
     """Seconds and MB of one phantom."""
     begin = time.perf_counter()
-    from data.phantom import make_phantom
+    from hounsfield.data.phantom import make_phantom
 
     make_phantom(seed)
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

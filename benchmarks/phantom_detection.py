@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import shipped_models, write_table
-from data.phantom import HISTOLOGIES, PhantomSettings, draw_nodule, make_phantom
-from pipeline.evaluation import luna16_command, luna16_summary
-from preprocessing.lungs import find_lungs
-from preprocessing.processors import available_processors
-from preprocessing.working_grid import to_working_volume
+from hounsfield.data.phantom import HISTOLOGIES, PhantomSettings, draw_nodule, make_phantom
+from hounsfield.pipeline.evaluation import luna16_command, luna16_summary
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.processors import available_processors
+from hounsfield.preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from data.phantom import NoduleSpec, Phantom, PhantomNodule
-    from models.contracts import Candidate
-    from models.loading import Models
+    from hounsfield.data.phantom import NoduleSpec, Phantom, PhantomNodule
+    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.loading import Models
 
 FIRST_SEED = 950_000
 """Far from the seeds of configs/data/phantoms.yaml. The marks in those from 900,000 were looked at

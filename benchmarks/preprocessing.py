@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.discovery import discover
-from preprocessing.lungs import find_lungs
-from preprocessing.quality import assess_quality
-from preprocessing.reading import read_volume
-from preprocessing.resampling import resample_separable
-from preprocessing.working_grid import normalise_hu, to_working_volume
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.quality import assess_quality
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.resampling import resample_separable
+from hounsfield.preprocessing.working_grid import normalise_hu, to_working_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.volume import Volume
 
 REPEATS = 5
 SPACING_XYZ_MM = (0.703, 0.703, 1.11)
@@ -52,8 +52,8 @@ def main() -> None:
 
 
 def _write_phantom(folder: Path) -> None:
-    from data.ct_series import ct_datasets, save_series
-    from data.phantom.phantom import make_phantom
+    from hounsfield.data.ct_series import ct_datasets, save_series
+    from hounsfield.data.phantom.phantom import make_phantom
 
     save_series(ct_datasets(make_phantom(1).volume), folder)
 

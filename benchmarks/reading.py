@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.ct_series import ct_datasets, save_series
-from preprocessing.dicom_header import read_instance
-from preprocessing.dicom_series import group_instances
-from preprocessing.dicom_volume import read_dicom_volume
-from preprocessing.sources import ByteSource
-from preprocessing.volume import SeriesFacts, Volume
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.preprocessing.dicom_header import read_instance
+from hounsfield.preprocessing.dicom_series import group_instances
+from hounsfield.preprocessing.dicom_volume import read_dicom_volume
+from hounsfield.preprocessing.sources import ByteSource
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from data.nodule_crop_files import NoduleFiles, read_nodule_crops
-from data.splits import is_kept_for_examination, patient_fold
-from models.contracts import Candidate
-from pipeline.evaluation.bootstrap import draw_counts, interval
-from preprocessing.errors import SeriesError
+from hounsfield.data.nodule_crop_files import NoduleFiles, read_nodule_crops
+from hounsfield.data.splits import is_kept_for_examination, patient_fold
+from hounsfield.models.contracts import Candidate
+from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
+from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from data.prepared import KnownFinding
-    from preprocessing.volume import Volume
+    from hounsfield.data.prepared import KnownFinding
+    from hounsfield.preprocessing.volume import Volume
 
 NEVER_TRAINED_ON = "LIDC-IDRI-0001"
 JITTER_MM, SIZE_JITTER = 1.2, 0.15

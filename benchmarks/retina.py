@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save
 
-from data.phantom import PhantomSettings, make_phantom
-from models.bundle_import import SPACING_MM
-from models.networks.retina_net import SIZE_DIVISOR_XYZ, RetinaPlan, retina_net
-from models.retina_detector import window_xyz
-from models.runtimes import openvino_answers
-from models.training.graph import network_graph
-from models.training.retina_task import RETINA_GRAPH
-from preprocessing.lungs import find_lungs
-from preprocessing.processors import available_processors
-from preprocessing.working_grid import to_working_volume
+from hounsfield.data.phantom import PhantomSettings, make_phantom
+from hounsfield.models.bundle_import import SPACING_MM
+from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, RetinaPlan, retina_net
+from hounsfield.models.retina_detector import window_xyz
+from hounsfield.models.runtimes import openvino_answers
+from hounsfield.models.training.graph import network_graph
+from hounsfield.models.training.retina_task import RETINA_GRAPH
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.processors import available_processors
+from hounsfield.preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,20 +23,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.real_nodules import as_told, patient_weights, real_nodules, with_interval
-from data.phantom import NoduleSpec, PhantomSettings, make_phantom
-from models.loading import load_segmenter
-from models.measurements.nodule import NoduleMeasurements, measure
-from models.outlines import outline
-from models.store import model_folder
+from hounsfield.data.phantom import NoduleSpec, PhantomSettings, make_phantom
+from hounsfield.models.loading import load_segmenter
+from hounsfield.models.measurements.nodule import NoduleMeasurements, measure
+from hounsfield.models.outlines import outline
+from hounsfield.models.store import model_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from data.prepared import KnownFinding
-    from models.contracts import Segmentation
-    from models.nodule_segmenter import NoduleSegmenter
+    from hounsfield.data.prepared import KnownFinding
+    from hounsfield.models.contracts import Segmentation
+    from hounsfield.models.nodule_segmenter import NoduleSegmenter
 
 SHIPPED = "nodule_segmenter"
 FIRST_SEED = 910_000

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.datasets import UNKNOWN_DIAMETER_MM, DatasetContents, usable_ct
-from data.fingerprints import files_fingerprint, voxels_sha256
-from data.nodule_crop_files import on_working_grid
-from data.phantom.nodule_spec import HISTOLOGIES
-from data.prepared import CaseOrigin, KnownFinding, PreparedCase
-from preprocessing.codes import Reason
-from preprocessing.discovery import discover
-from preprocessing.errors import SeriesError, UsageError
-from preprocessing.lungs import find_lungs
-from preprocessing.reading import read_volume
-from preprocessing.series import SeriesFormat
-from preprocessing.upright import upright_view
-from preprocessing.working_grid import to_working_volume
+from hounsfield.data.datasets import UNKNOWN_DIAMETER_MM, DatasetContents, usable_ct
+from hounsfield.data.fingerprints import files_fingerprint, voxels_sha256
+from hounsfield.data.nodule_crop_files import on_working_grid
+from hounsfield.data.phantom.nodule_spec import HISTOLOGIES
+from hounsfield.data.prepared import CaseOrigin, KnownFinding, PreparedCase
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.series import SeriesFormat
+from hounsfield.preprocessing.upright import upright_view
+from hounsfield.preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from preprocessing.series import Series
+    from hounsfield.preprocessing.series import Series
 
 MOST_MM = 160.0
 """A volume wider than this in the plane is a chest, not what surrounds one lesion."""

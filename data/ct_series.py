@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.volume import Volume
 
 RESCALE_INTERCEPT = -1024
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from data.datasets import DatasetContents, LeftOut, usable_ct
-from data.labelled_series import LabelledSeries, Labels
-from data.phantom.nodule_spec import HISTOLOGIES
-from data.prepared import KnownFinding
-from data.splits import FOLDS
-from preprocessing.codes import Reason
-from preprocessing.discovery import discover
-from preprocessing.errors import SeriesError, UsageError
+from hounsfield.data.datasets import DatasetContents, LeftOut, usable_ct
+from hounsfield.data.labelled_series import LabelledSeries, Labels
+from hounsfield.data.phantom.nodule_spec import HISTOLOGIES
+from hounsfield.data.prepared import KnownFinding
+from hounsfield.data.splits import FOLDS
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import SeriesError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from preprocessing.series import Series
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.series import Series
+    from hounsfield.preprocessing.volume import Volume
 
 KNOWN_HISTOLOGIES = (*HISTOLOGIES, "small_cell_carcinoma")
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from preprocessing.codes import Reason, Verdict
+from hounsfield.preprocessing.codes import Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from data.prepared import PreparedCase
-    from preprocessing.discovery import Discovery
-    from preprocessing.errors import SeriesError
-    from preprocessing.series import Series
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.preprocessing.discovery import Discovery
+    from hounsfield.preprocessing.errors import SeriesError
+    from hounsfield.preprocessing.series import Series
 
 UNKNOWN_DIAMETER_MM = 10.0
 """Of places without a size; what LUNA16's protocol takes for them."""

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.fingerprints import files_fingerprint, voxels_sha256
-from data.prepared import FULL_VOXEL, CaseOrigin, PreparedCase
-from preprocessing.lungs import find_lungs
-from preprocessing.reading import read_volume
-from preprocessing.resampling import resample_separable
-from preprocessing.upright import upright_view
-from preprocessing.volume import Volume
-from preprocessing.working_grid import to_working_volume
+from hounsfield.data.fingerprints import files_fingerprint, voxels_sha256
+from hounsfield.data.prepared import FULL_VOXEL, CaseOrigin, PreparedCase
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.resampling import resample_separable
+from hounsfield.preprocessing.upright import upright_view
+from hounsfield.preprocessing.volume import Volume
+from hounsfield.preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from data.prepared import KnownFinding
-    from data.voxel_regions import VoxelRegion
-    from preprocessing.series import Series
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.data.prepared import KnownFinding
+    from hounsfield.data.voxel_regions import VoxelRegion
+    from hounsfield.preprocessing.series import Series
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 
 @dataclass(frozen=True, slots=True, eq=False)

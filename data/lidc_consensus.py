@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.outlines import pixels_inside
-from data.voxel_regions import VoxelRegion, image_voxels, source_affines
+from hounsfield.data.outlines import pixels_inside
+from hounsfield.data.voxel_regions import VoxelRegion, image_voxels, source_affines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from data.lidc_xml import ReaderNodule
-    from preprocessing.volume import Volume
+    from hounsfield.data.lidc_xml import ReaderNodule
+    from hounsfield.preprocessing.volume import Volume
 
 SHARED_PART = 0.5
 """Marks of which the smaller lies in the other by this part are of the same nodule."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.datasets import (
+from hounsfield.data.datasets import (
     UNKNOWN_DIAMETER_MM,
     DatasetContents,
     LeftOut,
@@ -15,21 +15,21 @@ from data.datasets import (
     missing_series,
     usable_ct,
 )
-from data.fingerprints import files_fingerprint
-from data.labelled_series import LabelledSeries, Labels
-from data.lidc_consensus import consensus_nodules
-from data.lidc_xml import read_lidc_xml
-from data.prepared import KnownFinding
-from data.voxel_regions import VoxelRegion, image_world_mm, source_affines
-from preprocessing.codes import Reason
-from preprocessing.discovery import discover
-from preprocessing.errors import SeriesError
+from hounsfield.data.fingerprints import files_fingerprint
+from hounsfield.data.labelled_series import LabelledSeries, Labels
+from hounsfield.data.lidc_consensus import consensus_nodules
+from hounsfield.data.lidc_xml import read_lidc_xml
+from hounsfield.data.prepared import KnownFinding
+from hounsfield.data.voxel_regions import VoxelRegion, image_world_mm, source_affines
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from data.lidc_xml import LidcReadings
-    from preprocessing.volume import Volume
+    from hounsfield.data.lidc_xml import LidcReadings
+    from hounsfield.preprocessing.volume import Volume
 
 READERS_NEEDED = 3
 """A nodule that fewer outlined is neither to be found nor empty, as LUNA16 has it."""

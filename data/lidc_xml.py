@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from data.xml_files import number_of, read_xml, text_of
+from hounsfield.data.xml_files import number_of, read_xml, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path

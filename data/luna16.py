@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.datasets import UNKNOWN_DIAMETER_MM, DatasetContents, missing_series, usable_ct
-from data.labelled_series import LabelledSeries, Labels
-from data.prepared import KnownFinding
-from preprocessing.discovery import discover
-from preprocessing.errors import UsageError
+from hounsfield.data.datasets import UNKNOWN_DIAMETER_MM, DatasetContents, missing_series, usable_ct
+from hounsfield.data.labelled_series import LabelledSeries, Labels
+from hounsfield.data.prepared import KnownFinding
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.volume import Volume
 
 ANNOTATIONS, EXCLUDED = "annotations.csv", "annotations_excluded.csv"
 CANDIDATES = ("candidates_V2.csv", "candidates.csv")

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.datasets import DatasetContents, LeftOut, usable_ct
-from data.fingerprints import files_fingerprint
-from data.labelled_series import LabelledSeries, Labels
-from data.prepared import KnownFinding
-from data.voxel_regions import image_voxels, source_affines
-from data.xml_files import number_of, read_xml, text_of
-from preprocessing.codes import Reason
-from preprocessing.discovery import discover
-from preprocessing.errors import SeriesError
+from hounsfield.data.datasets import DatasetContents, LeftOut, usable_ct
+from hounsfield.data.fingerprints import files_fingerprint
+from hounsfield.data.labelled_series import LabelledSeries, Labels
+from hounsfield.data.prepared import KnownFinding
+from hounsfield.data.voxel_regions import image_voxels, source_affines
+from hounsfield.data.xml_files import number_of, read_xml, text_of
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.volume import Volume
 
 HISTOLOGY_OF_LETTER = {
     "A": "adenocarcinoma",

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.datasets import DatasetContents, LeftOut
-from data.fingerprints import files_fingerprint, voxels_sha256
-from data.prepared import FULL_VOXEL, CaseOrigin, KnownFinding, PreparedCase
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError, UsageError
-from preprocessing.resampling import resample_separable
-from preprocessing.upright import upright_view
-from preprocessing.volume import SeriesFacts, Volume
-from preprocessing.working_volume import WorkingVolume
+from hounsfield.data.datasets import DatasetContents, LeftOut
+from hounsfield.data.fingerprints import files_fingerprint, voxels_sha256
+from hounsfield.data.prepared import FULL_VOXEL, CaseOrigin, KnownFinding, PreparedCase
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.resampling import resample_separable
+from hounsfield.preprocessing.upright import upright_view
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
+from hounsfield.preprocessing.working_volume import WorkingVolume
 
 if TYPE_CHECKING:
     from pathlib import Path

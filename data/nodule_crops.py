@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.prepared import FULL_VOXEL
-from preprocessing.errors import UsageError
+from hounsfield.data.prepared import FULL_VOXEL
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.prepared import KnownFinding, PreparedCase
+    from hounsfield.data.prepared import KnownFinding, PreparedCase
 
 
 @dataclass(frozen=True, slots=True, eq=False)

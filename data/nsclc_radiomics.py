@@ -10,21 +10,21 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from data.datasets import DatasetContents, LeftOut, failure, usable_ct
-from data.fingerprints import files_fingerprint
-from data.labelled_series import LabelledSeries, Labels
-from data.prepared import KnownFinding
-from data.tumour_contours import read_tumours, referenced_series
-from data.voxel_regions import VoxelRegion
-from preprocessing.discovery import discover
-from preprocessing.errors import SeriesError, UsageError
+from hounsfield.data.datasets import DatasetContents, LeftOut, failure, usable_ct
+from hounsfield.data.fingerprints import files_fingerprint
+from hounsfield.data.labelled_series import LabelledSeries, Labels
+from hounsfield.data.prepared import KnownFinding
+from hounsfield.data.tumour_contours import read_tumours, referenced_series
+from hounsfield.data.voxel_regions import VoxelRegion
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import SeriesError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from preprocessing.series import Series
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.series import Series
+    from hounsfield.preprocessing.volume import Volume
 
 PRIMARY = "GTV-1"
 

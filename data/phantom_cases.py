@@ -18,13 +18,19 @@ from pydantic import (
     field_validator,
 )
 
-from data.datasets import DatasetContents
-from data.fingerprints import voxels_sha256
-from data.phantom import HISTOLOGIES, NoduleSpec, PhantomSettings, draw_nodule, make_phantom
-from data.prepared import CaseOrigin, KnownFinding, PreparedCase
-from preprocessing.errors import UsageError
-from preprocessing.lungs import find_lungs
-from preprocessing.working_grid import to_working_volume
+from hounsfield.data.datasets import DatasetContents
+from hounsfield.data.fingerprints import voxels_sha256
+from hounsfield.data.phantom import (
+    HISTOLOGIES,
+    NoduleSpec,
+    PhantomSettings,
+    draw_nodule,
+    make_phantom,
+)
+from hounsfield.data.prepared import CaseOrigin, KnownFinding, PreparedCase
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from data.class_folders import read_class_folders
-from data.ct_table import read_ct_table
-from data.datasets import LeftOut, failure
-from data.lidc_idri import read_lidc_idri
-from data.luna16 import read_luna16
-from data.lung_pet_ct_dx import read_lung_pet_ct_dx
-from data.nodule_crop_files import read_nodule_crops
-from data.nsclc_radiomics import read_nsclc_radiomics
-from data.phantom_cases import read_phantoms
-from data.prepared_folder import PreparationReport, PreparedFolder
-from data.splits import is_kept_for_examination
-from preprocessing.errors import SeriesError, UsageError
+from hounsfield.data.class_folders import read_class_folders
+from hounsfield.data.ct_table import read_ct_table
+from hounsfield.data.datasets import LeftOut, failure
+from hounsfield.data.lidc_idri import read_lidc_idri
+from hounsfield.data.luna16 import read_luna16
+from hounsfield.data.lung_pet_ct_dx import read_lung_pet_ct_dx
+from hounsfield.data.nodule_crop_files import read_nodule_crops
+from hounsfield.data.nsclc_radiomics import read_nsclc_radiomics
+from hounsfield.data.phantom_cases import read_phantoms
+from hounsfield.data.prepared_folder import PreparationReport, PreparedFolder
+from hounsfield.data.splits import is_kept_for_examination
+from hounsfield.preprocessing.errors import SeriesError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from data.datasets import CaseSource, DatasetContents
+    from hounsfield.data.datasets import CaseSource, DatasetContents
 
 DATASETS: Mapping[str, Callable[[Path], DatasetContents]] = {
     "luna16": read_luna16,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.phantom import NoduleSpec
-from preprocessing.errors import UsageError
-from preprocessing.working_volume import WorkingVolume
+from hounsfield.data.phantom import NoduleSpec
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.working_volume import WorkingVolume
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from data.datasets import LeftOut
-from data.prepared import FORM_VERSION, CaseFacts, load_facts, remove_case, save_case
-from data.splits import (
+from hounsfield.data.datasets import LeftOut
+from hounsfield.data.prepared import FORM_VERSION, CaseFacts, load_facts, remove_case, save_case
+from hounsfield.data.splits import (
     FOLDS,
     SPLIT_FILE,
     SplitEntry,
@@ -22,14 +22,14 @@ from data.splits import (
     patient_fold,
     read_split,
 )
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from data.datasets import CaseSource
+    from hounsfield.data.datasets import CaseSource
 
 FINDINGS_COLUMNS = (
     "series_uid",

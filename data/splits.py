@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

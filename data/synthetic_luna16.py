@@ -1,6 +1,7 @@
 """A small LUNA16 of phantoms: ten subsets of MetaImage scans with all of its tables.
 
-``python -m data.synthetic_luna16 OUT`` makes one, to try the way from a download to a CPM.
+``python -m hounsfield.data.synthetic_luna16 OUT`` makes one, to try every step from a download to
+a CPM.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom import (
+from hounsfield.data.phantom import (
     HISTOLOGIES,
     PhantomSettings,
     draw_nodule,
     make_phantom,
     write_phantom,
 )
-from preprocessing.errors import UsageError
-from preprocessing.volume import apply_affine
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.volume import apply_affine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from data.phantom import NoduleSpec, Phantom
+    from hounsfield.data.phantom import NoduleSpec, Phantom
 
 SUBSETS = 10
 SCANS = 20
@@ -168,8 +169,8 @@ def _write(path: Path, columns: Row, rows: Iterable[Row]) -> None:
 
 
 def main() -> None:
-    """What ``python -m data.synthetic_luna16`` calls."""
-    parser = argparse.ArgumentParser(prog="python -m data.synthetic_luna16")
+    """What ``python -m hounsfield.data.synthetic_luna16`` calls."""
+    parser = argparse.ArgumentParser(prog="python -m hounsfield.data.synthetic_luna16")
     parser.add_argument("out", type=Path, help="a folder that is made")
     parser.add_argument("--scans", type=int, default=SCANS, help="how many; 20 if not given")
     words = parser.parse_args()

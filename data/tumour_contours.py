@@ -8,10 +8,10 @@ import numpy as np
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from data.outlines import pixel_centres_inside
-from data.voxel_regions import VoxelRegion
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
+from hounsfield.data.outlines import pixel_centres_inside
+from hounsfield.data.voxel_regions import VoxelRegion
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.volume import Volume
 
 TUMOUR_PREFIX = "GTV"
 """Gross tumour volume; every other region (lung, heart, spinal cord) is passed over."""

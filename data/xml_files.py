@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     from pathlib import Path

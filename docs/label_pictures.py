@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from data.lidc_consensus import consensus_nodules
-from data.lidc_xml import read_lidc_xml
-from data.lung_pet_ct_dx import boxed_lesions, read_boxes
-from preprocessing.discovery import discover
-from preprocessing.reading import read_volume
+from hounsfield.data.lidc_consensus import consensus_nodules
+from hounsfield.data.lidc_xml import read_lidc_xml
+from hounsfield.data.lung_pet_ct_dx import boxed_lesions, read_boxes
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.reading import read_volume
 
 if TYPE_CHECKING:
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.volume import Volume
 
 LUNG_WINDOW_HU = (-1350.0, 150.0)
 MARGIN_MM = 30.0

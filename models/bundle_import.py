@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save
 
-from models.manifest import Calibration, Manifest, OperatingPoints, TrainingMaterial
-from models.networks.retina_net import RetinaPlan, retina_net
-from models.store import STORE
-from models.training.graph import network_graph
-from models.training.publishing import publish
-from models.training.retina_task import RETINA_GRAPH
-from preprocessing.errors import UsageError
+from hounsfield.models.manifest import Calibration, Manifest, OperatingPoints, TrainingMaterial
+from hounsfield.models.networks.retina_net import RetinaPlan, retina_net
+from hounsfield.models.store import STORE
+from hounsfield.models.training.graph import network_graph
+from hounsfield.models.training.publishing import publish
+from hounsfield.models.training.retina_task import RETINA_GRAPH
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from models.nodule_views import nodule_views
-from preprocessing.working_grid import normalise_hu
+from hounsfield.models.nodule_views import nodule_views
+from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from models.contracts import Candidate
-    from models.manifest import Calibration, Manifest
-    from models.runtimes import Network
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.manifest import Calibration, Manifest
+    from hounsfield.models.runtimes import Network
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 MOST_LOOKED_AT = 50
 """Candidates of a series, by the detector's score. The others stay below all of these."""

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from preprocessing.codes import Notice
-    from preprocessing.volume import SourcePixel, Volume
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.preprocessing.codes import Notice
+    from hounsfield.preprocessing.volume import SourcePixel, Volume
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 WorldPoint = tuple[float, float, float]
 """(x, y, z) in LPS mm."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage, special
 
-from models.contracts import Candidate
-from models.networks.centre_marks import (
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.networks.centre_marks import (
     HEAT,
     LOG_DIAMETER,
     OFFSET,
@@ -16,14 +16,14 @@ from models.networks.centre_marks import (
     SIZE_DIVISOR,
     STRIDE,
 )
-from preprocessing.working_grid import normalise_hu
+from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.manifest import Manifest
-    from models.runtimes import Network
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.models.manifest import Manifest
+    from hounsfield.models.runtimes import Network
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 MOST_CANDIDATES = 100
 """As many marks a scan as the LUNA16 protocol reads."""

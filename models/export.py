@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors.numpy import load
 
-from models.store import read_manifest, verified_graph, verified_weights
-from preprocessing.errors import UsageError
+from hounsfield.models.store import read_manifest, verified_graph, verified_weights
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.manifest import Familiarity
+from hounsfield.models.manifest import Familiarity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from models.runtimes import load_network, prefers_openvino
-from models.store import model_folder, read_manifest, verified_graph, verified_weights
-from preprocessing.errors import UsageError
+from hounsfield.models.runtimes import load_network, prefers_openvino
+from hounsfield.models.store import model_folder, read_manifest, verified_graph, verified_weights
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from models.contracts import Classifier, Detector, Rater, Reducer, Segmenter
-    from models.malignancy_rater import MalignancyRater
-    from models.manifest import Manifest
-    from models.nodule_classifier import Flips
-    from models.nodule_segmenter import NoduleSegmenter
-    from models.runtimes import Network, Runtime
+    from hounsfield.models.contracts import Classifier, Detector, Rater, Reducer, Segmenter
+    from hounsfield.models.malignancy_rater import MalignancyRater
+    from hounsfield.models.manifest import Manifest
+    from hounsfield.models.nodule_classifier import Flips
+    from hounsfield.models.nodule_segmenter import NoduleSegmenter
+    from hounsfield.models.runtimes import Network, Runtime
 
 
 T = TypeVar("T")
@@ -101,11 +101,11 @@ def load_detector(folder: Path, *, threads: int, runtime: Runtime = "auto") -> D
     """
     manifest = _of_task(folder, "detector")
     if manifest.architecture == "retina_net":
-        from models.retina_detector import RetinaDetector
+        from hounsfield.models.retina_detector import RetinaDetector
 
         graph = verified_graph(folder) if prefers_openvino(runtime) else None
         return RetinaDetector(manifest, verified_weights(folder), graph=graph, threads=threads)
-    from models.detector import HeatmapDetector
+    from hounsfield.models.detector import HeatmapDetector
 
     return HeatmapDetector(manifest, _network(folder, manifest, threads, runtime))
 
@@ -118,7 +118,7 @@ def load_classifier(
     Raises:
         UsageError: It is no classifier, or its files are not the ones that were published.
     """
-    from models.nodule_classifier import NoduleClassifier
+    from hounsfield.models.nodule_classifier import NoduleClassifier
 
     manifest = _of_task(folder, "classifier")
     return NoduleClassifier(manifest, _network(folder, manifest, threads, runtime), flips=flips)
@@ -130,7 +130,7 @@ def load_reducer(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Re
     Raises:
         UsageError: It is no reducer, or its files are not the ones that were published.
     """
-    from models.candidate_reducer import CandidateReducer
+    from hounsfield.models.candidate_reducer import CandidateReducer
 
     manifest = _of_task(folder, "reducer")
     return CandidateReducer(manifest, _network(folder, manifest, threads, runtime))
@@ -142,7 +142,7 @@ def load_segmenter(folder: Path, *, threads: int, runtime: Runtime = "auto") -> 
     Raises:
         UsageError: It is no segmenter, or its files are not the ones that were published.
     """
-    from models.nodule_segmenter import NoduleSegmenter
+    from hounsfield.models.nodule_segmenter import NoduleSegmenter
 
     manifest = _of_task(folder, "segmenter")
     return NoduleSegmenter(manifest, _network(folder, manifest, threads, runtime))
@@ -154,7 +154,7 @@ def load_rater(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Mali
     Raises:
         UsageError: It is no rater, or its files are not the ones that were published.
     """
-    from models.malignancy_rater import MalignancyRater
+    from hounsfield.models.malignancy_rater import MalignancyRater
 
     manifest = _of_task(folder, "rater")
     return MalignancyRater(manifest, _network(folder, manifest, threads, runtime))
@@ -195,23 +195,23 @@ def _build(manifest: Manifest) -> nn.Module:
     """The empty network for torch; what it is made of is imported here alone."""
     match manifest.task:
         case "detector":
-            from models.networks.centre_net import CentreNet
+            from hounsfield.models.networks.centre_net import CentreNet
 
             return CentreNet(**manifest.network)
         case "reducer":
-            from models.networks.reduce_net import ReduceNet
+            from hounsfield.models.networks.reduce_net import ReduceNet
 
             return ReduceNet(**manifest.network)
         case "segmenter":
-            from models.networks.segment_net import segment_net
+            from hounsfield.models.networks.segment_net import segment_net
 
             return segment_net(**manifest.network)
         case "rater":
-            from models.networks.rate_net import RateNet
+            from hounsfield.models.networks.rate_net import RateNet
 
             return RateNet(**manifest.network)
         case "classifier":
-            from models.networks.class_net import ClassNet
+            from hounsfield.models.networks.class_net import ClassNet
 
             return ClassNet(**manifest.network)
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from models.rating_view import SUSPICIOUS, network_input, outlined_nodule, rating_view
-from preprocessing.processors import side_by_side
+from hounsfield.models.rating_view import SUSPICIOUS, network_input, outlined_nodule, rating_view
+from hounsfield.preprocessing.processors import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from models.contracts import Candidate, Segmentation
-    from models.manifest import Manifest
-    from models.rating_view import OutlinedNodule
-    from models.runtimes import Network
-    from preprocessing.volume import Volume
+    from hounsfield.models.contracts import Candidate, Segmentation
+    from hounsfield.models.manifest import Manifest
+    from hounsfield.models.rating_view import OutlinedNodule
+    from hounsfield.models.runtimes import Network
+    from hounsfield.preprocessing.volume import Volume
 
 BATCH = 8
 

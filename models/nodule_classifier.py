@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import special
 
-from models.contracts import Classification, EvidenceMap, NoduleClass
-from models.familiarity import strangeness
-from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
-from preprocessing.working_grid import normalise_hu
+from hounsfield.models.contracts import Classification, EvidenceMap, NoduleClass
+from hounsfield.models.familiarity import strangeness
+from hounsfield.models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
+from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from models.contracts import Candidate
-    from models.manifest import Manifest
-    from models.runtimes import Network
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.manifest import Manifest
+    from hounsfield.models.runtimes import Network
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 BATCH = 8
 

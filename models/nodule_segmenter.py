@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage, special
 
-from models.contracts import Outlines, Segmentation
-from models.segment_view import (
+from hounsfield.models.contracts import Outlines, Segmentation
+from hounsfield.models.segment_view import (
     DRAWN_EDGE,
     EXACT_EDGE,
     VIEW_VOXELS,
@@ -18,17 +18,17 @@ from models.segment_view import (
     size_prior,
     view_spacing_mm,
 )
-from preprocessing.working_grid import normalise_hu
+from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from models.contracts import Candidate
-    from models.manifest import Manifest
-    from models.runtimes import Network
-    from preprocessing.volume import Volume
+    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.manifest import Manifest
+    from hounsfield.models.runtimes import Network
+    from hounsfield.preprocessing.volume import Volume
 
 BATCH = 8
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.measurements.density import density_of
-from preprocessing.processors import side_by_side
+from hounsfield.models.measurements.density import density_of
+from hounsfield.preprocessing.processors import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.contracts import Candidate, Outlines, Segmentation, Segmenter
-    from models.measurements.density import Density
-    from preprocessing.volume import Volume
+    from hounsfield.models.contracts import Candidate, Outlines, Segmentation, Segmenter
+    from hounsfield.models.measurements.density import Density
+    from hounsfield.preprocessing.volume import Volume
 
 
 @dataclass(frozen=True, slots=True, eq=False)

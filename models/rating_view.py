@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from models.measurements.margin import solidity
-from preprocessing.resampling import resample_separable
-from preprocessing.working_grid import normalise_hu
+from hounsfield.models.measurements.margin import solidity
+from hounsfield.preprocessing.resampling import resample_separable
+from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.contracts import Segmentation
-    from preprocessing.volume import Volume
+    from hounsfield.models.contracts import Segmentation
+    from hounsfield.preprocessing.volume import Volume
 
 VIEW_VOXELS = 24
 """Edge of the view, in its own voxels."""

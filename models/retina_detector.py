@@ -11,10 +11,15 @@ from scipy import special
 from torch import nn
 from torch.nn.utils import convert_conv3d_weight_memory_format
 
-from models.contracts import Candidate
-from models.networks.retina_net import SIZE_DIVISOR_XYZ, boxes_of, retina_net, retina_plan
-from models.runtimes import openvino_answers
-from preprocessing.working_grid import normalise_hu
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.networks.retina_net import (
+    SIZE_DIVISOR_XYZ,
+    boxes_of,
+    retina_net,
+    retina_plan,
+)
+from hounsfield.models.runtimes import openvino_answers
+from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,9 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from models.manifest import Manifest
-    from models.networks.retina_net import RetinaPlan
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.models.manifest import Manifest
+    from hounsfield.models.networks.retina_net import RetinaPlan
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 SCORE_ROUNDING = 1e-7
 """Scores are kept so far from 0 and 1, where a logit would be infinite."""

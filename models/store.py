@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from models.manifest import Manifest
-from models.runtimes import GRAPH_FILE
-from preprocessing.errors import UsageError
+from hounsfield.models.manifest import Manifest
+from hounsfield.models.runtimes import GRAPH_FILE
+from hounsfield.preprocessing.errors import UsageError
 
 STORE = Path(__file__).parent / "weights"
 """The models that come with Hounsfield."""

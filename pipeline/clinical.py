@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.text_rows import read_rows
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.text_rows import read_rows
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -10,15 +10,15 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.documents import RESEARCH_USE
-from pipeline.errors import ExitCode
-from pipeline.pages import INDEX_HTML
-from pipeline.tables import read_findings, read_worklist
+from hounsfield.pipeline.documents import RESEARCH_USE
+from hounsfield.pipeline.errors import ExitCode
+from hounsfield.pipeline.pages import INDEX_HTML
+from hounsfield.pipeline.tables import read_findings, read_worklist
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.run_summary import RunSummary
+    from hounsfield.pipeline.run_summary import RunSummary
 
 _FILE_WIDTH = 120
 MOST_FINDINGS = 20

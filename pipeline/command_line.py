@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline import evaluation_commands, model_commands, study_commands
+from hounsfield.pipeline import evaluation_commands, model_commands, study_commands
 
 app = typer.Typer(
     help="Chest CT in, lung findings out. For research only: not a medical device.",

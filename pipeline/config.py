@@ -9,7 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import UsageError
 
 CONFIGS_FOLDER = Path(__file__).parent.parent / "configs"
 DEFAULT_CONFIG = "default"

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
-from pipeline.outputs import whole_file
-from preprocessing.codes import Reason
-from preprocessing.discovery import discover
-from preprocessing.errors import UsageError
-from preprocessing.lungs import find_lungs
-from preprocessing.reading import read_volume
-from preprocessing.selection import KernelChoice, by_study, rank_series
-from preprocessing.working_grid import to_working_volume
-from preprocessing.writing import VolumeFormat, write_volume
+from hounsfield.pipeline.outputs import whole_file
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.selection import KernelChoice, by_study, rank_series
+from hounsfield.preprocessing.working_grid import to_working_volume
+from hounsfield.preprocessing.writing import VolumeFormat, write_volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from preprocessing.series import Series
-    from preprocessing.volume import Volume
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.preprocessing.series import Series
+    from hounsfield.preprocessing.volume import Volume
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 Grid = Literal["native", "working"]
 

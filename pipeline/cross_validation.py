@@ -9,25 +9,30 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from data.prepared import load_facts
-from data.splits import case_files, read_split
-from models.training.configuration import read_training_config
-from models.training.material import read_cases
-from pipeline.errors import writing_to
-from pipeline.evaluation import luna16_command, luna16_summary
-from pipeline.fold_predictions import PREDICTIONS_CSV, is_predicted, is_trained, predict_fold
-from pipeline.outputs import whole_file
-from pipeline.prepared_truth import write_truth
-from preprocessing.errors import UsageError
+from hounsfield.data.prepared import load_facts
+from hounsfield.data.splits import case_files, read_split
+from hounsfield.models.training.configuration import read_training_config
+from hounsfield.models.training.material import read_cases
+from hounsfield.pipeline.errors import writing_to
+from hounsfield.pipeline.evaluation import luna16_command, luna16_summary
+from hounsfield.pipeline.fold_predictions import (
+    PREDICTIONS_CSV,
+    is_predicted,
+    is_trained,
+    predict_fold,
+)
+from hounsfield.pipeline.outputs import whole_file
+from hounsfield.pipeline.prepared_truth import write_truth
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from data.prepared import CaseFacts
-    from models.training.configuration import DataPlan, TrainingConfig
-    from models.training.progress import TrainingProgress
-    from pipeline.evaluation.documents import Luna16Evaluation
+    from hounsfield.data.prepared import CaseFacts
+    from hounsfield.models.training.configuration import DataPlan, TrainingConfig
+    from hounsfield.models.training.progress import TrainingProgress
+    from hounsfield.pipeline.evaluation.documents import Luna16Evaluation
 
 log = logging.getLogger(__name__)
 
@@ -168,8 +173,8 @@ def _make_fold(
     progress: TrainingProgress | None,
 ) -> None:
     """Trains where there is no model yet, then predicts."""
-    from models.loading import load_detector
-    from models.training.train import run_training
+    from hounsfield.models.loading import load_detector
+    from hounsfield.models.training.train import run_training
 
     fold = config.data.fold
     if not is_trained(config, folder):

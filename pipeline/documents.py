@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.contracts import ConfidenceBand, Lung, NoduleClass, Zone
-from pipeline.growth.documents import GrowthDocument
-from preprocessing.codes import NoticeCode, Verdict
+from hounsfield.models.contracts import ConfidenceBand, Lung, NoduleClass, Zone
+from hounsfield.pipeline.growth.documents import GrowthDocument
+from hounsfield.preprocessing.codes import NoticeCode, Verdict
 
 RESEARCH_USE = "Research use only. Not a medical device."
 RESEARCH_CLASSES = (

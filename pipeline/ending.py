@@ -8,8 +8,8 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ExitCode
-from preprocessing.errors import HounsfieldError
+from hounsfield.pipeline.errors import ExitCode
+from hounsfield.preprocessing.errors import HounsfieldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

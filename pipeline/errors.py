@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from preprocessing.errors import HounsfieldError, OutputError, writing_to
+from hounsfield.preprocessing.errors import HounsfieldError, OutputError, writing_to
 
 __all__ = ["ExitCode", "OutputError", "OutputHeldError", "writing_to"]
 

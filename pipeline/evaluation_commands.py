@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.command_options import Debug, Json, Out
+from hounsfield.pipeline.command_options import Debug, Json, Out
 
 app = typer.Typer(help="Judge results against the truth.", no_args_is_help=True)
 
@@ -33,10 +33,10 @@ def evaluate_luna16(
     debug: Debug = False,
 ) -> None:
     """Judge marks by the LUNA16 protocol, with intervals and a check of the submission."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.evaluation import luna16_command, luna16_summary
+        from hounsfield.pipeline.evaluation import luna16_command, luna16_summary
 
         found = luna16_command(
             annotations=annotations,
@@ -69,10 +69,10 @@ def evaluate_classification(
     debug: Debug = False,
 ) -> None:
     """Judge class probabilities, always beside a baseline that knows the size alone."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.evaluation import classification_command, classification_summary
+        from hounsfield.pipeline.evaluation import classification_command, classification_summary
 
         found = classification_command(
             predictions=predictions, out=out, truth=truth, resamplings=resamplings, seed=seed

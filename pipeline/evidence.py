@@ -10,19 +10,19 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import map_coordinates, spline_filter
 
-from models.contracts import NoduleClass
-from pipeline.drawing import ColourBar, Panel, png
-from pipeline.planes import FINDING_PLANES, Plane, plane_world_mm
-from pipeline.report import why_file_name
-from preprocessing.nifti import write_nifti
-from preprocessing.volume import apply_affine
+from hounsfield.models.contracts import NoduleClass
+from hounsfield.pipeline.drawing import ColourBar, Panel, png
+from hounsfield.pipeline.planes import FINDING_PLANES, Plane, plane_world_mm
+from hounsfield.pipeline.report import why_file_name
+from hounsfield.preprocessing.nifti import write_nifti
+from hounsfield.preprocessing.volume import apply_affine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from models.contracts import EvidenceMap, Finding
+    from hounsfield.models.contracts import EvidenceMap, Finding
 
 _AGAINST, _FOR = (70, 120, 255), (255, 60, 40)
 _MOST_OPAQUE = 0.6

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from models.store import read_manifest, verified_weights
-from pipeline.outputs import whole_file
-from pipeline.tables import LUNA16_COLUMNS
-from preprocessing.errors import UsageError
+from hounsfield.models.store import read_manifest, verified_weights
+from hounsfield.pipeline.outputs import whole_file
+from hounsfield.pipeline.tables import LUNA16_COLUMNS
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from data.prepared import CaseFacts, PreparedCase
-    from models.contracts import Detector
-    from models.training.configuration import TrainingConfig
+    from hounsfield.data.prepared import CaseFacts, PreparedCase
+    from hounsfield.models.contracts import Detector
+    from hounsfield.models.training.configuration import TrainingConfig
 
 log = logging.getLogger(__name__)
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from models.contracts import Zone
-from pipeline.clinical import ClinicalFacts
-from pipeline.documents import GuidelineDocument, RiskDocument
-from pipeline.guidelines import Courses, NoduleFacts, classify_study
-from pipeline.guidelines.categories import GROWTH
-from pipeline.risk_models import RiskInputs, brock, mayo
-from preprocessing.codes import NoticeCode
+from hounsfield.models.contracts import Zone
+from hounsfield.pipeline.clinical import ClinicalFacts
+from hounsfield.pipeline.documents import GuidelineDocument, RiskDocument
+from hounsfield.pipeline.guidelines import Courses, NoduleFacts, classify_study
+from hounsfield.pipeline.guidelines.categories import GROWTH
+from hounsfield.pipeline.risk_models import RiskInputs, brock, mayo
+from hounsfield.preprocessing.codes import NoticeCode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from models.contracts import Finding
-    from pipeline.clinical import ClinicalTable, Sex
-    from pipeline.guidelines import Guideline
-    from pipeline.guidelines.facts import Margin, Texture
-    from preprocessing.codes import Notice
-    from preprocessing.volume import SeriesFacts
+    from hounsfield.models.contracts import Finding
+    from hounsfield.pipeline.clinical import ClinicalTable, Sex
+    from hounsfield.pipeline.guidelines import Guideline
+    from hounsfield.pipeline.guidelines.facts import Margin, Texture
+    from hounsfield.preprocessing.codes import Notice
+    from hounsfield.preprocessing.volume import SeriesFacts
 
 TOUCHING_MM = 1.0
 """A nodule this near the lung's surface touches it: the labels are no finer than that."""

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from pipeline.documents import NoticeDocument
-from preprocessing.codes import Reason, Verdict
-from preprocessing.discovery import discover
-from preprocessing.errors import SeriesError
-from preprocessing.lungs import find_lungs
-from preprocessing.path_text import path_text
-from preprocessing.quality import assess_quality
-from preprocessing.reading import read_volume
-from preprocessing.selection import KernelChoice, Ranked, by_study, rank_series
+from hounsfield.pipeline.documents import NoticeDocument
+from hounsfield.preprocessing.codes import Reason, Verdict
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.path_text import path_text
+from hounsfield.preprocessing.quality import assess_quality
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.selection import KernelChoice, Ranked, by_study, rank_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from preprocessing.codes import Notice
-    from preprocessing.discovery import PassedOver
-    from preprocessing.series import Series
+    from hounsfield.preprocessing.codes import Notice
+    from hounsfield.preprocessing.discovery import PassedOver
+    from hounsfield.preprocessing.series import Series
 
 INSPECTION_VERSION = 1
 

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from preprocessing.codes import Verdict
+from hounsfield.preprocessing.codes import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.inspection import InspectionRow
+    from hounsfield.pipeline.inspection import InspectionRow
 
 GROUPED_FROM = 4
 """So many rows left out of one folder for one reason become one line."""

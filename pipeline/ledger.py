@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Self
 
-from pipeline.errors import OutputError
+from hounsfield.pipeline.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

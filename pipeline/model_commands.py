@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.command_options import Debug, Json, Out, Quiet
+from hounsfield.pipeline.command_options import Debug, Json, Out, Quiet
 
 app = typer.Typer()
 models_app = typer.Typer(help="The weights that are here.", no_args_is_help=True)
@@ -17,10 +17,10 @@ ModelName = Annotated[str, typer.Argument(help="As `models list` names it, or a 
 @models_app.command("list")
 def models_list(json: Json = False, debug: Debug = False) -> None:
     """Name the weights that come with Hounsfield."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.model_pages import list_lines, manifests_as_json
+        from hounsfield.pipeline.model_pages import list_lines, manifests_as_json
 
         typer.echo(manifests_as_json() if json else "\n".join(list_lines()))
 
@@ -28,10 +28,10 @@ def models_list(json: Json = False, debug: Debug = False) -> None:
 @models_app.command("show")
 def models_show(name: ModelName, debug: Debug = False) -> None:
     """Show a model's card: what it is, what it was trained on, its limits."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.model_pages import card
+        from hounsfield.pipeline.model_pages import card
 
         typer.echo(card(name))
 
@@ -52,10 +52,10 @@ def models_import(
     debug: Debug = False,
 ) -> None:
     """Bring in the RetinaNet of the MONAI bundle; nothing of the bundle is run."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.model_pages import import_lines
+        from hounsfield.pipeline.model_pages import import_lines
 
         typer.echo("\n".join(import_lines(source, name=name, out=out)))
 
@@ -67,10 +67,10 @@ def models_export(
     debug: Debug = False,
 ) -> None:
     """Write a model as one ONNX file, its manifest inside, for other programs."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.model_pages import export_model
+        from hounsfield.pipeline.model_pages import export_model
 
         export_model(name, out)
         typer.echo(out)
@@ -79,10 +79,10 @@ def models_export(
 @models_app.command("verify")
 def models_verify(debug: Debug = False) -> None:
     """Compare every weight file with the sha256 of its manifest."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.model_pages import verify_lines
+        from hounsfield.pipeline.model_pages import verify_lines
 
         typer.echo("\n".join(verify_lines()))
 
@@ -115,10 +115,10 @@ def prepare(
     debug: Debug = False,
 ) -> None:
     """Bring a data set into the form that training reads; goes on where it was stopped."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.preparing import exit_code, prepare_dataset, report_lines
+        from hounsfield.pipeline.preparing import exit_code, prepare_dataset, report_lines
 
         report = prepare_dataset(
             dataset, source, out, include_held_out=include_held_out, quiet=quiet
@@ -151,24 +151,24 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Make weights from a recipe; goes on where it was stopped."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
         import logging
 
-        from models.training.progress import TrainingProgress
+        from hounsfield.models.training.progress import TrainingProgress
 
         level = logging.WARNING if quiet else logging.INFO
         logging.basicConfig(level=level, format="%(asctime)s %(message)s")
         progress = TrainingProgress(quiet=quiet)
         if fold:
-            from pipeline.cross_validation import closing_lines, cross_validate
+            from hounsfield.pipeline.cross_validation import closing_lines, cross_validate
 
             found = cross_validate(config, out, fold, steps=steps, progress=progress)
             if found is not None:
                 typer.echo("\n".join(closing_lines(found)))
             return
-        from models.training.train import run_training
+        from hounsfield.models.training.train import run_training
 
         manifest = run_training(config, out, steps=steps, progress=progress)
         if manifest is not None and not quiet:

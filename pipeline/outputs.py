@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.errors import writing_to
-from preprocessing.whole_file import sync, whole_file
+from hounsfield.preprocessing.errors import writing_to
+from hounsfield.preprocessing.whole_file import sync, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

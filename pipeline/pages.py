@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from models.contracts import HIGH_ABOVE, REVIEW_FROM, ConfidenceBand
-from pipeline.documents import RESEARCH_CLASSES, RESEARCH_USE
-from pipeline.ledger import LEDGER_NAME
-from pipeline.measurement_rows import measurement_rows
-from pipeline.outputs import whole_file
-from pipeline.tables import FINDINGS_CSV, LUNA16_CSV, WORKLIST_CSV
+from hounsfield.models.contracts import HIGH_ABOVE, REVIEW_FROM, ConfidenceBand
+from hounsfield.pipeline.documents import RESEARCH_CLASSES, RESEARCH_USE
+from hounsfield.pipeline.ledger import LEDGER_NAME
+from hounsfield.pipeline.measurement_rows import measurement_rows
+from hounsfield.pipeline.outputs import whole_file
+from hounsfield.pipeline.tables import FINDINGS_CSV, LUNA16_CSV, WORKLIST_CSV
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.documents import FindingDocument, Report, RiskDocument
-    from pipeline.tables import WorklistRow
+    from hounsfield.pipeline.documents import FindingDocument, Report, RiskDocument
+    from hounsfield.pipeline.tables import WorklistRow
 
 INDEX_HTML = "index.html"
 INDEX_ROWS = 1000
@@ -103,7 +103,7 @@ def write_index(
 
 def _render(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever a template shows
     environment = Environment(
-        loader=PackageLoader("pipeline"),
+        loader=PackageLoader("hounsfield.pipeline"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -9,23 +9,23 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_erosion, map_coordinates
 
-from pipeline.drawing import Panel, Ring, png
-from pipeline.evidence import evidence_picture
-from pipeline.outputs import KEY_PICTURE
-from pipeline.planes import AXIAL, CORONAL, FINDING_PLANES, Plane, plane_world_mm
-from pipeline.report import picture_name, why_picture_name
-from preprocessing.processors import side_by_side
-from preprocessing.volume import AIR_HU
+from hounsfield.pipeline.drawing import Panel, Ring, png
+from hounsfield.pipeline.evidence import evidence_picture
+from hounsfield.pipeline.outputs import KEY_PICTURE
+from hounsfield.pipeline.planes import AXIAL, CORONAL, FINDING_PLANES, Plane, plane_world_mm
+from hounsfield.pipeline.report import picture_name, why_picture_name
+from hounsfield.preprocessing.processors import side_by_side
+from hounsfield.preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from models.contracts import Candidate, Finding, Segmentation, WorldPoint
-    from pipeline.config import ReportConfig
-    from preprocessing.volume import Volume
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.models.contracts import Candidate, Finding, Segmentation, WorldPoint
+    from hounsfield.pipeline.config import ReportConfig
+    from hounsfield.preprocessing.volume import Volume
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 
 _FINDING_PANEL_PX = 342

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.contracts import Lung, Place, Zone
-from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
+from hounsfield.models.contracts import Lung, Place, Zone
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.contracts import WorldPoint
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.models.contracts import WorldPoint
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 _ZONES_FROM_BELOW = (Zone.LOWER, Zone.MIDDLE, Zone.UPPER)
 _SIDES = {RIGHT_LUNG: Lung.RIGHT, LEFT_LUNG: Lung.LEFT}

@@ -7,23 +7,23 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.growth.prior import find_priors
-from pipeline.ledger import Row
-from pipeline.outputs import folder_name
-from preprocessing.codes import Reason
-from preprocessing.discovery import discover
-from preprocessing.errors import UsageError
-from preprocessing.path_text import path_text
-from preprocessing.selection import KernelChoice, by_study, rank_series
+from hounsfield.pipeline.growth.prior import find_priors
+from hounsfield.pipeline.ledger import Row
+from hounsfield.pipeline.outputs import folder_name
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.path_text import path_text
+from hounsfield.preprocessing.selection import KernelChoice, by_study, rank_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from pipeline.growth.prior import Prior
-    from preprocessing.discovery import PassedOver
-    from preprocessing.errors import SeriesError
-    from preprocessing.series import Series
+    from hounsfield.pipeline.growth.prior import Prior
+    from hounsfield.preprocessing.discovery import PassedOver
+    from hounsfield.preprocessing.errors import SeriesError
+    from hounsfield.preprocessing.series import Series
 
 STUDIES_FOLDER = "studies"
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.drawing import Edges
+from hounsfield.pipeline.drawing import Edges
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.contracts import WorldPoint
+    from hounsfield.models.contracts import WorldPoint
 
 _WORLD_AXES = "xyz"
 

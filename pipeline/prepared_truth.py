@@ -6,13 +6,13 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.outputs import whole_file
+from hounsfield.pipeline.outputs import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from data.prepared import CaseFacts
+    from hounsfield.data.prepared import CaseFacts
 
 _COLUMNS = ("seriesuid", "coordX", "coordY", "coordZ", "diameter_mm")
 

@@ -17,15 +17,15 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from preprocessing.path_text import path_text
+from hounsfield.preprocessing.path_text import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.progress import TaskID
 
-    from pipeline.ledger import Row
-    from preprocessing.series import Series
+    from hounsfield.pipeline.ledger import Row
+    from hounsfield.preprocessing.series import Series
 
 _FILES_A_LINE = 10_000
 

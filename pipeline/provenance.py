@@ -6,14 +6,14 @@ import hashlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from models.loading import require_own_detector
-from models.store import model_folder, read_manifest
-from pipeline.documents import ModelDocument, ProvenanceDocument
-from preprocessing.errors import UsageError
+from hounsfield.models.loading import require_own_detector
+from hounsfield.models.store import model_folder, read_manifest
+from hounsfield.pipeline.documents import ModelDocument, ProvenanceDocument
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
-    from models.manifest import Manifest
-    from pipeline.config import RunConfig
+    from hounsfield.models.manifest import Manifest
+    from hounsfield.pipeline.config import RunConfig
 
 
 def read_provenance(config: RunConfig, *, clinical_sha256: str | None = None) -> ProvenanceDocument:

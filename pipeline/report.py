@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.contracts import NoduleClass
-from pipeline.documents import (
+from hounsfield.models.contracts import NoduleClass
+from hounsfield.pipeline.documents import (
     CandidateDocument,
     FindingDocument,
     NoticeDocument,
@@ -18,24 +18,24 @@ from pipeline.documents import (
     SourceDocument,
     WhyDocument,
 )
-from preprocessing.codes import Verdict
-from preprocessing.path_text import path_text
+from hounsfield.preprocessing.codes import Verdict
+from hounsfield.preprocessing.path_text import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from models.contracts import Candidate, Finding
-    from pipeline.documents import (
+    from hounsfield.models.contracts import Candidate, Finding
+    from hounsfield.pipeline.documents import (
         GuidelineDocument,
         ProvenanceDocument,
         RiskDocument,
         StudyClassDocument,
         TimesDocument,
     )
-    from pipeline.growth.documents import GrowthDocument
-    from preprocessing.codes import Notice
-    from preprocessing.series import Series
-    from preprocessing.volume import SourcePixel, Volume
+    from hounsfield.pipeline.growth.documents import GrowthDocument
+    from hounsfield.preprocessing.codes import Notice
+    from hounsfield.preprocessing.series import Series
+    from hounsfield.preprocessing.volume import SourcePixel, Volume
 
 _MM_DIGITS, _MEASURED_DIGITS, _PROBABILITY_DIGITS = 2, 3, 6
 """Rounding keeps the last bits of the arithmetic, which differ between processors, out of it."""

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from pipeline.clinical import ClinicalFacts
+from hounsfield.pipeline.clinical import ClinicalFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

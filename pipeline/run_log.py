@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipeline.errors import writing_to
-from preprocessing.errors import HounsfieldError
+from hounsfield.pipeline.errors import writing_to
+from hounsfield.preprocessing.errors import HounsfieldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

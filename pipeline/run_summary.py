@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ExitCode
-from preprocessing.codes import Verdict
+from hounsfield.pipeline.errors import ExitCode
+from hounsfield.preprocessing.codes import Verdict
 
 if TYPE_CHECKING:
-    from pipeline.ledger import Row
+    from hounsfield.pipeline.ledger import Row
 
 MOST_FAILED = 20
 """So many failures are told at the end of a run; the ledger has all."""

@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from pipeline.clinical import read_clinical, unknown_keys, unknown_keys_message
-from pipeline.errors import OutputHeldError, writing_to
-from pipeline.ledger import Ledger
-from pipeline.outputs import remove_partials
-from pipeline.pages import write_index
-from pipeline.plan import make_plan, require_separate_places
-from pipeline.provenance import read_provenance
-from pipeline.run_log import log_to_folder
-from pipeline.studies import StudyLoop
-from pipeline.tables import write_tables
-from pipeline.worker import WorkOrder, prepare_analysis
-from pipeline.workers import WorkerPool
+from hounsfield.pipeline.clinical import read_clinical, unknown_keys, unknown_keys_message
+from hounsfield.pipeline.errors import OutputHeldError, writing_to
+from hounsfield.pipeline.ledger import Ledger
+from hounsfield.pipeline.outputs import remove_partials
+from hounsfield.pipeline.pages import write_index
+from hounsfield.pipeline.plan import make_plan, require_separate_places
+from hounsfield.pipeline.provenance import read_provenance
+from hounsfield.pipeline.run_log import log_to_folder
+from hounsfield.pipeline.studies import StudyLoop
+from hounsfield.pipeline.tables import write_tables
+from hounsfield.pipeline.worker import WorkOrder, prepare_analysis
+from hounsfield.pipeline.workers import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.clinical import ClinicalTable
-    from pipeline.config import RunConfig
-    from pipeline.plan import Plan
-    from pipeline.progress import Progress
-    from pipeline.run_summary import RunOptions, RunSummary
-    from pipeline.worker import Analyse
+    from hounsfield.pipeline.clinical import ClinicalTable
+    from hounsfield.pipeline.config import RunConfig
+    from hounsfield.pipeline.plan import Plan
+    from hounsfield.pipeline.progress import Progress
+    from hounsfield.pipeline.run_summary import RunOptions, RunSummary
+    from hounsfield.pipeline.worker import Analyse
 
 LOCK_NAME = ".lock"
 LOGS_FOLDER = "logs"

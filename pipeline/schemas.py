@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.phantom.writing import PhantomTruth
-from models.manifest import Manifest
-from pipeline.closing import RunDocument
-from pipeline.documents import Report
-from pipeline.evaluation.documents import ClassificationEvaluation, Luna16Evaluation
-from pipeline.inspection import InspectionRow
-from pipeline.status import Status
+from hounsfield.data.phantom.writing import PhantomTruth
+from hounsfield.models.manifest import Manifest
+from hounsfield.pipeline.closing import RunDocument
+from hounsfield.pipeline.documents import Report
+from hounsfield.pipeline.evaluation.documents import ClassificationEvaluation, Luna16Evaluation
+from hounsfield.pipeline.inspection import InspectionRow
+from hounsfield.pipeline.status import Status
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

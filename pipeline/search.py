@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from preprocessing.working_grid import WORKING_SPACING_MM, to_working_volume
+from hounsfield.preprocessing.working_grid import WORKING_SPACING_MM, to_working_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from models.contracts import Candidate
-    from models.loading import Models
-    from pipeline.config import DetectionConfig
-    from pipeline.documents import ProvenanceDocument
-    from preprocessing.lungs import Lungs
-    from preprocessing.volume import Volume
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.loading import Models
+    from hounsfield.pipeline.config import DetectionConfig
+    from hounsfield.pipeline.documents import ProvenanceDocument
+    from hounsfield.preprocessing.lungs import Lungs
+    from hounsfield.preprocessing.volume import Volume
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 
 def search(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.nifti import write_nifti
+from hounsfield.preprocessing.nifti import write_nifti
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.contracts import Segmentation
-    from preprocessing.volume import Volume
+    from hounsfield.models.contracts import Segmentation
+    from hounsfield.preprocessing.volume import Volume
 
 
 def segmentation_file(volume: Volume, outlines: Sequence[Segmentation | None]) -> bytes:

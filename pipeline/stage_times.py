@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.documents import TimesDocument
+from hounsfield.pipeline.documents import TimesDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.ledger import LEDGER_NAME, Ledger
-from preprocessing.codes import Verdict
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.ledger import LEDGER_NAME, Ledger
+from hounsfield.preprocessing.codes import Verdict
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

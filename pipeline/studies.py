@@ -9,22 +9,22 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
-from pipeline.growth.prior import Prior
-from pipeline.ledger import Row, RunRow
-from pipeline.outputs import REPORT_JSON, publish_folder
-from pipeline.run_summary import RunSummary
-from preprocessing.codes import Reason, Verdict
+from hounsfield.pipeline.growth.prior import Prior
+from hounsfield.pipeline.ledger import Row, RunRow
+from hounsfield.pipeline.outputs import REPORT_JSON, publish_folder
+from hounsfield.pipeline.run_summary import RunSummary
+from hounsfield.preprocessing.codes import Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from pipeline.ledger import Ledger
-    from pipeline.plan import Plan, PlannedSeries
-    from pipeline.progress import Progress
-    from pipeline.run_summary import RunOptions
-    from pipeline.worker import Outcome
-    from pipeline.workers import WorkerPool
+    from hounsfield.pipeline.ledger import Ledger
+    from hounsfield.pipeline.plan import Plan, PlannedSeries
+    from hounsfield.pipeline.progress import Progress
+    from hounsfield.pipeline.run_summary import RunOptions
+    from hounsfield.pipeline.worker import Outcome
+    from hounsfield.pipeline.workers import WorkerPool
 
 _Study = tuple["PlannedSeries", ...]
 """The series of one study that are still to be tried, the best first."""

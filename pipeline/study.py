@@ -6,48 +6,48 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from models.contracts import (
+from hounsfield.models.contracts import (
     Candidate,
     Classification,
     Finding,
     confidence_band,
 )
-from models.loading import load_models
-from models.measurements.nodule import measure
-from models.outlines import Outlined, outline
-from pipeline.evidence import evidence_files
-from pipeline.growth.comparison import growth_since
-from pipeline.growth.study_nodules import StudyNodules
-from pipeline.guidance import clinical_facts, guide, risks_of
-from pipeline.guidelines import load_guideline
-from pipeline.outputs import REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
-from pipeline.pages import report_page
-from pipeline.pictures import report_pictures
-from pipeline.place import place_of
-from pipeline.report import finding_documents, report_document
-from pipeline.search import keep, search
-from pipeline.segmentation_file import segmentation_file
-from pipeline.stage_times import StageTimes
-from pipeline.study_class import study_class
-from preprocessing.codes import Notice, NoticeCode
-from preprocessing.lungs import find_lungs
-from preprocessing.processors import side_by_side
-from preprocessing.quality import assess_quality
-from preprocessing.reading import read_volume
+from hounsfield.models.loading import load_models
+from hounsfield.models.measurements.nodule import measure
+from hounsfield.models.outlines import Outlined, outline
+from hounsfield.pipeline.evidence import evidence_files
+from hounsfield.pipeline.growth.comparison import growth_since
+from hounsfield.pipeline.growth.study_nodules import StudyNodules
+from hounsfield.pipeline.guidance import clinical_facts, guide, risks_of
+from hounsfield.pipeline.guidelines import load_guideline
+from hounsfield.pipeline.outputs import REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
+from hounsfield.pipeline.pages import report_page
+from hounsfield.pipeline.pictures import report_pictures
+from hounsfield.pipeline.place import place_of
+from hounsfield.pipeline.report import finding_documents, report_document
+from hounsfield.pipeline.search import keep, search
+from hounsfield.pipeline.segmentation_file import segmentation_file
+from hounsfield.pipeline.stage_times import StageTimes
+from hounsfield.pipeline.study_class import study_class
+from hounsfield.preprocessing.codes import Notice, NoticeCode
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.processors import side_by_side
+from hounsfield.preprocessing.quality import assess_quality
+from hounsfield.preprocessing.reading import read_volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from models.loading import Models
-    from pipeline.clinical import ClinicalTable
-    from pipeline.config import RunConfig
-    from pipeline.documents import ProvenanceDocument, Report
-    from pipeline.growth.prior import Prior
-    from pipeline.guidelines import Guideline
-    from pipeline.worker import Analyse, WorkOrder
-    from preprocessing.series import Series
-    from preprocessing.volume import Volume
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.models.loading import Models
+    from hounsfield.pipeline.clinical import ClinicalTable
+    from hounsfield.pipeline.config import RunConfig
+    from hounsfield.pipeline.documents import ProvenanceDocument, Report
+    from hounsfield.pipeline.growth.prior import Prior
+    from hounsfield.pipeline.guidelines import Guideline
+    from hounsfield.pipeline.worker import Analyse, WorkOrder
+    from hounsfield.preprocessing.series import Series
+    from hounsfield.preprocessing.volume import Volume
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 
 UNLIKE_TRAINING = Notice(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.contracts import ConfidenceBand, NoduleClass
-from pipeline.documents import StudyClassDocument
+from hounsfield.models.contracts import ConfidenceBand, NoduleClass
+from hounsfield.pipeline.documents import StudyClassDocument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.documents import FindingDocument
+    from hounsfield.pipeline.documents import FindingDocument
 
 RULE = (
     "The study takes the class probabilities of its most suspicious finding: the one with the "

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.command_options import Config, Debug, Inputs, Json, Out, Quiet, Verbose
+from hounsfield.pipeline.command_options import Config, Debug, Inputs, Json, Out, Quiet, Verbose
 
 app = typer.Typer()
 
@@ -33,14 +33,14 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Analyse every study of the input and write reports; goes on where it was stopped."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.closing import print_closing, print_closing_json
-        from pipeline.config import load_config
-        from pipeline.progress import Progress
-        from pipeline.run_summary import RunOptions
-        from pipeline.runner import run as run_studies
+        from hounsfield.pipeline.closing import print_closing, print_closing_json
+        from hounsfield.pipeline.config import load_config
+        from hounsfield.pipeline.progress import Progress
+        from hounsfield.pipeline.run_summary import RunOptions
+        from hounsfield.pipeline.runner import run as run_studies
 
         summary = run_studies(
             inputs,
@@ -69,14 +69,14 @@ def inspect(
     debug: Debug = False,
 ) -> None:
     """Tell what is there, and what a run would make of it."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.config import load_config
-        from pipeline.inspection import as_json
-        from pipeline.inspection import inspect as inspect_inputs
-        from pipeline.inspection_table import print_table
-        from pipeline.progress import Progress
+        from hounsfield.pipeline.config import load_config
+        from hounsfield.pipeline.inspection import as_json
+        from hounsfield.pipeline.inspection import inspect as inspect_inputs
+        from hounsfield.pipeline.inspection_table import print_table
+        from hounsfield.pipeline.progress import Progress
 
         progress = Progress(quiet=quiet)
         rows = inspect_inputs(
@@ -107,11 +107,11 @@ def convert(
     debug: Debug = False,
 ) -> None:
     """Write one series as a volume in Hounsfield units, so that others can check it."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.config import load_config
-        from pipeline.conversion import convert as convert_series
+        from hounsfield.pipeline.config import load_config
+        from hounsfield.pipeline.conversion import convert as convert_series
 
         kernel = load_config(config).series.kernel
         volume = convert_series(source, out, series_uid=series, grid=grid, kernel=kernel)
@@ -124,10 +124,10 @@ def convert(
 @app.command()
 def status(out: Path, json: Json = False, debug: Debug = False) -> None:
     """Tell how far a run is: counts, rate, time left, failures by reason."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
-        from pipeline.status import read_status
+        from hounsfield.pipeline.status import read_status
 
         found = read_status(out)
         typer.echo(found.model_dump_json(indent=2) if json else "\n".join(found.lines()))
@@ -148,15 +148,15 @@ def phantom(
     debug: Debug = False,
 ) -> None:
     """Make a digital chest with known answers."""
-    from pipeline.ending import ending
+    from hounsfield.pipeline.ending import ending
 
     with ending(debug=debug):
         from dataclasses import replace
         from typing import get_args
 
-        from data.phantom import SMALL, PhantomSettings, make_phantom, write_phantom
-        from data.phantom.writing import Format
-        from pipeline.errors import writing_to
+        from hounsfield.data.phantom import SMALL, PhantomSettings, make_phantom, write_phantom
+        from hounsfield.data.phantom.writing import Format
+        from hounsfield.pipeline.errors import writing_to
 
         settings = replace(SMALL if size == "small" else PhantomSettings(), nodule_count=nodules)
         formats = get_args(Format) if form == "all" else (form,)

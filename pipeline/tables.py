@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from models.contracts import NoduleClass
-from pipeline.documents import Report
-from pipeline.errors import OutputError, writing_to
-from pipeline.outputs import REPORT_HTML, REPORT_JSON, whole_file
-from preprocessing.codes import Verdict
+from hounsfield.models.contracts import NoduleClass
+from hounsfield.pipeline.documents import Report
+from hounsfield.pipeline.errors import OutputError, writing_to
+from hounsfield.pipeline.outputs import REPORT_HTML, REPORT_JSON, whole_file
+from hounsfield.preprocessing.codes import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pipeline.documents import FindingDocument, StudyClassDocument
-    from pipeline.ledger import Ledger, Row
+    from hounsfield.pipeline.documents import FindingDocument, StudyClassDocument
+    from hounsfield.pipeline.ledger import Ledger, Row
 
 FINDINGS_CSV = "findings.csv"
 WORKLIST_CSV = "worklist.csv"

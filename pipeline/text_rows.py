@@ -6,7 +6,7 @@ import csv
 import itertools
 from typing import TYPE_CHECKING
 
-from preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

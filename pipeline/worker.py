@@ -9,24 +9,24 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.errors import OutputError
-from pipeline.outputs import write_partial_folder
-from pipeline.stage_times import forget_peak_memory, peak_memory_mb
-from preprocessing.codes import Reason
-from preprocessing.errors import HounsfieldError, SeriesError
-from preprocessing.processors import available_processors
+from hounsfield.pipeline.errors import OutputError
+from hounsfield.pipeline.outputs import write_partial_folder
+from hounsfield.pipeline.stage_times import forget_peak_memory, peak_memory_mb
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import HounsfieldError, SeriesError
+from hounsfield.preprocessing.processors import available_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-    from pipeline.clinical import ClinicalTable
-    from pipeline.config import RunConfig
-    from pipeline.documents import ProvenanceDocument, Report
-    from pipeline.growth.prior import Prior
-    from pipeline.study import Analysis
-    from preprocessing.series import Series
+    from hounsfield.pipeline.clinical import ClinicalTable
+    from hounsfield.pipeline.config import RunConfig
+    from hounsfield.pipeline.documents import ProvenanceDocument, Report
+    from hounsfield.pipeline.growth.prior import Prior
+    from hounsfield.pipeline.study import Analysis
+    from hounsfield.preprocessing.series import Series
 
     Analyse = Callable[[Series, Prior | None], Analysis]
     """Takes a series the whole way, beside the earlier study that it is compared with."""
@@ -83,7 +83,7 @@ class Outcome:
 
 def prepare_analysis(order: WorkOrder) -> Analyse:
     """Makes the analysis of a run; what costs seconds to import is imported here, in a worker."""
-    from pipeline.study import prepare
+    from hounsfield.pipeline.study import prepare
 
     return prepare(order)
 

@@ -13,16 +13,16 @@ from multiprocessing import connection, get_context
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from pipeline.worker import READY, Outcome, serve
-from preprocessing.codes import Reason
+from hounsfield.pipeline.worker import READY, Outcome, serve
+from hounsfield.preprocessing.codes import Reason
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-    from pipeline.growth.prior import Prior
-    from pipeline.worker import WorkOrder
-    from preprocessing.series import Series
+    from hounsfield.pipeline.growth.prior import Prior
+    from hounsfield.pipeline.worker import WorkOrder
+    from hounsfield.preprocessing.series import Series
 
 _STOPPING_S = 5.0
 _STARTING_S = 300.0

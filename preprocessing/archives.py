@@ -12,8 +12,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     from pathlib import Path

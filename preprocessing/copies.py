@@ -7,15 +7,15 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Iterable, Sequence
 
-    from preprocessing.dicom_header import Instance
-    from preprocessing.series import Series
+    from hounsfield.preprocessing.dicom_header import Instance
+    from hounsfield.preprocessing.series import Series
 
 
 @dataclass(frozen=True, slots=True)

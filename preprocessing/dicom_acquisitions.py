@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_pixels import read_hu
-from preprocessing.errors import SeriesError
-from preprocessing.slice_geometry import SAME_PLACE_MM, SPACING_TOLERANCE, slice_axes
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_pixels import read_hu
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.slice_geometry import SAME_PLACE_MM, SPACING_TOLERANCE, slice_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
-    from preprocessing.dicom_frames import Frame
-    from preprocessing.dicom_header import Instance
+    from hounsfield.preprocessing.dicom_frames import Frame
+    from hounsfield.preprocessing.dicom_header import Instance
 
 
 class Plane(NamedTuple):

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from preprocessing.dicom_header import PixelLayout
+    from hounsfield.preprocessing.dicom_header import PixelLayout
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import VR
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_values import Elements, uid
-from preprocessing.errors import PARSER_SURPRISES, SeriesError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_values import Elements, uid
+from hounsfield.preprocessing.errors import PARSER_SURPRISES, SeriesError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from preprocessing.dicom_values import Elements, number, numbers, text
+from hounsfield.preprocessing.dicom_values import Elements, number, numbers, text
 
 SHARED_FUNCTIONAL_GROUPS = 0x52009229
 PER_FRAME_FUNCTIONAL_GROUPS = 0x52009230

@@ -8,24 +8,37 @@ from typing import TYPE_CHECKING
 
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_dataset import (
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_dataset import (
     UNDEFINED_LENGTH,
     ParsedHeader,
     deflated_start,
     inflated_length,
     parse_header,
 )
-from preprocessing.dicom_fragments import Fragment, FragmentsError, find_fragments, group_by_frame
-from preprocessing.dicom_frames import FRAME_TAGS, Frame, read_frames
-from preprocessing.dicom_values import Elements, codes, integer, number, text, uid, unsigned_short
-from preprocessing.errors import PARSER_SURPRISES, SeriesError
-from preprocessing.volume import SeriesFacts
+from hounsfield.preprocessing.dicom_fragments import (
+    Fragment,
+    FragmentsError,
+    find_fragments,
+    group_by_frame,
+)
+from hounsfield.preprocessing.dicom_frames import FRAME_TAGS, Frame, read_frames
+from hounsfield.preprocessing.dicom_values import (
+    Elements,
+    codes,
+    integer,
+    number,
+    text,
+    uid,
+    unsigned_short,
+)
+from hounsfield.preprocessing.errors import PARSER_SURPRISES, SeriesError
+from hounsfield.preprocessing.volume import SeriesFacts
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from preprocessing.sources import ByteSource
+    from hounsfield.preprocessing.sources import ByteSource
 
 _MEDIA_STORAGE_SOP_CLASS = 0x00020002
 _IMAGE_TYPE = 0x00080008

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from pydicom.uid import UID
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_codecs import DECODERS, NATIVE_SYNTAXES
-from preprocessing.errors import SeriesError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_codecs import DECODERS, NATIVE_SYNTAXES
+from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
-    from preprocessing.dicom_header import Instance
+    from hounsfield.preprocessing.dicom_header import Instance
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2.1"

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.codes import Notice, NoticeCode
-from preprocessing.slice_geometry import SPACING_TOLERANCE
+from hounsfield.preprocessing.codes import Notice, NoticeCode
+from hounsfield.preprocessing.slice_geometry import SPACING_TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from preprocessing.dicom_acquisitions import Plane
-    from preprocessing.dicom_pixels import FrameFindings
-    from preprocessing.errors import SeriesError
-    from preprocessing.slice_geometry import StackGeometry
+    from hounsfield.preprocessing.dicom_acquisitions import Plane
+    from hounsfield.preprocessing.dicom_pixels import FrameFindings
+    from hounsfield.preprocessing.errors import SeriesError
+    from hounsfield.preprocessing.slice_geometry import StackGeometry
 
 
 def geometry_notices(

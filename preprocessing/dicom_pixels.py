@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_codecs import NATIVE_SYNTAXES, DecodedFrame, decode_frame
-from preprocessing.dicom_dataset import deflated_start, inflate
-from preprocessing.errors import SeriesError
-from preprocessing.stored_values import (
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_codecs import NATIVE_SYNTAXES, DecodedFrame, decode_frame
+from hounsfield.preprocessing.dicom_dataset import deflated_start, inflate
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.stored_values import (
     interpret,
     is_believable,
     is_inverted,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from preprocessing.dicom_frames import Frame
-    from preprocessing.dicom_header import Instance, PixelLayout
+    from hounsfield.preprocessing.dicom_frames import Frame
+    from hounsfield.preprocessing.dicom_header import Instance, PixelLayout
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_acquisitions import (
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_acquisitions import (
     Acquisitions,
     Plane,
     depth_mm,
@@ -17,27 +17,27 @@ from preprocessing.dicom_acquisitions import (
     same_shape,
     split_acquisitions,
 )
-from preprocessing.dicom_kinds import rejection_by_kind
-from preprocessing.dicom_notices import duplicates_notice, geometry_notices, lossy_notice
-from preprocessing.dicom_volume import spacing_hint_mm, too_many_lost
-from preprocessing.errors import SeriesError
-from preprocessing.series import Series, SeriesFormat
-from preprocessing.single_file import MAX_VOXELS
-from preprocessing.slice_geometry import (
+from hounsfield.preprocessing.dicom_kinds import rejection_by_kind
+from hounsfield.preprocessing.dicom_notices import duplicates_notice, geometry_notices, lossy_notice
+from hounsfield.preprocessing.dicom_volume import spacing_hint_mm, too_many_lost
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.series import Series, SeriesFormat
+from hounsfield.preprocessing.single_file import MAX_VOXELS
+from hounsfield.preprocessing.slice_geometry import (
     MOST_MISSING_SLICES,
     SAME_PLACE_MM,
     StackGeometry,
     fit_stack,
     orientation_name,
 )
-from preprocessing.stacking import finished_shape
+from hounsfield.preprocessing.stacking import finished_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from preprocessing.dicom_header import Instance
-    from preprocessing.sources import ByteSource
-    from preprocessing.volume import SeriesFacts
+    from hounsfield.preprocessing.dicom_header import Instance
+    from hounsfield.preprocessing.sources import ByteSource
+    from hounsfield.preprocessing.volume import SeriesFacts
 
 FEWEST_SLICES = 8
 """Fewer are no scan of a chest."""

@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.codes import NoticeCode, Reason
-from preprocessing.dicom_acquisitions import Plane
-from preprocessing.dicom_codecs import NATIVE_SYNTAXES
-from preprocessing.dicom_notices import geometry_notices, lossy_notice, pixel_notices
-from preprocessing.dicom_pixels import FrameFindings, read_hu
-from preprocessing.errors import SeriesError
-from preprocessing.processors import usable_threads
-from preprocessing.slice_geometry import (
+from hounsfield.preprocessing.codes import NoticeCode, Reason
+from hounsfield.preprocessing.dicom_acquisitions import Plane
+from hounsfield.preprocessing.dicom_codecs import NATIVE_SYNTAXES
+from hounsfield.preprocessing.dicom_notices import geometry_notices, lossy_notice, pixel_notices
+from hounsfield.preprocessing.dicom_pixels import FrameFindings, read_hu
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.processors import usable_threads
+from hounsfield.preprocessing.slice_geometry import (
     MOST_MISSING_SLICES,
     StackGeometry,
     fit_stack,
 )
-from preprocessing.stacking import allocate_stack, finish_stack, stack_index
-from preprocessing.volume import SourceFrame, Volume
+from hounsfield.preprocessing.stacking import allocate_stack, finish_stack, stack_index
+from hounsfield.preprocessing.volume import SourceFrame, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from preprocessing.series import Series
+    from hounsfield.preprocessing.series import Series
 
 
 def read_dicom_volume(series: Series) -> Volume:

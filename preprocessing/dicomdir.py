@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from preprocessing.codes import Reason
-from preprocessing.errors import PARSER_SURPRISES, SeriesError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import PARSER_SURPRISES, SeriesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from preprocessing.sources import ByteSource
+    from hounsfield.preprocessing.sources import ByteSource
 
 _MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
 _MEDIA_STORAGE_SOP_CLASS = b"\x02\x00\x02\x00UI"

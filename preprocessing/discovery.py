@@ -6,24 +6,24 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from preprocessing.archives import list_archive
-from preprocessing.codes import Reason
-from preprocessing.content_kind import HEAD_BYTES, ContentKind, content_kind
-from preprocessing.copies import distinct_names, split_copies
-from preprocessing.dicom_header import Instance, read_instance
-from preprocessing.dicom_series import group_instances
-from preprocessing.dicomdir import dicomdir_message
-from preprocessing.errors import SeriesError
-from preprocessing.file_walk import walk_files
-from preprocessing.metaimage import describe_metaimage
-from preprocessing.nifti import describe_nifti
-from preprocessing.path_text import path_text
-from preprocessing.sources import ByteSource
+from hounsfield.preprocessing.archives import list_archive
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.content_kind import HEAD_BYTES, ContentKind, content_kind
+from hounsfield.preprocessing.copies import distinct_names, split_copies
+from hounsfield.preprocessing.dicom_header import Instance, read_instance
+from hounsfield.preprocessing.dicom_series import group_instances
+from hounsfield.preprocessing.dicomdir import dicomdir_message
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.file_walk import walk_files
+from hounsfield.preprocessing.metaimage import describe_metaimage
+from hounsfield.preprocessing.nifti import describe_nifti
+from hounsfield.preprocessing.path_text import path_text
+from hounsfield.preprocessing.sources import ByteSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from preprocessing.series import Series
+    from hounsfield.preprocessing.series import Series
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from preprocessing.path_text import path_text
+from hounsfield.preprocessing.path_text import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from preprocessing.codes import Reason
+    from hounsfield.preprocessing.codes import Reason
 
 
 PARSER_SURPRISES = (

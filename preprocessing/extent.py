@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
 
 MIN_PLANE_MM: Final = 150
 """Of a slice's sides. The narrowest chest reconstruction, of one lung, is wider; crops are not."""

@@ -6,9 +6,9 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError, UsageError
-from preprocessing.path_text import path_text
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.path_text import path_text
 
 if TYPE_CHECKING:
     import os

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preprocessing.lung_airway import find_airway
-from preprocessing.lung_morphology import dilate, erode
-from preprocessing.planar_hulls import planar_hulls
-from preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.lung_airway import find_airway
+from hounsfield.preprocessing.lung_morphology import dilate, erode
+from hounsfield.preprocessing.planar_hulls import planar_hulls
+from hounsfield.preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.lung_morphology import close, dilate, erode, within
-from preprocessing.planar_hulls import planar_hulls
-from preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
+from hounsfield.preprocessing.lung_morphology import close, dilate, erode, within
+from hounsfield.preprocessing.planar_hulls import planar_hulls
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.lung_morphology import erode
-from preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
+from hounsfield.preprocessing.lung_morphology import erode
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
-from preprocessing.lung_air import find_lung_air
-from preprocessing.lung_extent import lung_extent
-from preprocessing.lung_opaque import find_opaque_lung
-from preprocessing.lung_sides import split_sides
-from preprocessing.resampling import resample_separable
-from preprocessing.upright import upright_view
-from preprocessing.volume import apply_affine
-from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.lung_air import find_lung_air
+from hounsfield.preprocessing.lung_extent import lung_extent
+from hounsfield.preprocessing.lung_opaque import find_opaque_lung
+from hounsfield.preprocessing.lung_sides import split_sides
+from hounsfield.preprocessing.resampling import resample_separable
+from hounsfield.preprocessing.upright import upright_view
+from hounsfield.preprocessing.volume import apply_affine
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.volume import Volume
 
 LUNG_GRID_MM = 3.0
 """Spacing of the grid on which lungs are found: it still shows the wall of the trachea."""

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
-from preprocessing.extent import extent_rejection
-from preprocessing.metaimage_header import (
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.extent import extent_rejection
+from hounsfield.preprocessing.metaimage_header import (
     ELEMENT_TYPES,
     LOCAL,
     MetaImageHeader,
     read_metaimage_header,
 )
-from preprocessing.series import Series, SeriesFormat
-from preprocessing.single_file import (
+from hounsfield.preprocessing.series import Series, SeriesFormat
+from hounsfield.preprocessing.single_file import (
     cannot_hold_hu,
     check_size,
     packed_too_well,
@@ -27,15 +27,15 @@ from preprocessing.single_file import (
     to_hu,
     voxel_bytes,
 )
-from preprocessing.slice_geometry import orientation_name
-from preprocessing.volume import SeriesFacts, Volume
+from hounsfield.preprocessing.slice_geometry import orientation_name
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from preprocessing.sources import ByteSource
+    from hounsfield.preprocessing.sources import ByteSource
 
 
 def describe_metaimage(

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
-from preprocessing.single_file import check_grid
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.single_file import check_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preprocessing.sources import ByteSource
+    from hounsfield.preprocessing.sources import ByteSource
 
 HEADER_LIMIT: Final = 64 * 1024
 LOCAL: Final = "LOCAL"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import numpy as np
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
-from preprocessing.extent import extent_rejection
-from preprocessing.series import Series, SeriesFormat
-from preprocessing.single_file import (
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.extent import extent_rejection
+from hounsfield.preprocessing.series import Series, SeriesFormat
+from hounsfield.preprocessing.single_file import (
     cannot_hold_hu,
     check_grid,
     check_size,
@@ -23,14 +23,14 @@ from preprocessing.single_file import (
     right_handed,
     to_hu,
 )
-from preprocessing.slice_geometry import orientation_name
-from preprocessing.volume import SeriesFacts, Volume
+from hounsfield.preprocessing.slice_geometry import orientation_name
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
     from numpy.typing import NDArray
 
-    from preprocessing.sources import ByteSource
+    from hounsfield.preprocessing.sources import ByteSource
 
 RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing import quality_pixels as pixels
-from preprocessing import quality_thresholds as limits
-from preprocessing.codes import Notice, NoticeCode
-from preprocessing.kernels import is_sharp_kernel
-from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
+from hounsfield.preprocessing import quality_pixels as pixels
+from hounsfield.preprocessing import quality_thresholds as limits
+from hounsfield.preprocessing.codes import Notice, NoticeCode
+from hounsfield.preprocessing.kernels import is_sharp_kernel
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 
 if TYPE_CHECKING:
-    from preprocessing.lungs import Lungs
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.lungs import Lungs
+    from hounsfield.preprocessing.volume import Volume
 
 
 def assess_quality(volume: Volume, lungs: Lungs | None) -> tuple[Notice, ...]:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.lung_morphology import erode
-from preprocessing.lungs import VOXEL_ML
-from preprocessing.volume import AIR_HU
-from preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
+from hounsfield.preprocessing.lung_morphology import erode
+from hounsfield.preprocessing.lungs import VOXEL_ML
+from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from preprocessing.lungs import Lungs
+    from hounsfield.preprocessing.lungs import Lungs
 
 BLOCK = 6
 """Side of the squares of pixels in which noise is measured: small against organs."""

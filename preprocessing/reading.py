@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_volume import read_dicom_volume
-from preprocessing.errors import SeriesError
-from preprocessing.metaimage import read_metaimage
-from preprocessing.nifti import read_nifti
-from preprocessing.series import SeriesFormat
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_volume import read_dicom_volume
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.metaimage import read_metaimage
+from hounsfield.preprocessing.nifti import read_nifti
+from hounsfield.preprocessing.series import SeriesFormat
 
 if TYPE_CHECKING:
-    from preprocessing.series import Series
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.series import Series
+    from hounsfield.preprocessing.volume import Volume
 
 _READERS = {
     SeriesFormat.DICOM: read_dicom_volume,

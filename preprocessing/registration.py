@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from SimpleITK import Image, Transform
 
-    from preprocessing.lungs import Lungs
+    from hounsfield.preprocessing.lungs import Lungs
 
 LUNG_WINDOW_HU = (-1000, -400)
 """Vessels and the lungs' surface show in it; the wall, heart and contrast agent do not."""

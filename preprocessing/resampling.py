@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.processors import usable_threads
-from preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.processors import usable_threads
+from hounsfield.preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

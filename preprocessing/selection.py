@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
-from preprocessing.kernels import is_sharp_kernel
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.kernels import is_sharp_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from preprocessing.series import Series
+    from hounsfield.preprocessing.series import Series
 
 KernelChoice = Literal["soft", "lung", "any"]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from preprocessing.codes import Notice
-    from preprocessing.dicom_header import Instance
-    from preprocessing.errors import SeriesError
-    from preprocessing.sources import ByteSource
-    from preprocessing.volume import SeriesFacts
+    from hounsfield.preprocessing.codes import Notice
+    from hounsfield.preprocessing.dicom_header import Instance
+    from hounsfield.preprocessing.errors import SeriesError
+    from hounsfield.preprocessing.sources import ByteSource
+    from hounsfield.preprocessing.volume import SeriesFacts
 
 
 class SeriesFormat(StrEnum):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import numpy as np
 
-from preprocessing.archives import MAX_RATIO, RATIO_FREE_BYTES
-from preprocessing.codes import Notice, NoticeCode, Reason
-from preprocessing.errors import SeriesError
-from preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.archives import MAX_RATIO, RATIO_FREE_BYTES
+from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
     import io

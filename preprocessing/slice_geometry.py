@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from preprocessing.dicom_frames import Frame
+    from hounsfield.preprocessing.dicom_frames import Frame
 
 SPACING_TOLERANCE = 0.01
 """Of the spacing: what slices may be off an even grid."""

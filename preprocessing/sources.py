@@ -6,8 +6,8 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from preprocessing.archives import ZipEntry, read_entry, read_entry_head
-from preprocessing.path_text import path_text
+from hounsfield.preprocessing.archives import ZipEntry, read_entry, read_entry_head
+from hounsfield.preprocessing.path_text import path_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from preprocessing.slice_geometry import plane_affine
-from preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.slice_geometry import plane_affine
+from hounsfield.preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preprocessing.slice_geometry import StackGeometry
+    from hounsfield.preprocessing.slice_geometry import StackGeometry
 
 
 def allocate_stack(geometry: StackGeometry, rows: int, columns: int) -> NDArray[np.int16]:

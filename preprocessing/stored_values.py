@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preprocessing.dicom_frames import Frame
-    from preprocessing.dicom_header import PixelLayout
+    from hounsfield.preprocessing.dicom_frames import Frame
+    from hounsfield.preprocessing.dicom_header import PixelLayout
 
 LOWEST_HU = -1024
 """No scanner measures less on the scale of CT: lower values are padding, written as `AIR_HU`."""

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.volume import Volume
 
 
 def upright_view(volume: Volume) -> tuple[NDArray[np.int16], NDArray[np.float64]]:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from preprocessing.codes import Notice
+    from hounsfield.preprocessing.codes import Notice
 
 AIR_HU = -1000
 """HU given to places that were never measured: padding, and corners outside a sheared stack."""

@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from preprocessing.errors import writing_to
+from hounsfield.preprocessing.errors import writing_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

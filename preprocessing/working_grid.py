@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.resampling import resample_separable
-from preprocessing.upright import upright_view
-from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
+from hounsfield.preprocessing.resampling import resample_separable
+from hounsfield.preprocessing.upright import upright_view
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preprocessing.lungs import Lungs
-    from preprocessing.volume import Volume
+    from hounsfield.preprocessing.lungs import Lungs
+    from hounsfield.preprocessing.volume import Volume
 
 WORKING_SPACING_MM = (1.0, 1.0, 1.0)
 """The working grid that all stages share; a detector may ask for another of its own."""

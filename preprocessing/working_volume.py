@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.volume import apply_affine
+from hounsfield.preprocessing.volume import apply_affine
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from preprocessing.errors import UsageError
-from preprocessing.metaimage import write_metaimage
-from preprocessing.nifti import write_nifti
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.metaimage import write_metaimage
+from hounsfield.preprocessing.nifti import write_nifti
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from preprocessing.volume import Volume
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.preprocessing.volume import Volume
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 
 class VolumeFormat(StrEnum):

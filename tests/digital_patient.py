@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from data.phantom import NoduleSpec, PhantomSettings, Visit, make_phantom
+from hounsfield.data.phantom import NoduleSpec, PhantomSettings, Visit, make_phantom
 
 DAYS, VOLUME_RATIO = 180, 2.5
 FIRST = Visit(volume_ratio=(1.0, 0.0, 1.0, 1.0))

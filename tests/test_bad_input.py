@@ -11,9 +11,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from data.ct_series import ct_datasets, save_series
-from data.phantom import SMALL, make_phantom
-from preprocessing.volume import SeriesFacts, Volume
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.data.phantom import SMALL, make_phantom
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 TRICKY = Path(__file__).parents[2] / "shared" / "real" / "tricky"
 PROGRAM = "from pipeline.command_line import main; main()"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from data.ct_series import ct_datasets, save_series
-from pipeline.command_line import app
-from pipeline.ending import ending
-from pipeline.errors import ExitCode, OutputError, OutputHeldError
-from pipeline.ledger import Ledger, Row, RunRow
-from preprocessing.errors import UsageError
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.pipeline.command_line import app
+from hounsfield.pipeline.ending import ending
+from hounsfield.pipeline.errors import ExitCode, OutputError, OutputHeldError
+from hounsfield.pipeline.ledger import Ledger, Row, RunRow
+from hounsfield.preprocessing.errors import UsageError
 from tests.preprocessing.volumes import make_volume
 
 

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from data.phantom import PhantomSettings
-from data.splits import read_split
-from data.synthetic_luna16 import write_synthetic_luna16
-from models.store import read_manifest
-from pipeline.command_line import app
+from hounsfield.data.phantom import PhantomSettings
+from hounsfield.data.splits import read_split
+from hounsfield.data.synthetic_luna16 import write_synthetic_luna16
+from hounsfield.models.store import read_manifest
+from hounsfield.pipeline.command_line import app
 
 PROJECT = Path(__file__).parents[1]
 SCRIPT = PROJECT / "docs" / "luna16_synthetic.sh"
@@ -60,7 +60,13 @@ def trial(tmp_path_factory):
         patch.chdir(folder)
         for program, *words in documented_commands():
             if program == "python":
-                assert words == ["-m", "data.synthetic_luna16", "LUNA16", "--scans", "20"]
+                assert words == [
+                    "-m",
+                    "hounsfield.data.synthetic_luna16",
+                    "LUNA16",
+                    "--scans",
+                    "20",
+                ]
                 write_synthetic_luna16(Path("LUNA16"), scans=TOY_SCANS, settings=TOY)
             else:
                 printed[words[0]] = call([toy.get(word, word) for word in words])

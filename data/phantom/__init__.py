@@ -1,12 +1,12 @@
 """A digital chest with known answers."""
 
-from data.phantom.histology import draw_nodule
-from data.phantom.nodule_spec import HISTOLOGIES, NoduleSpec
-from data.phantom.nodules import PaintedNodule, paint_nodule
-from data.phantom.phantom import Phantom, PhantomNodule, make_phantom
-from data.phantom.settings import SMALL, PhantomSettings
-from data.phantom.visit import Visit
-from data.phantom.writing import NoduleTruth, PhantomTruth, truth_of, write_phantom
+from hounsfield.data.phantom.histology import draw_nodule
+from hounsfield.data.phantom.nodule_spec import HISTOLOGIES, NoduleSpec
+from hounsfield.data.phantom.nodules import PaintedNodule, paint_nodule
+from hounsfield.data.phantom.phantom import Phantom, PhantomNodule, make_phantom
+from hounsfield.data.phantom.settings import SMALL, PhantomSettings
+from hounsfield.data.phantom.visit import Visit
+from hounsfield.data.phantom.writing import NoduleTruth, PhantomTruth, truth_of, write_phantom
 
 __all__ = [
     "HISTOLOGIES",

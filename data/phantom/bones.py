@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.fields import coverage
+from hounsfield.data.phantom.fields import coverage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.phantom.person import Person
+    from hounsfield.data.phantom.person import Person
 
     Plane = NDArray[np.floating]
 

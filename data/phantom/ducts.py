@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.fields import spline
-from data.phantom.thorax import profile
+from hounsfield.data.phantom.fields import spline
+from hounsfield.data.phantom.thorax import profile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.phantom.person import Person
+    from hounsfield.data.phantom.person import Person
 
 Knot = tuple[float, str, float, str, float, float]
 """x; whether y counts from the middle or the front of the spine; y; whether the level counts from

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.grid import COARSE_MM
+from hounsfield.data.phantom.grid import COARSE_MM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from data.phantom.grid import Grid
+    from hounsfield.data.phantom.grid import Grid
 
 FAR_MM, REACH_MM = 1000.0, 24.0
 

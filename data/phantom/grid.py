@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
-    from data.phantom.person import Person
-    from data.phantom.settings import PhantomSettings
+    from hounsfield.data.phantom.person import Person
+    from hounsfield.data.phantom.settings import PhantomSettings
 
 COARSE_MM = 3.0
 

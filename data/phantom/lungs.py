@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.fields import smooth_intersection, smooth_noise
+from hounsfield.data.phantom.fields import smooth_intersection, smooth_noise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.phantom.abdomen import Abdomen
-    from data.phantom.grid import Grid
-    from data.phantom.mediastinum import Mediastinum
-    from data.phantom.person import Person
-    from data.phantom.thorax import Thorax
+    from hounsfield.data.phantom.abdomen import Abdomen
+    from hounsfield.data.phantom.grid import Grid
+    from hounsfield.data.phantom.mediastinum import Mediastinum
+    from hounsfield.data.phantom.person import Person
+    from hounsfield.data.phantom.thorax import Thorax
 
 PLEURA_MM = 1.2
 

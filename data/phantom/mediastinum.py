@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.ducts import make_ducts
-from data.phantom.fields import ellipsoid, smooth_union, tube
-from data.phantom.thorax import profile
+from hounsfield.data.phantom.ducts import make_ducts
+from hounsfield.data.phantom.fields import ellipsoid, smooth_union, tube
+from hounsfield.data.phantom.thorax import profile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.phantom.ducts import Duct
-    from data.phantom.grid import Grid
-    from data.phantom.person import Person
+    from hounsfield.data.phantom.ducts import Duct
+    from hounsfield.data.phantom.grid import Grid
+    from hounsfield.data.phantom.person import Person
 
 # Centre (x, y, z above the heart's base), half axes, turns about z and about front-to-back.
 _PARTS = {

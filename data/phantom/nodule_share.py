@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.fields import coverage
+from hounsfield.data.phantom.fields import coverage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.phantom.nodule_shape import NoduleShape
+    from hounsfield.data.phantom.nodule_shape import NoduleShape
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.fields import smooth_noise
+from hounsfield.data.phantom.fields import smooth_noise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.phantom.grid import Grid
-    from data.phantom.lungs import Lungs
-    from data.phantom.person import Person
+    from hounsfield.data.phantom.grid import Grid
+    from hounsfield.data.phantom.lungs import Lungs
+    from hounsfield.data.phantom.person import Person
 
 FISSURE_HU = -560.0
 FISSURE_HALF_WIDTH_MM = 0.8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from data.phantom.settings import PhantomSettings
+    from hounsfield.data.phantom.settings import PhantomSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

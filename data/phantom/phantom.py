@@ -9,34 +9,39 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydicom.uid import generate_uid
 
-from data.phantom.abdomen import make_abdomen
-from data.phantom.grid import make_grid
-from data.phantom.histology import draw_nodule
-from data.phantom.lung_vessels import make_lung_vessels
-from data.phantom.lungs import make_lungs
-from data.phantom.mediastinum import make_mediastinum
-from data.phantom.nodule_spec import HISTOLOGIES
-from data.phantom.parenchyma import make_parenchyma
-from data.phantom.person import draw_person
-from data.phantom.rendering import paint_ducts, paint_lung_vessels, paint_nodules, render_organs
-from data.phantom.scanner import KERNEL_NAMES, draw_scanner, scan, table_plane
-from data.phantom.settings import PhantomSettings
-from data.phantom.thorax import make_thorax
-from data.phantom.tissue import Anatomy
-from data.phantom.visit import Motion
-from preprocessing.volume import SeriesFacts, Volume, apply_affine
+from hounsfield.data.phantom.abdomen import make_abdomen
+from hounsfield.data.phantom.grid import make_grid
+from hounsfield.data.phantom.histology import draw_nodule
+from hounsfield.data.phantom.lung_vessels import make_lung_vessels
+from hounsfield.data.phantom.lungs import make_lungs
+from hounsfield.data.phantom.mediastinum import make_mediastinum
+from hounsfield.data.phantom.nodule_spec import HISTOLOGIES
+from hounsfield.data.phantom.parenchyma import make_parenchyma
+from hounsfield.data.phantom.person import draw_person
+from hounsfield.data.phantom.rendering import (
+    paint_ducts,
+    paint_lung_vessels,
+    paint_nodules,
+    render_organs,
+)
+from hounsfield.data.phantom.scanner import KERNEL_NAMES, draw_scanner, scan, table_plane
+from hounsfield.data.phantom.settings import PhantomSettings
+from hounsfield.data.phantom.thorax import make_thorax
+from hounsfield.data.phantom.tissue import Anatomy
+from hounsfield.data.phantom.visit import Motion
+from hounsfield.preprocessing.volume import SeriesFacts, Volume, apply_affine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from data.phantom.grid import Grid
-    from data.phantom.nodule_spec import NoduleSpec
-    from data.phantom.nodules import PaintedNodule
-    from data.phantom.person import Person
-    from data.phantom.scanner import Scanner
-    from data.phantom.visit import Visit
+    from hounsfield.data.phantom.grid import Grid
+    from hounsfield.data.phantom.nodule_spec import NoduleSpec
+    from hounsfield.data.phantom.nodules import PaintedNodule
+    from hounsfield.data.phantom.person import Person
+    from hounsfield.data.phantom.scanner import Scanner
+    from hounsfield.data.phantom.visit import Visit
 
 FIRST_SCAN = date(2024, 1, 1)
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from data.phantom.lung_vessels import LungVessels
-    from data.phantom.nodule_spec import NoduleSpec
-    from data.phantom.tissue import Anatomy
+    from hounsfield.data.phantom.lung_vessels import LungVessels
+    from hounsfield.data.phantom.nodule_spec import NoduleSpec
+    from hounsfield.data.phantom.tissue import Anatomy
 
 GAP_MM = 5.0
 

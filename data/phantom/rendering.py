@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.fields import coverage
-from data.phantom.nodules import paint_nodule
-from data.phantom.placement import place_nodules
-from data.phantom.tissue import AIR_HU, compose_slice, lung_slice
-from data.phantom.tubes import paint_tubes
-from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
+from hounsfield.data.phantom.fields import coverage
+from hounsfield.data.phantom.nodules import paint_nodule
+from hounsfield.data.phantom.placement import place_nodules
+from hounsfield.data.phantom.tissue import AIR_HU, compose_slice, lung_slice
+from hounsfield.data.phantom.tubes import paint_tubes
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from data.phantom.lung_vessels import LungVessels
-    from data.phantom.nodule_spec import NoduleSpec
-    from data.phantom.nodules import Box, PaintedNodule
-    from data.phantom.tissue import Anatomy
-    from data.phantom.visit import Motion
+    from hounsfield.data.phantom.lung_vessels import LungVessels
+    from hounsfield.data.phantom.nodule_spec import NoduleSpec
+    from hounsfield.data.phantom.nodules import Box, PaintedNodule
+    from hounsfield.data.phantom.tissue import Anatomy
+    from hounsfield.data.phantom.visit import Motion
 
 LUNG_HU, MEDIASTINUM_HU = -860.0, -98.0
 """What partly filled voxels at the edges of tubes are taken to hold otherwise."""

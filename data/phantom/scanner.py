@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.fields import coverage
+from hounsfield.data.phantom.fields import coverage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.phantom.grid import Grid
-    from data.phantom.settings import PhantomSettings
+    from hounsfield.data.phantom.grid import Grid
+    from hounsfield.data.phantom.settings import PhantomSettings
 
     Plane = NDArray[np.floating]
 

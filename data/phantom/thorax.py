@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.fields import ellipsoid, normalised, smooth_noise, smooth_union
+from hounsfield.data.phantom.fields import ellipsoid, normalised, smooth_noise, smooth_union
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.phantom.grid import Grid
-    from data.phantom.person import Person
+    from hounsfield.data.phantom.grid import Grid
+    from hounsfield.data.phantom.person import Person
 
 # Along the height of the lungs (0 at the lowest recess, 1 at the tips), relative to the half
 # width and half depth of the thorax; read off adult chest CT.

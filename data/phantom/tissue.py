@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.bones import (
+from hounsfield.data.phantom.bones import (
     blend,
     draw_breastbone,
     draw_ribs,
@@ -15,19 +15,19 @@ from data.phantom.bones import (
     draw_spine,
     shell,
 )
-from data.phantom.fields import coverage
-from data.phantom.thorax import arm_centre_mm, profile
+from hounsfield.data.phantom.fields import coverage
+from hounsfield.data.phantom.thorax import arm_centre_mm, profile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.phantom.abdomen import Abdomen
-    from data.phantom.grid import Grid
-    from data.phantom.lungs import Lungs
-    from data.phantom.mediastinum import Mediastinum
-    from data.phantom.parenchyma import Parenchyma
-    from data.phantom.person import Person
-    from data.phantom.thorax import Thorax
+    from hounsfield.data.phantom.abdomen import Abdomen
+    from hounsfield.data.phantom.grid import Grid
+    from hounsfield.data.phantom.lungs import Lungs
+    from hounsfield.data.phantom.mediastinum import Mediastinum
+    from hounsfield.data.phantom.parenchyma import Parenchyma
+    from hounsfield.data.phantom.person import Person
+    from hounsfield.data.phantom.thorax import Thorax
 
     Plane = NDArray[np.floating]
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.phantom.fields import coverage
-from data.phantom.grid import COARSE_MM
+from hounsfield.data.phantom.fields import coverage
+from hounsfield.data.phantom.grid import COARSE_MM
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from data.phantom.grid import Grid
-    from data.phantom.nodule_spec import NoduleSpec
-    from data.phantom.nodules import Box
-    from data.phantom.person import Person
-    from data.phantom.tissue import Anatomy
+    from hounsfield.data.phantom.grid import Grid
+    from hounsfield.data.phantom.nodule_spec import NoduleSpec
+    from hounsfield.data.phantom.nodules import Box
+    from hounsfield.data.phantom.person import Person
+    from hounsfield.data.phantom.tissue import Anatomy
 
 AIR_HU = -996.0
 _INVERSION_STEPS = 30

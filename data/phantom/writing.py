@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from data.ct_series import ct_datasets, save_series
-from preprocessing.errors import UsageError
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from data.phantom.phantom import Phantom
+    from hounsfield.data.phantom.phantom import Phantom
 
 Format = Literal["dicom", "luna16", "nifti"]
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])

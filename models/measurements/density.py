@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from models.measurements.size import sphere_diameter_mm, volume_mm3
+from hounsfield.models.measurements.size import sphere_diameter_mm, volume_mm3
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.contracts import Segmentation
-    from preprocessing.volume import Volume
+    from hounsfield.models.contracts import Segmentation
+    from hounsfield.preprocessing.volume import Volume
 
 SOLID_FROM_HU = -300.0
 """Solid tissue in a part-solid nodule: Scholten et al., PLoS One 2013;8:e80249."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from models.measurements.size import outline_mm
+from hounsfield.models.measurements.size import outline_mm
 
 if TYPE_CHECKING:
     import numpy as np

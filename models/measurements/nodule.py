@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.measurements.density import (
+from hounsfield.models.measurements.density import (
     Texture,
     largest_solid_piece,
     mean_and_sd_hu,
 )
-from models.measurements.margin import Margin, margin_of, solidity
-from models.measurements.pleura import pleura_distance_mm
-from models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
+from hounsfield.models.measurements.margin import Margin, margin_of, solidity
+from hounsfield.models.measurements.pleura import pleura_distance_mm
+from hounsfield.models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
 
 if TYPE_CHECKING:
-    from models.outlines import Outlined
-    from preprocessing.volume import Volume
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.models.outlines import Outlined
+    from hounsfield.preprocessing.volume import Volume
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ import numpy as np
 from scipy import ndimage
 
 if TYPE_CHECKING:
-    from models.contracts import Segmentation
-    from preprocessing.volume import Volume
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.models.contracts import Segmentation
+    from hounsfield.preprocessing.volume import Volume
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 REACH_MM = 20.0
 """No surface is looked for farther away than this."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from models.contracts import NoduleClass
-from models.networks.view_trunk import view_trunk
-from models.nodule_views import VIEW_VOXELS
+from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.networks.view_trunk import view_trunk
+from hounsfield.models.nodule_views import VIEW_VOXELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from models.networks.view_trunk import view_trunk
+from hounsfield.models.networks.view_trunk import view_trunk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from monai.networks.blocks.feature_pyramid_network import FeaturePyramidNetwork,
 from monai.networks.nets.resnet import ResNet, ResNetBottleneck
 from torch import nn
 
-from preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

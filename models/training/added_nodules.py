@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from data.phantom import HISTOLOGIES, draw_nodule, paint_nodule
-from models.training.detection_targets import CropNodule
-from models.training.pasting import VISIBLE_HU, lung_stamp, nodule_stamp, paste
+from hounsfield.data.phantom import HISTOLOGIES, draw_nodule, paint_nodule
+from hounsfield.models.training.detection_targets import CropNodule
+from hounsfield.models.training.pasting import VISIBLE_HU, lung_stamp, nodule_stamp, paste
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
-    from models.training.backgrounds import Background, Crop
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.models.training.backgrounds import Background, Crop
 
     SiteFor = Callable[[float], NDArray[np.float64] | None]
     """Where something of a diameter in mm may go, in voxels (z, y, x); None where nowhere."""

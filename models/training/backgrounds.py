@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.training.detection_targets import CropNodule
-from models.training.sites import cut_cube, edge_site_in, site_in
+from hounsfield.models.training.detection_targets import CropNodule
+from hounsfield.models.training.sites import cut_cube, edge_site_in, site_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.prepared import PreparedCase
-    from models.training.sites import Site
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.models.training.sites import Site
 
 BORDER_VOXELS = 4
 """Nodules are not put nearer than this to the border of a crop."""

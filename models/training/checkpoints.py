@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from preprocessing.errors import UsageError
-from preprocessing.whole_file import whole_file
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.whole_file import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.training.state import State
+    from hounsfield.models.training.state import State
 
 COUNTERS = ("done", "best_loss", "worse", "seconds")
 

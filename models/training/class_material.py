@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.contracts import NoduleClass
-from models.networks.class_net import LOOKS
+from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.networks.class_net import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from data.phantom import NoduleSpec
-    from data.prepared import KnownFinding, PreparedCase
+    from hounsfield.data.phantom import NoduleSpec
+    from hounsfield.data.prepared import KnownFinding, PreparedCase
 
 CARCINOMAS = tuple(c for c in NoduleClass if c is not NoduleClass.NORMAL)
 

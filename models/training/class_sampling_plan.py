@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
-    from models.training.configuration import TrainingConfig
+    from hounsfield.models.training.configuration import TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)

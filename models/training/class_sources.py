@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.splits import read_split
-from models.contracts import NoduleClass
-from models.training.class_material import allowed_classes
-from models.training.material import SOURCES, read_cases
-from models.training.scanner_trap import background_features, scanner_trap
+from hounsfield.data.splits import read_split
+from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.training.class_material import allowed_classes
+from hounsfield.models.training.material import SOURCES, read_cases
+from hounsfield.models.training.scanner_trap import background_features, scanner_trap
 
 if TYPE_CHECKING:
-    from data.prepared import PreparedCase
-    from models.training.configuration import DataPlan
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.models.training.configuration import DataPlan
 
 log = logging.getLogger(__name__)
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
-from models.training.degradation import degrade
-from models.training.sites import cut_cube
-from models.training.turning import free_turn
-from preprocessing.working_grid import normalise_hu
+from hounsfield.models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
+from hounsfield.models.training.degradation import degrade
+from hounsfield.models.training.sites import cut_cube
+from hounsfield.models.training.turning import free_turn
+from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 CUBE_VOXELS = 176
 """Edge of the cube at 1 mm that both views are cut from: the wide one's 160 mm, and some room."""

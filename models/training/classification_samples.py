@@ -8,31 +8,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from data.phantom import draw_nodule, paint_nodule
-from models.contracts import NoduleClass
-from models.training.class_material import (
+from hounsfield.data.phantom import draw_nodule, paint_nodule
+from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.training.class_material import (
     CARCINOMAS,
     UNKNOWN_LOOKS,
     allowed_classes,
     looks_of,
     own_findings,
 )
-from models.training.class_views import Cube, cube_around, varied_views
-from models.training.lung_places import LungPlaces
-from models.training.pasting import nodule_stamp, paste
-from models.training.seeded_samples import SeededSamples
-from models.training.sites import brightest_near
-from preprocessing.errors import UsageError
+from hounsfield.models.training.class_views import Cube, cube_around, varied_views
+from hounsfield.models.training.lung_places import LungPlaces
+from hounsfield.models.training.pasting import nodule_stamp, paste
+from hounsfield.models.training.seeded_samples import SeededSamples
+from hounsfield.models.training.sites import brightest_near
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Sized
 
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
-    from data.phantom import NoduleSpec
-    from data.prepared import PreparedCase
-    from models.training.class_sampling_plan import ClassSamplingPlan
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.phantom import NoduleSpec
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.models.training.class_sampling_plan import ClassSamplingPlan
 
 CUT_SHARE = 0.8
 """Part of the drawn nodules that end where the lung does."""

@@ -11,21 +11,25 @@ from safetensors.torch import load
 from scipy import optimize
 from torch.utils.data import DataLoader
 
-from models.familiarity import fit_familiarity, view_features
-from models.manifest import Calibration, Familiarity, Manifest
-from models.networks.class_net import ClassNet, class_logits
-from models.training.class_sampling_plan import classification_plan
-from models.training.class_sources import told_sources
-from models.training.classifier_task import calibration_samples, held_out_samples, training_samples
-from models.training.losses import partial_label_loss
-from models.training.material import training_material
+from hounsfield.models.familiarity import fit_familiarity, view_features
+from hounsfield.models.manifest import Calibration, Familiarity, Manifest
+from hounsfield.models.networks.class_net import ClassNet, class_logits
+from hounsfield.models.training.class_sampling_plan import classification_plan
+from hounsfield.models.training.class_sources import told_sources
+from hounsfield.models.training.classifier_task import (
+    calibration_samples,
+    held_out_samples,
+    training_samples,
+)
+from hounsfield.models.training.losses import partial_label_loss
+from hounsfield.models.training.material import training_material
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.manifest import TrainedWith
-    from models.training.classification_samples import ClassificationSamples
-    from models.training.configuration import TrainingConfig
+    from hounsfield.models.manifest import TrainedWith
+    from hounsfield.models.training.classification_samples import ClassificationSamples
+    from hounsfield.models.training.configuration import TrainingConfig
 
 FAMILIAR_VIEWS = 1200
 """So many training views tell what is familiar; at most as many as were trained on."""

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch.nn import functional
 
-from models.networks.class_net import ClassNet, class_logits, look_logits
-from models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS
-from models.store import model_folder
-from models.training.class_sampling_plan import classification_plan
-from models.training.classification_samples import ClassificationSamples
-from models.training.detector_task import held_out_cases
-from models.training.graph import GraphPlan
-from models.training.loop import Task
-from models.training.losses import partial_label_loss
-from models.training.material import read_calibration, read_cases, read_nodules
-from models.training.mined_candidates import mine_candidates
+from hounsfield.models.networks.class_net import ClassNet, class_logits, look_logits
+from hounsfield.models.nodule_views import VIEW_SPACINGS_MM, VIEW_VOXELS
+from hounsfield.models.store import model_folder
+from hounsfield.models.training.class_sampling_plan import classification_plan
+from hounsfield.models.training.classification_samples import ClassificationSamples
+from hounsfield.models.training.detector_task import held_out_cases
+from hounsfield.models.training.graph import GraphPlan
+from hounsfield.models.training.loop import Task
+from hounsfield.models.training.losses import partial_label_loss
+from hounsfield.models.training.material import read_calibration, read_cases, read_nodules
+from hounsfield.models.training.mined_candidates import mine_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from data.nodule_crops import NoduleCrop
-    from data.prepared import PreparedCase
-    from models.training.class_sampling_plan import ClassSamplingPlan
-    from models.training.configuration import TrainingConfig
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.models.training.class_sampling_plan import ClassSamplingPlan
+    from hounsfield.models.training.configuration import TrainingConfig
 
 LOOKS_WEIGHT = 4.0
 """Of what the nodule looks like in the loss."""

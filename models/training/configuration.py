@@ -9,7 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import UsageError
 
 
 class _Strict(BaseModel):

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.training.sample_sheets import sheet, write_sheet
-from preprocessing.errors import writing_to
-from preprocessing.whole_file import whole_file
+from hounsfield.models.training.sample_sheets import sheet, write_sheet
+from hounsfield.preprocessing.errors import writing_to
+from hounsfield.preprocessing.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

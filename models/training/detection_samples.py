@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from models.training.added_nodules import AddedNodules
-from models.training.backgrounds import BORDER_VOXELS, Background
-from models.training.degradation import degrade
-from models.training.detection_targets import detection_target
-from models.training.seeded_samples import SeededSamples
-from models.training.turning import turned_crop
-from preprocessing.working_grid import normalise_hu
+from hounsfield.models.training.added_nodules import AddedNodules
+from hounsfield.models.training.backgrounds import BORDER_VOXELS, Background
+from hounsfield.models.training.degradation import degrade
+from hounsfield.models.training.detection_targets import detection_target
+from hounsfield.models.training.seeded_samples import SeededSamples
+from hounsfield.models.training.turning import turned_crop
+from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
-    from data.prepared import PreparedCase
-    from models.training.backgrounds import Crop
-    from models.training.detection_targets import CropNodule
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.models.training.backgrounds import Crop
+    from hounsfield.models.training.detection_targets import CropNodule
 
 TURNING_ROOM = 14
 """Voxels on every side of a crop that turning may bring in."""

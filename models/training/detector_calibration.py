@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import optimize, special
 
-from models.manifest import Calibration, OperatingPoints
-from models.training.trial_marks import collect_marks
+from hounsfield.models.manifest import Calibration, OperatingPoints
+from hounsfield.models.training.trial_marks import collect_marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
-    from data.prepared import PreparedCase
-    from models.contracts import Candidate, Detector
-    from models.training.trial_marks import TrialMarks
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.models.contracts import Candidate, Detector
+    from hounsfield.models.training.trial_marks import TrialMarks
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 NODULES_EXPECTED_A_SCAN = 1.0
 LOWEST_SLOPE = 0.05

@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from models.detector import HeatmapDetector
-from models.manifest import Calibration, Manifest
-from models.networks.centre_net import CentreNet
-from models.runtimes import torch_network
-from models.training.detector_calibration import calibrate, operating_points, run_trial
-from models.training.detector_task import held_out_cases, sampling_plan
-from models.training.material import read_cases, read_nodules, training_material
+from hounsfield.models.detector import HeatmapDetector
+from hounsfield.models.manifest import Calibration, Manifest
+from hounsfield.models.networks.centre_net import CentreNet
+from hounsfield.models.runtimes import torch_network
+from hounsfield.models.training.detector_calibration import calibrate, operating_points, run_trial
+from hounsfield.models.training.detector_task import held_out_cases, sampling_plan
+from hounsfield.models.training.material import read_cases, read_nodules, training_material
 
 if TYPE_CHECKING:
-    from models.manifest import TrainedWith
-    from models.training.configuration import DataPlan, TrainingConfig
+    from hounsfield.models.manifest import TrainedWith
+    from hounsfield.models.training.configuration import DataPlan, TrainingConfig
 
 ROUNDS = 3
 """How often each calibration volume is filled with other held-out nodules."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.networks.centre_marks import SIZE_DIVISOR
-from models.networks.centre_net import CentreNet
-from models.training.detection_pictures import detection_pictures
-from models.training.detection_samples import DetectionSamples, SamplingPlan
-from models.training.graph import GraphPlan
-from models.training.loop import Task
-from models.training.losses import detection_loss
-from models.training.material import read_cases, read_nodules
-from preprocessing.errors import UsageError
+from hounsfield.models.networks.centre_marks import SIZE_DIVISOR
+from hounsfield.models.networks.centre_net import CentreNet
+from hounsfield.models.training.detection_pictures import detection_pictures
+from hounsfield.models.training.detection_samples import DetectionSamples, SamplingPlan
+from hounsfield.models.training.graph import GraphPlan
+from hounsfield.models.training.loop import Task
+from hounsfield.models.training.losses import detection_loss
+from hounsfield.models.training.material import read_cases, read_nodules
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
-    from data.prepared import PreparedCase
-    from models.training.configuration import DataPlan, TrainingConfig
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.models.training.configuration import DataPlan, TrainingConfig
 
 
 def detector_task(config: TrainingConfig) -> Task:

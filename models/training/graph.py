@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from models.runtimes import IMAGE
+from hounsfield.models.runtimes import IMAGE
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.training.pasting import nodule_stamp, paste
+from hounsfield.models.training.pasting import nodule_stamp, paste
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from data.nodule_crops import NoduleCrop
-    from data.prepared import KnownFinding, PreparedCase
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared import KnownFinding, PreparedCase
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 CLEARANCE_MM = 10.0
 """Inserted nodules keep this distance from one another and from what is known."""

@@ -11,15 +11,15 @@ import torch
 from torch.nn.utils import convert_conv3d_weight_memory_format
 from torch.utils.data import DataLoader
 
-from models.training.checkpoints import Checkpoint
-from models.training.curves import VALIDATION
-from models.training.distribution import alone, to_device
-from models.training.means import LossMeans
-from models.training.precision import autocast, in_float32
-from models.training.schedule import learning_rate, make_optimiser, set_learning_rate
-from models.training.state import State
-from models.training.telling import telling
-from models.training.validation import first_pictures, validate
+from hounsfield.models.training.checkpoints import Checkpoint
+from hounsfield.models.training.curves import VALIDATION
+from hounsfield.models.training.distribution import alone, to_device
+from hounsfield.models.training.means import LossMeans
+from hounsfield.models.training.precision import autocast, in_float32
+from hounsfield.models.training.schedule import learning_rate, make_optimiser, set_learning_rate
+from hounsfield.models.training.state import State
+from hounsfield.models.training.telling import telling
+from hounsfield.models.training.validation import first_pictures, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.data import Dataset
 
-    from models.training.configuration import Optimisation
-    from models.training.distribution import Team
-    from models.training.graph import GraphPlan
-    from models.training.progress import TrainingProgress
+    from hounsfield.models.training.configuration import Optimisation
+    from hounsfield.models.training.distribution import Team
+    from hounsfield.models.training.graph import GraphPlan
+    from hounsfield.models.training.progress import TrainingProgress
 
 
 @dataclass(frozen=True, slots=True)

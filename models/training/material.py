@@ -5,20 +5,20 @@ from __future__ import annotations
 import resource
 from typing import TYPE_CHECKING
 
-from data.nodule_crops import as_crop
-from data.prepared import load_case
-from data.splits import case_files, check_no_leak, read_split
-from models.manifest import TrainingMaterial
-from preprocessing.errors import UsageError
+from hounsfield.data.nodule_crops import as_crop
+from hounsfield.data.prepared import load_case
+from hounsfield.data.splits import case_files, check_no_leak, read_split
+from hounsfield.models.manifest import TrainingMaterial
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from data.nodule_crops import NoduleCrop
-    from data.prepared import PreparedCase
-    from data.splits import Part, SplitEntry
-    from models.training.configuration import DataPlan
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.splits import Part, SplitEntry
+    from hounsfield.models.training.configuration import DataPlan
 
 
 _TCIA = "The Cancer Imaging Archive"

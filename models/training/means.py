@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.training.distribution import Team
+    from hounsfield.models.training.distribution import Team
 
 
 @dataclass(slots=True)

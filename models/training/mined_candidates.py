@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.candidate_reducer import MOST_LOOKED_AT
-from models.loading import load_detector
-from models.store import read_manifest
-from preprocessing.errors import writing_to
-from preprocessing.whole_file import whole_file
+from hounsfield.models.candidate_reducer import MOST_LOOKED_AT
+from hounsfield.models.loading import load_detector
+from hounsfield.models.store import read_manifest
+from hounsfield.preprocessing.errors import writing_to
+from hounsfield.preprocessing.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from data.prepared import KnownFinding, PreparedCase
-    from models.contracts import Detector
-    from models.manifest import Manifest
+    from hounsfield.data.prepared import KnownFinding, PreparedCase
+    from hounsfield.models.contracts import Detector
+    from hounsfield.models.manifest import Manifest
 
 log = logging.getLogger(__name__)
 

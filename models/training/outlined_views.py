@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from models.segment_view import cut_view, view_offsets_mm
+from hounsfield.models.segment_view import cut_view, view_offsets_mm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
+    from hounsfield.data.nodule_crops import NoduleCrop
 
     Cube = NDArray[np.float32]
 

@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from models.training.curves import VALIDATION
+from hounsfield.models.training.curves import VALIDATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

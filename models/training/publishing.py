@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save
 
-from models.runtimes import GRAPH_FILE
+from hounsfield.models.runtimes import GRAPH_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import nn
 
-    from models.manifest import Manifest
+    from hounsfield.models.manifest import Manifest
 
 WEIGHTS_NAME = "weights.safetensors.gz"
 

@@ -10,15 +10,20 @@ from safetensors.torch import load
 from scipy import optimize, special
 from torch.nn import functional
 
-from models.malignancy_rater import MalignancyRater
-from models.manifest import Calibration, Manifest, TrainedWith
-from models.networks.rate_net import RateNet
-from models.rating_view import GRID_MM, HU_WINDOW, SUSPICIOUS, VIEW_CHANNELS, VIEW_VOXELS
-from models.training.graph import GraphPlan
-from models.training.loop import Task
-from models.training.material import read_nodules, training_material
-from models.training.rating_samples import RatingPlan, RatingSamples, as_outlined, is_suspicious
-from preprocessing.errors import UsageError
+from hounsfield.models.malignancy_rater import MalignancyRater
+from hounsfield.models.manifest import Calibration, Manifest, TrainedWith
+from hounsfield.models.networks.rate_net import RateNet
+from hounsfield.models.rating_view import GRID_MM, HU_WINDOW, SUSPICIOUS, VIEW_CHANNELS, VIEW_VOXELS
+from hounsfield.models.training.graph import GraphPlan
+from hounsfield.models.training.loop import Task
+from hounsfield.models.training.material import read_nodules, training_material
+from hounsfield.models.training.rating_samples import (
+    RatingPlan,
+    RatingSamples,
+    as_outlined,
+    is_suspicious,
+)
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from data.nodule_crops import NoduleCrop
-    from models.training.configuration import TrainingConfig
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.models.training.configuration import TrainingConfig
 
 LOOKS_WEIGHT = 1.0
 """Of what the nodule looks like, which is asked so that the network learns to look."""

@@ -10,17 +10,17 @@ import torch
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from models.rating_view import HU_WINDOW, OutlinedNodule, network_input, rating_view
-from models.training.seeded_samples import SeededSamples
-from preprocessing.errors import UsageError
+from hounsfield.models.rating_view import HU_WINDOW, OutlinedNodule, network_input, rating_view
+from hounsfield.models.training.seeded_samples import SeededSamples
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
-    from data.prepared import KnownFinding
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared import KnownFinding
 
 SUSPICIOUS_FROM, BENIGN_TO = 4, 2
 """Median of the readers' ratings: 4 and 5 are suspicious, 1 and 2 are not, 3 is neither."""

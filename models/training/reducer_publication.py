@@ -7,30 +7,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.candidate_reducer import CandidateReducer, joint_scores
-from models.loading import load_detector
-from models.manifest import Calibration, Manifest, ReducedDetector
-from models.networks.reduce_net import ReduceNet
-from models.runtimes import torch_network
-from models.store import read_manifest
-from models.training.detector_calibration import fit_logistic, operating_points, scored
-from models.training.detector_publication import ROUNDS, trial_limit
-from models.training.detector_task import held_out_cases
-from models.training.material import read_nodules, training_material
-from models.training.reducer_task import own_detector, reduction_plan
-from models.training.trial_marks import collect_marks
+from hounsfield.models.candidate_reducer import CandidateReducer, joint_scores
+from hounsfield.models.loading import load_detector
+from hounsfield.models.manifest import Calibration, Manifest, ReducedDetector
+from hounsfield.models.networks.reduce_net import ReduceNet
+from hounsfield.models.runtimes import torch_network
+from hounsfield.models.store import read_manifest
+from hounsfield.models.training.detector_calibration import fit_logistic, operating_points, scored
+from hounsfield.models.training.detector_publication import ROUNDS, trial_limit
+from hounsfield.models.training.detector_task import held_out_cases
+from hounsfield.models.training.material import read_nodules, training_material
+from hounsfield.models.training.reducer_task import own_detector, reduction_plan
+from hounsfield.models.training.trial_marks import collect_marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from models.contracts import Candidate, Detector
-    from models.manifest import TrainedWith
-    from models.training.configuration import TrainingConfig
-    from models.training.detector_calibration import DetectorTrial
-    from models.training.trial_marks import TrialMarks
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.models.contracts import Candidate, Detector
+    from hounsfield.models.manifest import TrainedWith
+    from hounsfield.models.training.configuration import TrainingConfig
+    from hounsfield.models.training.detector_calibration import DetectorTrial
+    from hounsfield.models.training.trial_marks import TrialMarks
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 RATES = (0.25, 1.0, 4.0)
 DETECTOR_ALONE = Calibration(slope=0.0, detector_slope=1.0)

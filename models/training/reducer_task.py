@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from monai.losses.focal_loss import FocalLoss
 
-from models.candidate_reducer import VIEW_SPACINGS_MM, VIEW_VOXELS
-from models.networks.reduce_net import ReduceNet
-from models.store import model_folder
-from models.training.detector_task import held_out_cases
-from models.training.graph import GraphPlan
-from models.training.loop import Task
-from models.training.material import read_cases, read_nodules
-from models.training.mined_candidates import mine_candidates
-from models.training.reduction_samples import ReductionPlan, ReductionSamples
-from preprocessing.errors import UsageError
+from hounsfield.models.candidate_reducer import VIEW_SPACINGS_MM, VIEW_VOXELS
+from hounsfield.models.networks.reduce_net import ReduceNet
+from hounsfield.models.store import model_folder
+from hounsfield.models.training.detector_task import held_out_cases
+from hounsfield.models.training.graph import GraphPlan
+from hounsfield.models.training.loop import Task
+from hounsfield.models.training.material import read_cases, read_nodules
+from hounsfield.models.training.mined_candidates import mine_candidates
+from hounsfield.models.training.reduction_samples import ReductionPlan, ReductionSamples
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from data.prepared import PreparedCase
-    from data.splits import Part
-    from models.training.configuration import TrainingConfig
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.splits import Part
+    from hounsfield.models.training.configuration import TrainingConfig
 
 MOST_PICTURES = 9
 

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from models.candidate_reducer import VIEW_SPACINGS_MM, VIEW_VOXELS, candidate_views
-from models.training.added_nodules import AddedNodules
-from models.training.backgrounds import Background
-from models.training.degradation import degrade
-from models.training.seeded_samples import SeededSamples
-from models.training.turning import turned_crop
-from preprocessing.working_grid import normalise_hu
+from hounsfield.models.candidate_reducer import VIEW_SPACINGS_MM, VIEW_VOXELS, candidate_views
+from hounsfield.models.training.added_nodules import AddedNodules
+from hounsfield.models.training.backgrounds import Background
+from hounsfield.models.training.degradation import degrade
+from hounsfield.models.training.seeded_samples import SeededSamples
+from hounsfield.models.training.turning import turned_crop
+from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
-    from data.prepared import PreparedCase
-    from models.training.backgrounds import Crop
-    from models.training.detection_targets import CropNodule
-    from models.training.sites import Site
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.models.training.backgrounds import Crop
+    from hounsfield.models.training.detection_targets import CropNodule
+    from hounsfield.models.training.sites import Site
 
 CUBE_VOXELS = int(VIEW_VOXELS * max(VIEW_SPACINGS_MM))
 """Edge of the cube at 1 mm that the wide view shows."""

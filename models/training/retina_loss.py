@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from monai.apps.detection.networks.retinanet_detector import RetinaNetDetector
 
-from models.networks.retina_net import anchors_of
-from models.training.retina_samples import IGNORED, NODULE
+from hounsfield.models.networks.retina_net import anchors_of
+from hounsfield.models.training.retina_samples import IGNORED, NODULE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from monai.apps.detection.networks.retinanet_network import RetinaNet
     from torch import Tensor
 
-    from models.networks.retina_net import RetinaPlan
+    from hounsfield.models.networks.retina_net import RetinaPlan
 
 ATSS_CANDIDATES = 4
 ANCHORS_AN_IMAGE = 64

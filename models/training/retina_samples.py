@@ -24,15 +24,15 @@ from monai.transforms.intensity.dictionary import (
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from models.retina_detector import ras_image
-from models.training.seeded_samples import SeededSamples
+from hounsfield.models.retina_detector import ras_image
+from hounsfield.models.training.seeded_samples import SeededSamples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from data.prepared import PreparedCase
+    from hounsfield.data.prepared import PreparedCase
 
 NODULE, IGNORED, NO_BOX = 0, 1, -1
 """Labels of boxes; places of the last are empty."""

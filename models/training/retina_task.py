@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.manifest import Calibration, Manifest
-from models.networks.retina_net import SIZE_DIVISOR_XYZ, retina_net, retina_plan
-from models.retina_detector import RetinaDetector
-from models.training.detector_calibration import calibrate, operating_points, run_trial
-from models.training.graph import GraphPlan
-from models.training.loop import Task
-from models.training.material import read_cases, training_material
-from models.training.retina_loss import RetinaLoss
-from models.training.retina_samples import RetinaSamples, RetinaSampling
-from preprocessing.errors import UsageError
+from hounsfield.models.manifest import Calibration, Manifest
+from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, retina_net, retina_plan
+from hounsfield.models.retina_detector import RetinaDetector
+from hounsfield.models.training.detector_calibration import calibrate, operating_points, run_trial
+from hounsfield.models.training.graph import GraphPlan
+from hounsfield.models.training.loop import Task
+from hounsfield.models.training.material import read_cases, training_material
+from hounsfield.models.training.retina_loss import RetinaLoss
+from hounsfield.models.training.retina_samples import RetinaSamples, RetinaSampling
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from data.prepared import PreparedCase
-    from models.manifest import TrainedWith
-    from models.training.configuration import TrainingConfig
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.models.manifest import TrainedWith
+    from hounsfield.models.training.configuration import TrainingConfig
 
 SPACING_TOLERANCE_MM = 1e-3
 

@@ -14,13 +14,13 @@ from scipy import ndimage, optimize
 from scipy.special import expit
 from scipy.stats import rankdata
 
-from models.training.lung_places import LungPlaces
-from models.training.sites import cut_cube
+from hounsfield.models.training.lung_places import LungPlaces
+from hounsfield.models.training.sites import cut_cube
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from data.prepared import PreparedCase
+    from hounsfield.data.prepared import PreparedCase
 
 PLACES, PLACE_VOXELS = 12, 16
 """So many cubes of lung are looked at in a series, of so many voxels along the edge."""

@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from torch import nn
 
-    from models.training.configuration import Optimisation
+    from hounsfield.models.training.configuration import Optimisation
 
 LOWEST_COSINE = 0.01
 """The part of the learning rate that a cosine schedule ends with."""

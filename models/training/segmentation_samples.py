@@ -9,28 +9,34 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from data.phantom import HISTOLOGIES, NoduleSpec, draw_nodule, paint_nodule
-from models.segment_view import VIEW_VOXELS, cut_view, size_prior, view_offsets_mm, view_spacing_mm
-from models.training.degradation import scan_view
-from models.training.outlined_views import (
+from hounsfield.data.phantom import HISTOLOGIES, NoduleSpec, draw_nodule, paint_nodule
+from hounsfield.models.segment_view import (
+    VIEW_VOXELS,
+    cut_view,
+    size_prior,
+    view_offsets_mm,
+    view_spacing_mm,
+)
+from hounsfield.models.training.degradation import scan_view
+from hounsfield.models.training.outlined_views import (
     outline_centre,
     outline_diameter_mm,
     outlined_views,
     within_outlined_slices,
 )
-from models.training.seeded_samples import SeededSamples
-from models.training.sites import edge_site_in, site_in, vessel_site_in
-from models.training.turning import flip_channels
-from preprocessing.working_grid import normalise_hu
+from hounsfield.models.training.seeded_samples import SeededSamples
+from hounsfield.models.training.sites import edge_site_in, site_in, vessel_site_in
+from hounsfield.models.training.turning import flip_channels
+from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
-    from data.prepared import PreparedCase
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
     Cube = NDArray[np.float32]
 

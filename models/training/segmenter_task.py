@@ -9,20 +9,20 @@ from monai.losses.dice import DiceCELoss
 from safetensors.torch import load
 from torch.utils.data import DataLoader
 
-from models.manifest import Calibration, Manifest, TrainedWith
-from models.networks.segment_net import IMAGE_CHANNELS, segment_net
-from models.segment_view import LEAST_WIDTH_MM, VIEW_VOXELS
-from models.training.detector_task import held_out_cases
-from models.training.graph import GraphPlan
-from models.training.loop import Task
-from models.training.material import read_cases, read_nodules, training_material
-from models.training.segmentation_samples import SegmentationPlan, SegmentationSamples
-from preprocessing.errors import UsageError
+from hounsfield.models.manifest import Calibration, Manifest, TrainedWith
+from hounsfield.models.networks.segment_net import IMAGE_CHANNELS, segment_net
+from hounsfield.models.segment_view import LEAST_WIDTH_MM, VIEW_VOXELS
+from hounsfield.models.training.detector_task import held_out_cases
+from hounsfield.models.training.graph import GraphPlan
+from hounsfield.models.training.loop import Task
+from hounsfield.models.training.material import read_cases, read_nodules, training_material
+from hounsfield.models.training.segmentation_samples import SegmentationPlan, SegmentationSamples
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.training.configuration import TrainingConfig
+    from hounsfield.models.training.configuration import TrainingConfig
 
 CERTAINLY_NOT = -30.0
 """The logit put where nothing is known: there the loss and its gradient vanish."""

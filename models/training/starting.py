@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from safetensors.torch import load
 
-from models.manifest import StartedFrom
-from models.store import model_folder, read_manifest, verified_weights
-from models.training.material import real_series_apart
-from preprocessing.errors import UsageError
+from hounsfield.models.manifest import StartedFrom
+from hounsfield.models.store import model_folder, read_manifest, verified_weights
+from hounsfield.models.training.material import real_series_apart
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from models.manifest import Manifest, TrainingMaterial
-    from models.training.configuration import TrainingConfig
+    from hounsfield.models.manifest import Manifest, TrainingMaterial
+    from hounsfield.models.training.configuration import TrainingConfig
 
 
 def begin_with(config: TrainingConfig, network: nn.Module) -> Manifest | None:

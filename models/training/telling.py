@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.training.curves import open_curves
-from models.training.progress import TrainingProgress
+from hounsfield.models.training.curves import open_curves
+from hounsfield.models.training.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from models.training.curves import Curves
+    from hounsfield.models.training.curves import Curves
 
 
 @dataclass(frozen=True, slots=True)

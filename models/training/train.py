@@ -7,30 +7,30 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from models.manifest import TrainedWith
-from models.training.classifier_publication import classifier_manifest
-from models.training.classifier_task import classifier_task
-from models.training.configuration import read_training_config
-from models.training.detector_publication import detector_manifest
-from models.training.detector_task import detector_task
-from models.training.distribution import join_team
-from models.training.graph import network_graph
-from models.training.loop import train
-from models.training.material import allow_many_files
-from models.training.publishing import half_precision_weights, hardware, publish
-from models.training.rater_task import rater_manifest, rater_task
-from models.training.reducer_publication import reducer_manifest
-from models.training.reducer_task import reducer_task
-from models.training.retina_task import retina_manifest, retina_task
-from models.training.segmenter_task import segmenter_manifest, segmenter_task
-from models.training.starting import all_material, begin_with, started_from
-from preprocessing.errors import writing_to
+from hounsfield.models.manifest import TrainedWith
+from hounsfield.models.training.classifier_publication import classifier_manifest
+from hounsfield.models.training.classifier_task import classifier_task
+from hounsfield.models.training.configuration import read_training_config
+from hounsfield.models.training.detector_publication import detector_manifest
+from hounsfield.models.training.detector_task import detector_task
+from hounsfield.models.training.distribution import join_team
+from hounsfield.models.training.graph import network_graph
+from hounsfield.models.training.loop import train
+from hounsfield.models.training.material import allow_many_files
+from hounsfield.models.training.publishing import half_precision_weights, hardware, publish
+from hounsfield.models.training.rater_task import rater_manifest, rater_task
+from hounsfield.models.training.reducer_publication import reducer_manifest
+from hounsfield.models.training.reducer_task import reducer_task
+from hounsfield.models.training.retina_task import retina_manifest, retina_task
+from hounsfield.models.training.segmenter_task import segmenter_manifest, segmenter_task
+from hounsfield.models.training.starting import all_material, begin_with, started_from
+from hounsfield.preprocessing.errors import writing_to
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.manifest import Manifest
-    from models.training.progress import TrainingProgress
+    from hounsfield.models.manifest import Manifest
+    from hounsfield.models.training.progress import TrainingProgress
 
 log = logging.getLogger(__name__)
 

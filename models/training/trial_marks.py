@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.training.insertion import insert_nodules
+from hounsfield.models.training.insertion import insert_nodules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from data.nodule_crops import NoduleCrop
-    from data.prepared import KnownFinding, PreparedCase
-    from models.contracts import Candidate
-    from preprocessing.working_volume import WorkingVolume
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared import KnownFinding, PreparedCase
+    from hounsfield.models.contracts import Candidate
+    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from models.training.detection_targets import CropNodule
+from hounsfield.models.training.detection_targets import CropNodule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

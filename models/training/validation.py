@@ -8,18 +8,18 @@ import torch
 from torch.func import functional_call
 from torch.utils.data import DataLoader, Subset
 
-from models.training.distribution import to_device
-from models.training.means import LossMeans
-from models.training.precision import in_float32
+from hounsfield.models.training.distribution import to_device
+from hounsfield.models.training.means import LossMeans
+from hounsfield.models.training.precision import in_float32
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from models.training.configuration import Optimisation
-    from models.training.distribution import Team
-    from models.training.loop import Task
-    from models.training.state import State
+    from hounsfield.models.training.configuration import Optimisation
+    from hounsfield.models.training.distribution import Team
+    from hounsfield.models.training.loop import Task
+    from hounsfield.models.training.state import State
 
 
 def validate(

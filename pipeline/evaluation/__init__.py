@@ -1,10 +1,10 @@
 """Evaluations that can be quoted: detection by the LUNA16 protocol, and classification."""
 
-from pipeline.evaluation.classification_command import (
+from hounsfield.pipeline.evaluation.classification_command import (
     classification_command,
     classification_summary,
 )
-from pipeline.evaluation.luna16_command import luna16_command, luna16_summary
+from hounsfield.pipeline.evaluation.luna16_command import luna16_command, luna16_summary
 
 __all__ = [
     "classification_command",

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.evaluation.classification import OVERALL
-from pipeline.evaluation.classification_evaluation import evaluate_classification, read_cases
-from pipeline.evaluation.output_files import write_files
-from pipeline.evaluation.page import rendered_page
-from pipeline.evaluation.plots import confusion_plot, reliability_plot, rendered
-from pipeline.evaluation.study_cases import read_study_cases
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.evaluation.classification import OVERALL
+from hounsfield.pipeline.evaluation.classification_evaluation import (
+    evaluate_classification,
+    read_cases,
+)
+from hounsfield.pipeline.evaluation.output_files import write_files
+from hounsfield.pipeline.evaluation.page import rendered_page
+from hounsfield.pipeline.evaluation.plots import confusion_plot, reliability_plot, rendered
+from hounsfield.pipeline.evaluation.study_cases import read_study_cases
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.evaluation.documents import ClassificationEvaluation, ProtocolWarning
+    from hounsfield.pipeline.evaluation.documents import ClassificationEvaluation, ProtocolWarning
 
 _NAMES = {
     "balanced_accuracy": "Balanced accuracy",

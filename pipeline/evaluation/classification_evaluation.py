@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.evaluation import bootstrap
-from pipeline.evaluation.classification import (
+from hounsfield.pipeline.evaluation import bootstrap
+from hounsfield.pipeline.evaluation.classification import (
     CLASSES,
     CONFIDENCE_BINS,
     FIGURES,
@@ -17,16 +17,16 @@ from pipeline.evaluation.classification import (
     reliability,
     weighted_figures,
 )
-from pipeline.evaluation.documents import (
+from hounsfield.pipeline.evaluation.documents import (
     ClassFigures,
     ClassificationEvaluation,
     ClassifierFigures,
     ProtocolWarning,
     ReliabilityBin,
 )
-from pipeline.evaluation.size_baseline import size_only_probabilities
-from pipeline.evaluation.tables import Aliases, Table, read_table
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.evaluation.size_baseline import size_only_probabilities
+from hounsfield.pipeline.evaluation.tables import Aliases, Table, read_table
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import pdtrc
 
-from pipeline.evaluation.luna16 import radii_mm, same_scan_pairs
+from hounsfield.pipeline.evaluation.luna16 import radii_mm, same_scan_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from pipeline.evaluation.submission import Findings, Marks, SeriesFacts
+    from hounsfield.pipeline.evaluation.submission import Findings, Marks, SeriesFacts
 
 _SIGNIFICANT = 1e-4
 _AXES = (0, 1, 2)

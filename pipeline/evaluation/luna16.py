@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.evaluation.froc import MISSED_SCORE, FrocEntries
+from hounsfield.pipeline.evaluation.froc import MISSED_SCORE, FrocEntries
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.evaluation.submission import Findings, Marks
+    from hounsfield.pipeline.evaluation.submission import Findings, Marks
 
 MARKS_PER_SCAN = 100
 """More marks than these on a scan are cut."""

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.evaluation import outcome_tables, submission
-from pipeline.evaluation.luna16_evaluation import (
+from hounsfield.pipeline.evaluation import outcome_tables, submission
+from hounsfield.pipeline.evaluation.luna16_evaluation import (
     KEYS,
     PLOT_RATES,
     Truth,
     evaluate_luna16,
     judge_submission,
 )
-from pipeline.evaluation.output_files import write_files
-from pipeline.evaluation.page import rendered_page
-from pipeline.evaluation.plots import froc_plot, rendered
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.evaluation.output_files import write_files
+from hounsfield.pipeline.evaluation.page import rendered_page
+from hounsfield.pipeline.evaluation.plots import froc_plot, rendered
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.evaluation.documents import Luna16Evaluation
+    from hounsfield.pipeline.evaluation.documents import Luna16Evaluation
 
 _MISSES_SHOWN = 50
 

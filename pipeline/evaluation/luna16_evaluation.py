@@ -7,20 +7,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.evaluation import bootstrap
-from pipeline.evaluation.documents import CPM, Comparison, Interval, Luna16Evaluation, Stratum
-from pipeline.evaluation.froc import RATES, FrocEntries, resampled_sensitivity_at, sensitivity_at
-from pipeline.evaluation.luna16 import Fate, Judgement, judge
-from pipeline.evaluation.protocol_check import check_protocol
-from pipeline.evaluation.strata import strata_of
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.evaluation import bootstrap
+from hounsfield.pipeline.evaluation.documents import (
+    CPM,
+    Comparison,
+    Interval,
+    Luna16Evaluation,
+    Stratum,
+)
+from hounsfield.pipeline.evaluation.froc import (
+    RATES,
+    FrocEntries,
+    resampled_sensitivity_at,
+    sensitivity_at,
+)
+from hounsfield.pipeline.evaluation.luna16 import Fate, Judgement, judge
+from hounsfield.pipeline.evaluation.protocol_check import check_protocol
+from hounsfield.pipeline.evaluation.strata import strata_of
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.evaluation.documents import ProtocolWarning
-    from pipeline.evaluation.strata import StratumEntries
-    from pipeline.evaluation.submission import Findings, Marks, ScanList, SeriesFacts
+    from hounsfield.pipeline.evaluation.documents import ProtocolWarning
+    from hounsfield.pipeline.evaluation.strata import StratumEntries
+    from hounsfield.pipeline.evaluation.submission import Findings, Marks, ScanList, SeriesFacts
 
 KEYS = tuple(f"{rate:g}" for rate in RATES)
 PLOT_RATES = np.geomspace(RATES[0], RATES[-1], 121)

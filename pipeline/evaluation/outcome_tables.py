@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.evaluation.luna16 import Fate, radii_mm
+from hounsfield.pipeline.evaluation.luna16 import Fate, radii_mm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pipeline.evaluation.luna16_evaluation import Submission, Truth
+    from hounsfield.pipeline.evaluation.luna16_evaluation import Submission, Truth
 
 NODULE_COLUMNS = (
     "seriesuid",

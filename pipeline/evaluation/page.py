@@ -22,7 +22,7 @@ def rendered_page(template: str, *, svg: bytes, values: Mapping[str, object]) ->
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("pipeline.evaluation"),
+        loader=PackageLoader("hounsfield.pipeline.evaluation"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.evaluation.documents import ProtocolWarning
-from pipeline.evaluation.frame_suspicion import suspect_frame
-from pipeline.evaluation.froc import sensitivity_at
-from pipeline.evaluation.luna16 import Fate, Judgement
+from hounsfield.pipeline.evaluation.documents import ProtocolWarning
+from hounsfield.pipeline.evaluation.frame_suspicion import suspect_frame
+from hounsfield.pipeline.evaluation.froc import sensitivity_at
+from hounsfield.pipeline.evaluation.luna16 import Fate, Judgement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.evaluation.submission import Findings, Marks, ScanList, SeriesFacts
+    from hounsfield.pipeline.evaluation.submission import Findings, Marks, ScanList, SeriesFacts
 
 
 def check_protocol(

@@ -8,13 +8,13 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from pipeline.evaluation.classification import CLASSES
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.evaluation.classification import CLASSES
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.evaluation.classification import Cases
+    from hounsfield.pipeline.evaluation.classification import Cases
 
 _FOLDS = 5
 _RIDGE = 1e-3  # keeps a class that a fold lacks, or separates wholly, at a finite weight

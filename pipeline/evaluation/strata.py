@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.evaluation.bootstrap import draw_counts
-from pipeline.evaluation.luna16 import radii_mm
+from hounsfield.pipeline.evaluation.bootstrap import draw_counts
+from hounsfield.pipeline.evaluation.luna16 import radii_mm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from pipeline.evaluation.froc import FrocEntries
-    from pipeline.evaluation.submission import Findings, SeriesFacts
+    from hounsfield.pipeline.evaluation.froc import FrocEntries
+    from hounsfield.pipeline.evaluation.submission import Findings, SeriesFacts
 
 DIAMETER_EDGES_MM = (6.0, 8.0, 15.0)
 SLICE_THICKNESS_EDGES_MM = (1.0, 2.0, 2.5)

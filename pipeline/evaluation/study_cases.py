@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.contracts import NoduleClass
-from pipeline.evaluation.classification import CLASSES
-from pipeline.evaluation.classification_evaluation import PROBABILITIES, cases_of
-from pipeline.evaluation.documents import ProtocolWarning
-from pipeline.evaluation.tables import Aliases, Table, read_table
-from preprocessing.errors import UsageError
+from hounsfield.models.contracts import NoduleClass
+from hounsfield.pipeline.evaluation.classification import CLASSES
+from hounsfield.pipeline.evaluation.classification_evaluation import PROBABILITIES, cases_of
+from hounsfield.pipeline.evaluation.documents import ProtocolWarning
+from hounsfield.pipeline.evaluation.tables import Aliases, Table, read_table
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipeline.evaluation.classification import Cases
+    from hounsfield.pipeline.evaluation.classification import Cases
 
 _SAID: Aliases = dict.fromkeys(("patient_id", "study_uid", "study_class", *PROBABILITIES), ())
 _SIZE: Aliases = {"diameter_mm": ("largest_diameter_mm",)}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.evaluation.tables import Aliases, Table, read_table
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.evaluation.tables import Aliases, Table, read_table
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.text_rows import read_rows
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.text_rows import read_rows
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from models.measurements.density import Texture
-from pipeline.guidelines.rules import rounded_mm
+from hounsfield.models.measurements.density import Texture
+from hounsfield.pipeline.guidelines.rules import rounded_mm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.guidelines.facts import Course
+    from hounsfield.pipeline.guidelines.facts import Course
 
 VOLUME_CHANGE_FROM = 0.25
 """A smaller change of volume may be the measurement's own. The limit of the British Thoracic

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.growth.change import size_change
-from pipeline.growth.documents import GrowthDocument
-from pipeline.growth.entries import (
+from hounsfield.pipeline.growth.change import size_change
+from hounsfield.pipeline.growth.documents import GrowthDocument
+from hounsfield.pipeline.growth.entries import (
     Compared,
     EarlierNodule,
     cautions,
@@ -15,12 +15,12 @@ from pipeline.growth.entries import (
     not_seen_again_entry,
     study_entry,
 )
-from pipeline.growth.matching import match_findings, nearest_candidate
-from pipeline.growth.pair_picture import growth_picture_name, pair_picture
-from pipeline.growth.study_nodules import look_at_earlier, outlined_and_sized
-from pipeline.guidelines import Courses
-from preprocessing.errors import SeriesError
-from preprocessing.registration import register_lungs
+from hounsfield.pipeline.growth.matching import match_findings, nearest_candidate
+from hounsfield.pipeline.growth.pair_picture import growth_picture_name, pair_picture
+from hounsfield.pipeline.growth.study_nodules import look_at_earlier, outlined_and_sized
+from hounsfield.pipeline.guidelines import Courses
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.registration import register_lungs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from models.contracts import WorldPoint
-    from models.loading import Models
-    from pipeline.config import ReportConfig, RunConfig
-    from pipeline.documents import ProvenanceDocument
-    from pipeline.growth.prior import Prior
-    from pipeline.growth.study_nodules import StudyNodules
-    from preprocessing.registration import LungRegistration
-    from preprocessing.volume import Volume
+    from hounsfield.models.contracts import WorldPoint
+    from hounsfield.models.loading import Models
+    from hounsfield.pipeline.config import ReportConfig, RunConfig
+    from hounsfield.pipeline.documents import ProvenanceDocument
+    from hounsfield.pipeline.growth.prior import Prior
+    from hounsfield.pipeline.growth.study_nodules import StudyNodules
+    from hounsfield.preprocessing.registration import LungRegistration
+    from hounsfield.preprocessing.volume import Volume
 
 NOT_REGISTERED = "The lungs of the two studies could not be laid on one another: not compared."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.growth.change import GrowthStatus
+from hounsfield.pipeline.growth.change import GrowthStatus
 
 _Point = tuple[float, float, float]
 

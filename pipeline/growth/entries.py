@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.growth.change import GrowthStatus
-from pipeline.growth.documents import (
+from hounsfield.pipeline.growth.change import GrowthStatus
+from hounsfield.pipeline.growth.documents import (
     EarlierNoduleDocument,
     EarlierStudyDocument,
     NoduleChangeDocument,
 )
-from pipeline.growth.pair_picture import growth_picture_name
+from hounsfield.pipeline.growth.pair_picture import growth_picture_name
 
 if TYPE_CHECKING:
-    from models.contracts import Candidate, Finding, WorldPoint
-    from models.outlines import Outlined
-    from pipeline.growth.change import NoduleSize, SizeChange
-    from pipeline.growth.study_nodules import StudyNodules
-    from preprocessing.volume import Volume
+    from hounsfield.models.contracts import Candidate, Finding, WorldPoint
+    from hounsfield.models.outlines import Outlined
+    from hounsfield.pipeline.growth.change import NoduleSize, SizeChange
+    from hounsfield.pipeline.growth.study_nodules import StudyNodules
+    from hounsfield.preprocessing.volume import Volume
 
 THICKNESS_RATIO = 2.0
 """Slices so many times thicker in one study than in the other measure volumes otherwise."""

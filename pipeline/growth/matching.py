@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.contracts import Candidate, Finding, WorldPoint
+    from hounsfield.models.contracts import Candidate, Finding, WorldPoint
 
 MATCH_MM = 8.0
 """Two findings this near one another are one; larger ones may be farther apart by a part of their

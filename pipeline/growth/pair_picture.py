@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from models.contracts import Candidate
-from pipeline.drawing import png
-from pipeline.pictures import finding_panels
+from hounsfield.models.contracts import Candidate
+from hounsfield.pipeline.drawing import png
+from hounsfield.pipeline.pictures import finding_panels
 
 if TYPE_CHECKING:
-    from models.contracts import Finding, Segmentation, WorldPoint
-    from pipeline.config import ReportConfig
-    from preprocessing.volume import Volume
+    from hounsfield.models.contracts import Finding, Segmentation, WorldPoint
+    from hounsfield.pipeline.config import ReportConfig
+    from hounsfield.preprocessing.volume import Volume
 
 PLANES = 2
 """Axial and coronal: the first of those in which a finding is shown."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from preprocessing.series import Series
+    from hounsfield.preprocessing.series import Series
 
 SEXES = {"F", "M"}
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.measurements.nodule import measure
-from models.outlines import Outlined, outline
-from pipeline.growth.change import NoduleSize
-from pipeline.search import keep, search
-from preprocessing.errors import SeriesError
-from preprocessing.lungs import find_lungs
-from preprocessing.reading import read_volume
+from hounsfield.models.measurements.nodule import measure
+from hounsfield.models.outlines import Outlined, outline
+from hounsfield.pipeline.growth.change import NoduleSize
+from hounsfield.pipeline.search import keep, search
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.reading import read_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from models.contracts import Candidate, Finding
-    from models.loading import Models
-    from pipeline.config import RunConfig
-    from pipeline.documents import ProvenanceDocument
-    from preprocessing.lungs import Lungs
-    from preprocessing.series import Series
-    from preprocessing.volume import Volume
+    from hounsfield.models.contracts import Candidate, Finding
+    from hounsfield.models.loading import Models
+    from hounsfield.pipeline.config import RunConfig
+    from hounsfield.pipeline.documents import ProvenanceDocument
+    from hounsfield.preprocessing.lungs import Lungs
+    from hounsfield.preprocessing.series import Series
+    from hounsfield.preprocessing.volume import Volume
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,13 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.guidelines.rules import fit, in_words, rounded_mm
+from hounsfield.pipeline.guidelines.rules import fit, in_words, rounded_mm
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from pipeline.guidelines.facts import NoduleFacts
-    from pipeline.guidelines.schema import Guideline, Risk
+    from hounsfield.pipeline.guidelines.facts import NoduleFacts
+    from hounsfield.pipeline.guidelines.schema import Guideline, Risk
 
 LUNGS_CUT = "a part of the lungs is not in the images"
 QUALITY_FAILED = "the images failed the quality check"

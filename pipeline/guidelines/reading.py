@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 
-from pipeline.config import read_yaml
-from pipeline.guidelines.facts import Flag, Margin, NoduleFacts, Texture
-from pipeline.guidelines.rules import fit
-from pipeline.guidelines.schema import Guideline
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.config import read_yaml
+from hounsfield.pipeline.guidelines.facts import Flag, Margin, NoduleFacts, Texture
+from hounsfield.pipeline.guidelines.rules import fit
+from hounsfield.pipeline.guidelines.schema import Guideline
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
-from pipeline.guidelines.facts import FLAG_WORDS
+from hounsfield.pipeline.guidelines.facts import FLAG_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.guidelines.facts import NoduleFacts, Texture
-    from pipeline.guidelines.schema import Bounds, Rule
+    from hounsfield.pipeline.guidelines.facts import NoduleFacts, Texture
+    from hounsfield.pipeline.guidelines.schema import Bounds, Rule
 
 
 @dataclass(frozen=True, slots=True)

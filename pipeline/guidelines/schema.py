@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pipeline.guidelines.facts import Course, Flag, Margin, Texture
+from hounsfield.pipeline.guidelines.facts import Course, Flag, Margin, Texture
 
 Nodules = Literal["single", "multiple"]
 Risk = Literal["low", "high"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from preprocessing.volume import SeriesFacts, SourceFrame, Volume
+from hounsfield.preprocessing.volume import SeriesFacts, SourceFrame, Volume
 
 SPACING_MM = (0.5, 0.5, 2.0)
 ORIGIN_MM = (-20.0, 10.0, 100.0)

@@ -2,10 +2,10 @@ import nibabel
 import numpy as np
 import pytest
 
-from data.class_folders import read_class_folders
-from data.preparation import prepare
-from data.prepared import load_case
-from preprocessing.errors import UsageError
+from hounsfield.data.class_folders import read_class_folders
+from hounsfield.data.preparation import prepare
+from hounsfield.data.prepared import load_case
+from hounsfield.preprocessing.errors import UsageError
 
 
 def write_volume(path, *, shape=(30, 44, 44), spacing_mm=1.0, hu=-800):

@@ -2,8 +2,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from data.ct_series import ct_datasets, save_series
-from preprocessing.volume import SeriesFacts, Volume
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 FACTS = SeriesFacts(
     study_uid="1.2.3", series_uid="1.2.4", patient_age_years=61.0, slice_thickness_mm=2.0

@@ -3,11 +3,11 @@ import shutil
 import numpy as np
 import pytest
 
-from data.ct_table import read_ct_table
-from data.preparation import prepare
-from data.prepared import load_case
-from data.splits import case_files, read_split
-from preprocessing.errors import UsageError
+from hounsfield.data.ct_table import read_ct_table
+from hounsfield.data.preparation import prepare
+from hounsfield.data.prepared import load_case
+from hounsfield.data.splits import case_files, read_split
+from hounsfield.preprocessing.errors import UsageError
 from tests.data.luna16_download import write_mhd
 from tests.data.test_nodule_crops import write_crop, write_table
 

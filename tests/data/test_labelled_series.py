@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from data.labelled_series import region_mask
-from data.voxel_regions import VoxelRegion
-from preprocessing.volume import SeriesFacts, Volume
-from preprocessing.working_volume import WorkingVolume
+from hounsfield.data.labelled_series import region_mask
+from hounsfield.data.voxel_regions import VoxelRegion
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
+from hounsfield.preprocessing.working_volume import WorkingVolume
 
 
 def test_a_region_comes_to_its_place_on_the_working_grid_and_keeps_its_volume():

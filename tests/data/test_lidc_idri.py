@@ -4,12 +4,12 @@ import numpy as np
 import pydicom
 import pytest
 
-from data.lidc_consensus import consensus_nodules, reader_region
-from data.lidc_idri import known_labels, read_lidc_idri
-from data.lidc_xml import read_lidc_xml
-from preprocessing.discovery import discover
-from preprocessing.errors import SeriesError
-from preprocessing.reading import read_volume
+from hounsfield.data.lidc_consensus import consensus_nodules, reader_region
+from hounsfield.data.lidc_idri import known_labels, read_lidc_idri
+from hounsfield.data.lidc_xml import read_lidc_xml
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.reading import read_volume
 from tests.data.labelled_volumes import (
     lidc_nodule,
     lidc_non_nodule,

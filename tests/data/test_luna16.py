@@ -1,7 +1,7 @@
 import pytest
 
-from data.luna16 import read_findings, read_luna16
-from preprocessing.errors import UsageError
+from hounsfield.data.luna16 import read_findings, read_luna16
+from hounsfield.preprocessing.errors import UsageError
 from tests.data.luna16_download import write_mhd, write_tables
 
 

@@ -3,9 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.lung_pet_ct_dx import boxed_lesions, known_labels, read_boxes, read_lung_pet_ct_dx
-from preprocessing.errors import SeriesError
-from preprocessing.reading import read_volume
+from hounsfield.data.lung_pet_ct_dx import (
+    boxed_lesions,
+    known_labels,
+    read_boxes,
+    read_lung_pet_ct_dx,
+)
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.reading import read_volume
 from tests.data.labelled_volumes import image_uid, voc_xml, volume_with_images, world_mm
 
 REAL = Path("../shared/real/lung-pet-ct-dx-a0001")

@@ -2,13 +2,13 @@ import nibabel
 import numpy as np
 import pytest
 
-from data.nodule_crop_files import TABLE, read_nodule_crops
-from data.nodule_crops import as_crop
-from data.preparation import prepare
-from data.prepared import KnownFinding, PreparedCase, load_case
-from data.splits import read_split
-from preprocessing.errors import SeriesError, UsageError
-from preprocessing.working_volume import WorkingVolume
+from hounsfield.data.nodule_crop_files import TABLE, read_nodule_crops
+from hounsfield.data.nodule_crops import as_crop
+from hounsfield.data.preparation import prepare
+from hounsfield.data.prepared import KnownFinding, PreparedCase, load_case
+from hounsfield.data.splits import read_split
+from hounsfield.preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.working_volume import WorkingVolume
 
 COLUMNS = (
     "file,patient_id,seriesuid,x_mm,y_mm,z_mm,diameter_mm,malignancy,calcification,"

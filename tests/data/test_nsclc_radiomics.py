@@ -8,13 +8,13 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from data.ct_series import ct_datasets, save_series
-from data.nsclc_radiomics import read_histology, read_nsclc_radiomics
-from data.outlines import pixel_centres_inside
-from data.tumour_contours import read_tumours
-from preprocessing.errors import SeriesError, UsageError
-from preprocessing.reading import read_volume
-from preprocessing.volume import SeriesFacts, Volume
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.data.nsclc_radiomics import read_histology, read_nsclc_radiomics
+from hounsfield.data.outlines import pixel_centres_inside
+from hounsfield.data.tumour_contours import read_tumours
+from hounsfield.preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 CENTRE_MM, RADIUS_MM = np.array((40.0, 30.0, 45.0)), 15.0
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from data.phantom import NoduleSpec, PhantomSettings, make_phantom
-from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
+from hounsfield.data.phantom import NoduleSpec, PhantomSettings, make_phantom
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 
 GRID = PhantomSettings(
     shape_zyx=(70, 144, 144),

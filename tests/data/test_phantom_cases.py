@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data.phantom import SMALL, NoduleSpec, PhantomSettings
-from data.phantom_cases import PhantomCase, PhantomRecipe, read_phantoms
-from data.prepared import load_facts, save_case
-from preprocessing.errors import UsageError
+from hounsfield.data.phantom import SMALL, NoduleSpec, PhantomSettings
+from hounsfield.data.phantom_cases import PhantomCase, PhantomRecipe, read_phantoms
+from hounsfield.data.prepared import load_facts, save_case
+from hounsfield.preprocessing.errors import UsageError
 
 TINY = PhantomSettings(shape_zyx=(56, 140, 140), spacing_mm=(2.5, 2.5, 5.0), vessel_ends=500)
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from data.phantom import HISTOLOGIES, NoduleSpec, draw_nodule, paint_nodule
-from models.contracts import NoduleClass
+from hounsfield.data.phantom import HISTOLOGIES, NoduleSpec, draw_nodule, paint_nodule
+from hounsfield.models.contracts import NoduleClass
 
 LUNG_HU = -860
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from data.phantom import Visit
+from hounsfield.data.phantom import Visit
 from tests.digital_patient import DAYS, FIRST, LATER, VOLUME_RATIO, scanned
 
 

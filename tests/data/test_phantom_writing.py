@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from data.phantom import NoduleSpec, PhantomSettings, PhantomTruth, make_phantom, write_phantom
-from preprocessing.errors import UsageError
+from hounsfield.data.phantom import (
+    NoduleSpec,
+    PhantomSettings,
+    PhantomTruth,
+    make_phantom,
+    write_phantom,
+)
+from hounsfield.preprocessing.errors import UsageError
 
 SETTINGS = PhantomSettings(
     shape_zyx=(24, 72, 72), spacing_mm=(4.8, 4.8, 10.0), vessel_ends=300, contrast_hu=200.0

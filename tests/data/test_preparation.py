@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from data import labelled_series
-from data.datasets import DatasetContents
-from data.labelled_series import LabelledSeries, Labels
-from data.preparation import DATASETS, prepare
-from data.prepared import load_case
-from data.splits import case_files, read_split
-from pipeline.command_line import app
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError, UsageError
-from preprocessing.series import Series, SeriesFormat
-from preprocessing.volume import SeriesFacts
+from hounsfield.data import labelled_series
+from hounsfield.data.datasets import DatasetContents
+from hounsfield.data.labelled_series import LabelledSeries, Labels
+from hounsfield.data.preparation import DATASETS, prepare
+from hounsfield.data.prepared import load_case
+from hounsfield.data.splits import case_files, read_split
+from hounsfield.pipeline.command_line import app
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.series import Series, SeriesFormat
+from hounsfield.preprocessing.volume import SeriesFacts
 from tests.data.luna16_download import write_mhd, write_tables
 
 NODULE, EXCLUDED = ("1.1", 35.0, 2.0, 3.0, 8.0), ("1.2", -30.0, 0.0, 5.0, -1)

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data.prepared import (
+from hounsfield.data.prepared import (
     FORM_VERSION,
     KnownFinding,
     PreparedCase,
@@ -12,8 +12,8 @@ from data.prepared import (
     remove_case,
     save_case,
 )
-from preprocessing.errors import UsageError
-from preprocessing.working_volume import WorkingVolume
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.working_volume import WorkingVolume
 
 
 def a_case():

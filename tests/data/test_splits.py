@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from data.splits import (
+from hounsfield.data.splits import (
     EXAMINATION_MODULUS,
     FOLDS,
     SplitEntry,
@@ -15,7 +15,7 @@ from data.splits import (
     patient_hash,
     read_split,
 )
-from preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import UsageError
 
 
 def entry(series, patient, voxels=None, fold=0, source=""):

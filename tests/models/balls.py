@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from models.contracts import Segmentation
-from preprocessing.volume import SeriesFacts, Volume
+from hounsfield.models.contracts import Segmentation
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 SPACING_MM = (0.7, 0.7, 1.25)
 

@@ -4,15 +4,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from models import bundle_import
-from models.bundle_import import HU_WINDOW, SPACING_MM, import_bundle
-from models.loading import load_detector
-from models.networks.retina_net import RetinaPlan, retina_net
-from models.retina_detector import RetinaDetector
-from models.store import model_folder, read_manifest
-from pipeline.command_line import app
-from pipeline.config import load_config
-from preprocessing.errors import UsageError
+from hounsfield.models import bundle_import
+from hounsfield.models.bundle_import import HU_WINDOW, SPACING_MM, import_bundle
+from hounsfield.models.loading import load_detector
+from hounsfield.models.networks.retina_net import RetinaPlan, retina_net
+from hounsfield.models.retina_detector import RetinaDetector
+from hounsfield.models.store import model_folder, read_manifest
+from hounsfield.pipeline.command_line import app
+from hounsfield.pipeline.config import load_config
+from hounsfield.preprocessing.errors import UsageError
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from safetensors.torch import save
 
-from models.candidate_reducer import (
+from hounsfield.models.candidate_reducer import (
     MOST_LOOKED_AT,
     CandidateReducer,
     candidate_views,
     joint_scores,
 )
-from models.contracts import Candidate
-from models.manifest import Calibration
-from models.networks.reduce_net import ReduceNet
-from models.runtimes import torch_network
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.manifest import Calibration
+from hounsfield.models.networks.reduce_net import ReduceNet
+from hounsfield.models.runtimes import torch_network
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SMALL = {"close_channels": (2, 2, 2, 2), "wide_channels": (2, 2, 2)}
 SIZE = 48

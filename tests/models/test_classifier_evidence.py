@@ -7,14 +7,14 @@ Neither rule may be met by that alone.
 import numpy as np
 import pytest
 
-from data.phantom import SMALL, NoduleSpec, make_phantom
-from models.contracts import Candidate, NoduleClass
-from models.loading import load_classifier
-from models.nodule_classifier import NoduleClassifier
-from models.store import model_folder, read_manifest
-from preprocessing.lungs import find_lungs
-from preprocessing.volume import apply_affine
-from preprocessing.working_grid import to_working_volume
+from hounsfield.data.phantom import SMALL, NoduleSpec, make_phantom
+from hounsfield.models.contracts import Candidate, NoduleClass
+from hounsfield.models.loading import load_classifier
+from hounsfield.models.nodule_classifier import NoduleClassifier
+from hounsfield.models.store import model_folder, read_manifest
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.volume import apply_affine
+from hounsfield.preprocessing.working_grid import to_working_volume
 
 FOLDER = model_folder("nodule_classifier")
 OFF_MM = 3.0
@@ -60,7 +60,7 @@ def said(phantom, marks):
 def random_network():
     import torch
 
-    from models.networks.class_net import ClassNet
+    from hounsfield.models.networks.class_net import ClassNet
 
     torch.manual_seed(0)
     return ClassNet(**read_manifest(FOLDER).network).eval()

@@ -1,6 +1,6 @@
 import pytest
 
-from models.contracts import ConfidenceBand, confidence_band
+from hounsfield.models.contracts import ConfidenceBand, confidence_band
 
 
 @pytest.mark.parametrize(

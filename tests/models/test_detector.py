@@ -5,13 +5,13 @@ import pytest
 from safetensors.torch import save
 from scipy import special
 
-from models.detector import HeatmapDetector
-from models.manifest import Calibration
-from models.networks.centre_marks import OUTPUT_CHANNELS, STRIDE
-from models.networks.centre_net import CentreNet
-from models.runtimes import torch_network
-from models.training.detection_targets import CropNodule, detection_target
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from hounsfield.models.detector import HeatmapDetector
+from hounsfield.models.manifest import Calibration
+from hounsfield.models.networks.centre_marks import OUTPUT_CHANNELS, STRIDE
+from hounsfield.models.networks.centre_net import CentreNet
+from hounsfield.models.runtimes import torch_network
+from hounsfield.models.training.detection_targets import CropNodule, detection_target
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SMALL = {"stem_channels": 4, "stage_channels": (6, 8, 10), "pyramid_channels": 8}
 SIZE = 64

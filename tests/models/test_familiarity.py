@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from models.contracts import Candidate, ConfidenceBand, confidence_band
-from models.familiarity import KNOWN_SHARE, fit_familiarity, strangeness, view_features
-from models.manifest import Calibration, Familiarity
-from models.nodule_classifier import NoduleClassifier
-from models.store import model_folder, read_manifest
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from hounsfield.models.contracts import Candidate, ConfidenceBand, confidence_band
+from hounsfield.models.familiarity import KNOWN_SHARE, fit_familiarity, strangeness, view_features
+from hounsfield.models.manifest import Calibration, Familiarity
+from hounsfield.models.nodule_classifier import NoduleClassifier
+from hounsfield.models.store import model_folder, read_manifest
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SIZE = 24
 

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.contracts import Candidate, Segmentation
-from models.malignancy_rater import MalignancyRater
-from models.rating_view import (
+from hounsfield.models.contracts import Candidate, Segmentation
+from hounsfield.models.malignancy_rater import MalignancyRater
+from hounsfield.models.rating_view import (
     MEASURES_SPREAD,
     USUAL_MEASURES,
     VIEW_CHANNELS,
@@ -14,7 +14,7 @@ from models.rating_view import (
     outlined_nodule,
     rating_view,
 )
-from models.store import model_folder, read_manifest
+from hounsfield.models.store import model_folder, read_manifest
 from tests.models.balls import a_ball_volume
 
 CANDIDATE = Candidate((20.0, 20.0, 20.0), 9.0, 0.9)

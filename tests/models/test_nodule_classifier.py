@@ -5,13 +5,13 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from models.contracts import Candidate
-from models.manifest import Calibration
-from models.networks.class_net import LOOKS, ClassNet, class_logits
-from models.nodule_classifier import NoduleClassifier
-from models.nodule_views import VIEW_VOXELS
-from models.runtimes import torch_network
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.manifest import Calibration
+from hounsfield.models.networks.class_net import LOOKS, ClassNet, class_logits
+from hounsfield.models.nodule_classifier import NoduleClassifier
+from hounsfield.models.nodule_views import VIEW_VOXELS
+from hounsfield.models.runtimes import torch_network
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SMALL = {"close_channels": (2, 2, 2, 3), "wide_channels": (2, 2, 3), "dropout_percent": 50}
 SIZE = 80

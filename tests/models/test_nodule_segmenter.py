@@ -1,11 +1,17 @@
 import numpy as np
 import pytest
 
-from models.contracts import Candidate
-from models.measurements.size import sphere_diameter_mm, volume_mm3
-from models.nodule_segmenter import NoduleSegmenter, central_piece, on_native_grid
-from models.segment_view import VIEW_VOXELS, cut_view, size_prior, view_offsets_mm, view_spacing_mm
-from models.store import model_folder, read_manifest
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.measurements.size import sphere_diameter_mm, volume_mm3
+from hounsfield.models.nodule_segmenter import NoduleSegmenter, central_piece, on_native_grid
+from hounsfield.models.segment_view import (
+    VIEW_VOXELS,
+    cut_view,
+    size_prior,
+    view_offsets_mm,
+    view_spacing_mm,
+)
+from hounsfield.models.store import model_folder, read_manifest
 from tests.models.balls import a_ball_volume
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 
-from models.nodule_views import VIEW_VOXELS, nodule_views
-from preprocessing.volume import AIR_HU
+from hounsfield.models.nodule_views import VIEW_VOXELS, nodule_views
+from hounsfield.preprocessing.volume import AIR_HU
 
 
 def test_the_near_view_holds_the_place_at_its_middle():

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from models.contracts import Outlines
-from models.measurements.density import Texture
-from models.outlines import outline
+from hounsfield.models.contracts import Outlines
+from hounsfield.models.measurements.density import Texture
+from hounsfield.models.outlines import outline
 from tests.models.balls import a_ball_volume
 
 

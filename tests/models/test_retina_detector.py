@@ -13,13 +13,13 @@ from monai.networks.nets import resnet
 from monai.transforms import Orientation, ScaleIntensityRange
 from safetensors.torch import save
 
-from models.manifest import Calibration
-from models.networks.retina_net import RetinaPlan, retina_net, retina_plan
-from models.retina_detector import RetinaDetector, box_diameters, window_xyz
-from models.training.graph import network_graph
-from models.training.retina_task import RETINA_GRAPH
-from preprocessing.errors import UsageError
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from hounsfield.models.manifest import Calibration
+from hounsfield.models.networks.retina_net import RetinaPlan, retina_net, retina_plan
+from hounsfield.models.retina_detector import RetinaDetector, box_diameters, window_xyz
+from hounsfield.models.training.graph import network_graph
+from hounsfield.models.training.retina_task import RETINA_GRAPH
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SPACING_MM = (0.703125, 0.703125, 1.25)
 HU_WINDOW = (-1024.0, 300.0)

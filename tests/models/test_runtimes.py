@@ -6,13 +6,13 @@ import onnx
 import pytest
 import torch
 
-from models.export import onnx_model
-from models.loading import load_models
-from models.manifest import Manifest
-from models.networks.centre_marks import SIZE_DIVISOR
-from models.networks.centre_net import CentreNet
-from models.runtimes import load_network, openvino_core, openvino_network, torch_network
-from models.store import (
+from hounsfield.models.export import onnx_model
+from hounsfield.models.loading import load_models
+from hounsfield.models.manifest import Manifest
+from hounsfield.models.networks.centre_marks import SIZE_DIVISOR
+from hounsfield.models.networks.centre_net import CentreNet
+from hounsfield.models.runtimes import load_network, openvino_core, openvino_network, torch_network
+from hounsfield.models.store import (
     STORE,
     list_models,
     model_folder,
@@ -20,9 +20,9 @@ from models.store import (
     verified_graph,
     verified_weights,
 )
-from models.training.graph import GraphPlan, network_graph
-from models.training.publishing import half_precision_weights
-from preprocessing.errors import UsageError
+from hounsfield.models.training.graph import GraphPlan, network_graph
+from hounsfield.models.training.publishing import half_precision_weights
+from hounsfield.preprocessing.errors import UsageError
 
 SMALL = {"stem_channels": 4, "stage_channels": (8, 8, 8), "pyramid_channels": 8}
 TOLERANCE = 1e-4

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from models.loading import load_models
-from models.manifest import Manifest
-from models.store import STORE, list_models, model_folder, verified_weights
-from preprocessing.errors import UsageError
+from hounsfield.models.loading import load_models
+from hounsfield.models.manifest import Manifest
+from hounsfield.models.store import STORE, list_models, model_folder, verified_weights
+from hounsfield.preprocessing.errors import UsageError
 
 SHIPPED = sorted(folder.parent for folder in STORE.glob("*/manifest.json"))
 

@@ -8,11 +8,17 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
-from models.contracts import Candidate, Classification, EvidenceMap, Outlines, Segmentation
-from models.loading import Models
-from models.store import model_folder, read_manifest
-from pipeline.guidelines import load_guideline
-from pipeline.study import analyse_series
+from hounsfield.models.contracts import (
+    Candidate,
+    Classification,
+    EvidenceMap,
+    Outlines,
+    Segmentation,
+)
+from hounsfield.models.loading import Models
+from hounsfield.models.store import model_folder, read_manifest
+from hounsfield.pipeline.guidelines import load_guideline
+from hounsfield.pipeline.study import analyse_series
 
 
 class BlobDetector:

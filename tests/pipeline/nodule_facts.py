@@ -1,6 +1,6 @@
 """Nodules and studies in few words, for the tests of guidelines."""
 
-from pipeline.guidelines import NoduleFacts, classify_study
+from hounsfield.pipeline.guidelines import NoduleFacts, classify_study
 
 
 def nodule(texture, mean_diameter_mm, solid_part_mm=None, *, margin="lobulated", **facts):

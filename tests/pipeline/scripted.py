@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.contracts import NoduleClass
-from pipeline.config import RunConfig, load_config
-from pipeline.documents import Report
-from pipeline.errors import OutputError
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
-from preprocessing.volume import SeriesFacts, Volume
+from hounsfield.models.contracts import NoduleClass
+from hounsfield.pipeline.config import RunConfig, load_config
+from hounsfield.pipeline.documents import Report
+from hounsfield.pipeline.errors import OutputError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def write_study(
 ) -> None:
     """Writes a small CT series of 24 slices whose description is what shall happen."""
     # Imported here: every worker imports this module, and pydicom costs it a quarter second.
-    from data.ct_series import ct_datasets, save_series
+    from hounsfield.data.ct_series import ct_datasets, save_series
 
     facts = SeriesFacts(
         study_uid=uid,

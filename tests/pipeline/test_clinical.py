@@ -1,7 +1,12 @@
 import pytest
 
-from pipeline.clinical import ClinicalFacts, read_clinical, unknown_keys, unknown_keys_message
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.clinical import (
+    ClinicalFacts,
+    read_clinical,
+    unknown_keys,
+    unknown_keys_message,
+)
+from hounsfield.preprocessing.errors import UsageError
 
 
 @pytest.fixture

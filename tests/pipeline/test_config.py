@@ -1,8 +1,8 @@
 import pytest
 import yaml
 
-from pipeline.config import CONFIGS_FOLDER, load_config
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.config import CONFIGS_FOLDER, load_config
+from hounsfield.preprocessing.errors import UsageError
 
 
 def test_a_file_need_only_hold_what_differs(tmp_path):

@@ -4,10 +4,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from data.ct_series import ct_datasets, save_series
-from pipeline.conversion import convert
-from pipeline.errors import OutputError
-from preprocessing.errors import SeriesError, UsageError
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.pipeline.conversion import convert
+from hounsfield.pipeline.errors import OutputError
+from hounsfield.preprocessing.errors import SeriesError, UsageError
 from tests.preprocessing.volumes import AXIAL, OBLIQUE, make_volume
 
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import yaml
 
-from data.prepared import KnownFinding, PreparedCase, save_case
-from data.splits import SplitEntry, SplitManifest
-from models import loading
-from models.contracts import Candidate
-from models.store import model_folder, read_manifest
-from models.training.configuration import read_training_config
-from pipeline.cross_validation import closing_lines, cross_validate
-from pipeline.evaluation import luna16_command
-from preprocessing.errors import UsageError
-from preprocessing.working_volume import WorkingVolume
+from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
+from hounsfield.data.splits import SplitEntry, SplitManifest
+from hounsfield.models import loading
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.store import model_folder, read_manifest
+from hounsfield.models.training.configuration import read_training_config
+from hounsfield.pipeline.cross_validation import closing_lines, cross_validate
+from hounsfield.pipeline.evaluation import luna16_command
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.working_volume import WorkingVolume
 
 FOLDS = 4
 SIZE = 8
@@ -122,7 +122,7 @@ class Bright:
 @pytest.fixture
 def training(monkeypatch):
     fake = Training()
-    monkeypatch.setitem(sys.modules, "models.training.train", fake)
+    monkeypatch.setitem(sys.modules, "hounsfield.models.training.train", fake)
     monkeypatch.setattr(loading, "load_detector", lambda _folder, *, threads: Bright())  # noqa: ARG005
     return fake
 

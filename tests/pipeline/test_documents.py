@@ -1,12 +1,12 @@
 import pytest
 from pydantic import ValidationError
 
-from data.ct_series import ct_datasets, save_series
-from pipeline.documents import Report
-from pipeline.report import report_document
-from pipeline.study_class import study_class
-from preprocessing.codes import Notice, NoticeCode
-from preprocessing.discovery import discover
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.pipeline.documents import Report
+from hounsfield.pipeline.report import report_document
+from hounsfield.pipeline.study_class import study_class
+from hounsfield.preprocessing.codes import Notice, NoticeCode
+from hounsfield.preprocessing.discovery import discover
 from tests.pipeline.scripted import make_report
 from tests.preprocessing.volumes import make_volume
 

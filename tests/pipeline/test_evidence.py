@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.contracts import EvidenceMap, NoduleClass
-from pipeline.config import load_config
-from pipeline.drawing import png
-from pipeline.evidence import evidence_files, evidence_picture
-from pipeline.pictures import finding_panels
+from hounsfield.models.contracts import EvidenceMap, NoduleClass
+from hounsfield.pipeline.config import load_config
+from hounsfield.pipeline.drawing import png
+from hounsfield.pipeline.evidence import evidence_files, evidence_picture
+from hounsfield.pipeline.pictures import finding_panels
 from tests.pipeline.test_pictures import FINDING, GAP, SIZE, volume_with_ball
 from tests.preprocessing.synthetic_chest import value_at
 

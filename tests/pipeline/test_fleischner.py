@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.guidelines import load_guideline
+from hounsfield.pipeline.guidelines import load_guideline
 from tests.pipeline.nodule_facts import nodule, study
 
 FLEISCHNER = load_guideline("fleischner_2017")

@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from models.contracts import Candidate
-from models.outlines import Outlined
-from pipeline.growth.change import GrowthStatus, NoduleSize, size_change
-from pipeline.growth.entries import PART_SOLID, Compared, EarlierNodule, finding_entry
-from pipeline.growth.matching import match_findings, nearest_candidate
-from pipeline.growth.prior import (
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.outlines import Outlined
+from hounsfield.pipeline.growth.change import GrowthStatus, NoduleSize, size_change
+from hounsfield.pipeline.growth.entries import PART_SOLID, Compared, EarlierNodule, finding_entry
+from hounsfield.pipeline.growth.matching import match_findings, nearest_candidate
+from hounsfield.pipeline.growth.prior import (
     NO_DATE,
     OTHER_HAS_NO_DATE,
     OTHER_SEX,
     SAME_DAY,
     find_priors,
 )
-from preprocessing.series import Series, SeriesFormat
-from preprocessing.volume import SeriesFacts
+from hounsfield.preprocessing.series import Series, SeriesFormat
+from hounsfield.preprocessing.volume import SeriesFacts
 
 
 def size(volume_mm3=500.0, mean_mm=8.0, texture="solid", solid_mm=None):

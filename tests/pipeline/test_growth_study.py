@@ -8,20 +8,20 @@ from functools import partial
 import numpy as np
 import pytest
 
-from data.phantom import PhantomTruth, write_phantom
-from models.contracts import Candidate
-from pipeline.documents import Report
-from pipeline.growth import study_nodules
-from pipeline.growth.comparison import growth_since
-from pipeline.growth.prior import Prior
-from pipeline.growth.study_nodules import StudyNodules
-from pipeline.plan import make_plan
-from pipeline.progress import Progress
-from pipeline.run_summary import RunOptions
-from pipeline.runner import run
-from preprocessing.codes import Reason
-from preprocessing.discovery import discover
-from preprocessing.errors import SeriesError
+from hounsfield.data.phantom import PhantomTruth, write_phantom
+from hounsfield.models.contracts import Candidate
+from hounsfield.pipeline.documents import Report
+from hounsfield.pipeline.growth import study_nodules
+from hounsfield.pipeline.growth.comparison import growth_since
+from hounsfield.pipeline.growth.prior import Prior
+from hounsfield.pipeline.growth.study_nodules import StudyNodules
+from hounsfield.pipeline.plan import make_plan
+from hounsfield.pipeline.progress import Progress
+from hounsfield.pipeline.run_summary import RunOptions
+from hounsfield.pipeline.runner import run
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import SeriesError
 from tests.digital_patient import DAYS, FIRST, LATER, VOLUME_RATIO, scanned
 from tests.pipeline.fakes import prepare_with_fakes
 from tests.pipeline.scripted import scripted_config

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from pipeline.guidelines import load_guideline
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.guidelines import load_guideline
+from hounsfield.preprocessing.errors import UsageError
 from tests.pipeline.nodule_facts import nodule, study
 
 MINE = """

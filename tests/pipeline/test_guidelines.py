@@ -1,12 +1,12 @@
 import pytest
 
-from pipeline.guidelines import (
+from hounsfield.pipeline.guidelines import (
     NoduleFacts,
     classify_finding,
     guideline_names,
     load_guideline,
 )
-from pipeline.guidelines.categories import LUNGS_CUT, QUALITY_FAILED
+from hounsfield.pipeline.guidelines.categories import LUNGS_CUT, QUALITY_FAILED
 from tests.pipeline.nodule_facts import nodule, study
 
 LUNG_RADS = load_guideline("lung_rads_2022")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from data.ct_series import ct_datasets, save_series
-from pipeline import inspection
-from pipeline.inspection import as_json, inspect
-from pipeline.inspection_table import print_table
-from preprocessing.codes import Notice, NoticeCode, Reason, Verdict
-from preprocessing.errors import SeriesError
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.pipeline import inspection
+from hounsfield.pipeline.inspection import as_json, inspect
+from hounsfield.pipeline.inspection_table import print_table
+from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason, Verdict
+from hounsfield.preprocessing.errors import SeriesError
 from tests.preprocessing.volumes import make_volume
 
 THICK = Notice(NoticeCode.THICK_SLICES, "Slices are 5 mm thick.", {"thickness_mm": 5.0})

@@ -2,8 +2,8 @@ import sqlite3
 
 import pytest
 
-from pipeline.errors import OutputError
-from pipeline.ledger import LEDGER_NAME, Ledger, Row, RunRow
+from hounsfield.pipeline.errors import OutputError
+from hounsfield.pipeline.ledger import LEDGER_NAME, Ledger, Row, RunRow
 
 ROW = Row("a.dcm", "1", "1.1", 1, "analysed", folder="studies/1/1.1", findings=2)
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from data.ct_series import ct_datasets, save_series
-from data.phantom import SMALL, NoduleSpec, make_phantom
-from data.phantom.nodules import paint_nodule
-from models.loading import load_detector
-from models.store import model_folder
-from pipeline.config import load_config
-from preprocessing.discovery import discover
-from preprocessing.lungs import find_lungs
-from preprocessing.reading import read_volume
-from preprocessing.volume import Volume
-from preprocessing.working_grid import to_working_volume
-from preprocessing.writing import VolumeFormat, write_volume
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.data.phantom import SMALL, NoduleSpec, make_phantom
+from hounsfield.data.phantom.nodules import paint_nodule
+from hounsfield.models.loading import load_detector
+from hounsfield.models.store import model_folder
+from hounsfield.pipeline.config import load_config
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.volume import Volume
+from hounsfield.preprocessing.working_grid import to_working_volume
+from hounsfield.preprocessing.writing import VolumeFormat, write_volume
 from tests.preprocessing.synthetic_chest import reordered, value_at
 from tests.preprocessing.volumes import make_volume
 

@@ -3,8 +3,13 @@ import os
 
 import pytest
 
-from pipeline.errors import OutputError
-from pipeline.outputs import folder_name, publish_folder, whole_file, write_partial_folder
+from hounsfield.pipeline.errors import OutputError
+from hounsfield.pipeline.outputs import (
+    folder_name,
+    publish_folder,
+    whole_file,
+    write_partial_folder,
+)
 
 
 def test_a_safe_identifier_is_its_own_folder_name():

@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from pipeline.documents import RESEARCH_CLASSES, RESEARCH_USE, WhyDocument
-from pipeline.pages import INDEX_ROWS, lead_sentence, report_page, write_index
-from pipeline.tables import WorklistRow
+from hounsfield.pipeline.documents import RESEARCH_CLASSES, RESEARCH_USE, WhyDocument
+from hounsfield.pipeline.pages import INDEX_ROWS, lead_sentence, report_page, write_index
+from hounsfield.pipeline.tables import WorklistRow
 from tests.pipeline.scripted import make_report
 
 CLASS_CELLS = ("normal", 0.1, 0.1, 0.1, 0.7, "review")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.contracts import ConfidenceBand, Finding, Lung, Place, Zone
-from pipeline.config import load_config
-from pipeline.drawing import Edges, Panel, Ring, png
-from pipeline.pictures import finding_panels, key_picture
-from preprocessing.volume import SeriesFacts, Volume
-from preprocessing.working_volume import WorkingVolume
+from hounsfield.models.contracts import ConfidenceBand, Finding, Lung, Place, Zone
+from hounsfield.pipeline.config import load_config
+from hounsfield.pipeline.drawing import Edges, Panel, Ring, png
+from hounsfield.pipeline.pictures import finding_panels, key_picture
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
+from hounsfield.preprocessing.working_volume import WorkingVolume
 
 SIZE = 342
 GAP = 6

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from models.contracts import Lung, Place, Zone
-from pipeline.place import place_of
-from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
+from hounsfield.models.contracts import Lung, Place, Zone
+from hounsfield.pipeline.place import place_of
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
 
 
 @pytest.fixture

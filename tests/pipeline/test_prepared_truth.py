@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from data.luna16 import read_findings
-from data.prepared import KnownFinding
-from pipeline.evaluation import luna16_command
-from pipeline.prepared_truth import write_truth
+from hounsfield.data.luna16 import read_findings
+from hounsfield.data.prepared import KnownFinding
+from hounsfield.pipeline.evaluation import luna16_command
+from hounsfield.pipeline.prepared_truth import write_truth
 
 REAL = Path(__file__).parents[3] / "shared" / "real" / "luna16"
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.provenance import read_provenance
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.provenance import read_provenance
+from hounsfield.preprocessing.errors import UsageError
 from tests.pipeline.scripted import scripted_config
 
 

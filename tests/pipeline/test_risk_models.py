@@ -4,8 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.clinical import ClinicalFacts
-from pipeline.risk_models import AGE_YEARS, DIAMETER_MM, NODULE_COUNT, RiskInputs, brock, mayo
+from hounsfield.pipeline.clinical import ClinicalFacts
+from hounsfield.pipeline.risk_models import (
+    AGE_YEARS,
+    DIAMETER_MM,
+    NODULE_COUNT,
+    RiskInputs,
+    brock,
+    mayo,
+)
 
 PATIENT = ClinicalFacts(
     age_years=68,

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from pipeline.config import RunConfig
-from pipeline.errors import ExitCode, OutputError, OutputHeldError
-from pipeline.ledger import Ledger
-from pipeline.progress import Progress
-from pipeline.run_summary import RunOptions
-from pipeline.runner import LOCK_NAME, run
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.config import RunConfig
+from hounsfield.pipeline.errors import ExitCode, OutputError, OutputHeldError
+from hounsfield.pipeline.ledger import Ledger
+from hounsfield.pipeline.progress import Progress
+from hounsfield.pipeline.run_summary import RunOptions
+from hounsfield.pipeline.runner import LOCK_NAME, run
+from hounsfield.preprocessing.errors import UsageError
 from tests.pipeline.scripted import (
     prepare_scripted,
     prepare_without_models,

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from pipeline.schemas import write_schemas
+from hounsfield.pipeline.schemas import write_schemas
 
 SCHEMAS = Path(__file__).parent.parent.parent / "docs" / "schemas"
 

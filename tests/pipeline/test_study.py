@@ -7,17 +7,17 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from data.phantom import SMALL, NoduleSpec, make_phantom, write_phantom
-from models.contracts import Candidate
-from pipeline.config import load_config
-from pipeline.documents import Report
-from pipeline.errors import ExitCode
-from pipeline.progress import Progress
-from pipeline.run_summary import RunOptions
-from pipeline.runner import run
-from pipeline.search import keep
-from pipeline.tables import read_findings
-from preprocessing.errors import UsageError
+from hounsfield.data.phantom import SMALL, NoduleSpec, make_phantom, write_phantom
+from hounsfield.models.contracts import Candidate
+from hounsfield.pipeline.config import load_config
+from hounsfield.pipeline.documents import Report
+from hounsfield.pipeline.errors import ExitCode
+from hounsfield.pipeline.progress import Progress
+from hounsfield.pipeline.run_summary import RunOptions
+from hounsfield.pipeline.runner import run
+from hounsfield.pipeline.search import keep
+from hounsfield.pipeline.tables import read_findings
+from hounsfield.preprocessing.errors import UsageError
 from tests.pipeline.fakes import prepare_with_fakes
 from tests.pipeline.scripted import scripted_config
 from tests.preprocessing.synthetic_chest import value_at

@@ -2,8 +2,8 @@
 
 import pytest
 
-from models.contracts import NoduleClass
-from pipeline.study_class import NO_FINDING, RULE, study_class
+from hounsfield.models.contracts import NoduleClass
+from hounsfield.pipeline.study_class import NO_FINDING, RULE, study_class
 from tests.pipeline.scripted import make_report
 
 

@@ -2,9 +2,9 @@ import csv
 
 import pytest
 
-from pipeline.errors import OutputError
-from pipeline.ledger import Ledger, Row
-from pipeline.tables import FINDINGS_COLUMNS, write_tables
+from hounsfield.pipeline.errors import OutputError
+from hounsfield.pipeline.ledger import Ledger, Row
+from hounsfield.pipeline.tables import FINDINGS_COLUMNS, write_tables
 from tests.pipeline.scripted import make_report
 
 

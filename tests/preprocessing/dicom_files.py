@@ -22,10 +22,10 @@ from pydicom.uid import (
 )
 from rle.utils import encode_pixel_data
 
-from preprocessing.dicom_header import Instance, read_instance
-from preprocessing.dicom_series import group_instances
-from preprocessing.series import Series
-from preprocessing.sources import ByteSource
+from hounsfield.preprocessing.dicom_header import Instance, read_instance
+from hounsfield.preprocessing.dicom_series import group_instances
+from hounsfield.preprocessing.series import Series
+from hounsfield.preprocessing.sources import ByteSource
 
 NATIVE = (
     ImplicitVRLittleEndian,

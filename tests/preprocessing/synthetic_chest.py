@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from preprocessing.volume import SeriesFacts, Volume, apply_affine
+from hounsfield.preprocessing.volume import SeriesFacts, Volume, apply_affine
 
 SPACING_XYZ = (2.0, 2.0, 3.0)
 SIZE_XYZ_MM = (400.0, 320.0, 339.0)

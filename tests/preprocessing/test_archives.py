@@ -6,11 +6,11 @@ import zipfile
 
 import pytest
 
-from preprocessing import archives
-from preprocessing.archives import list_archive, read_entry, read_entry_head
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
-from preprocessing.sources import ByteSource
+from hounsfield.preprocessing import archives
+from hounsfield.preprocessing.archives import list_archive, read_entry, read_entry_head
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.sources import ByteSource
 
 
 def make_zip(path, members, method=zipfile.ZIP_DEFLATED):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_header import read_instance
-from preprocessing.errors import SeriesError
-from preprocessing.sources import ByteSource
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_header import read_instance
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.sources import ByteSource
 from tests.preprocessing.dicom_files import COMPRESSED, nested_sequence_file, save, slice_dataset
 
 HU = np.arange(-500, -100, dtype=np.int16).reshape(20, 20)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_header import read_instance
-from preprocessing.dicom_pixels import read_hu
-from preprocessing.errors import SeriesError
-from preprocessing.sources import ByteSource
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_header import read_instance
+from hounsfield.preprocessing.dicom_pixels import read_hu
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.sources import ByteSource
 from tests.preprocessing.dicom_files import COMPRESSED, NATIVE, save, set_pixels, slice_dataset
 
 BODY = np.full((32, 40), -1000, np.int16)

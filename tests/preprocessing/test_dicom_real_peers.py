@@ -11,15 +11,15 @@ from pydicom import dcmread
 from pydicom.encaps import generate_frames
 from pydicom.uid import ExplicitVRLittleEndian
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_header import read_instance
-from preprocessing.dicom_pixels import read_hu
-from preprocessing.dicom_series import group_instances
-from preprocessing.dicom_volume import read_dicom_volume
-from preprocessing.errors import SeriesError
-from preprocessing.sources import ByteSource
-from preprocessing.stored_values import LOWEST_HU
-from preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_header import read_instance
+from hounsfield.preprocessing.dicom_pixels import read_hu
+from hounsfield.preprocessing.dicom_series import group_instances
+from hounsfield.preprocessing.dicom_volume import read_dicom_volume
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.sources import ByteSource
+from hounsfield.preprocessing.stored_values import LOWEST_HU
+from hounsfield.preprocessing.volume import AIR_HU
 from tests.preprocessing.dicom_files import codes_of, only_series
 
 REAL = Path(__file__).parents[3] / "shared" / "real"

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from pydicom.uid import JPEG2000, JPEGLSLossless
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_volume import read_dicom_volume
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_volume import read_dicom_volume
 from tests.preprocessing.dicom_files import (
     codes_of,
     only_series,

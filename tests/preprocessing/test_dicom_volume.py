@@ -4,9 +4,9 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedCTImageStorage, JPEGLSLossless
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_volume import read_dicom_volume
-from preprocessing.errors import SeriesError
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_volume import read_dicom_volume
+from hounsfield.preprocessing.errors import SeriesError
 from tests.preprocessing.dicom_files import (
     AXIAL,
     codes_of,

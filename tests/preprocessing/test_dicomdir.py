@@ -4,11 +4,11 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
-from data.ct_series import ct_datasets, save_series
-from preprocessing.codes import Reason
-from preprocessing.dicomdir import is_dicomdir, referenced_files
-from preprocessing.discovery import discover
-from preprocessing.sources import ByteSource
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicomdir import is_dicomdir, referenced_files
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.sources import ByteSource
 from tests.preprocessing.volumes import make_volume
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.ct_series import ct_datasets, save_series
-from preprocessing.codes import Reason
-from preprocessing.discovery import discover
-from preprocessing.errors import UsageError
-from preprocessing.reading import read_volume
-from preprocessing.series import SeriesFormat
-from preprocessing.sources import ByteSource
-from preprocessing.writing import VolumeFormat, write_volume
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.series import SeriesFormat
+from hounsfield.preprocessing.sources import ByteSource
+from hounsfield.preprocessing.writing import VolumeFormat, write_volume
 from tests.preprocessing.volumes import make_volume
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from data.phantom.phantom import make_phantom
-from data.phantom.settings import SMALL
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
-from preprocessing.lung_morphology import close, dilate, erode, within
-from preprocessing.lungs import _refuse_if_no_lungs, find_lungs
-from preprocessing.planar_hulls import planar_hulls
-from preprocessing.volume import SeriesFacts, Volume
-from preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
+from hounsfield.data.phantom.phantom import make_phantom
+from hounsfield.data.phantom.settings import SMALL
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.lung_morphology import close, dilate, erode, within
+from hounsfield.preprocessing.lungs import _refuse_if_no_lungs, find_lungs
+from hounsfield.preprocessing.planar_hulls import planar_hulls
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
 from tests.preprocessing.synthetic_chest import (
     LEFT_CENTRE,
     LUNG_RADII,

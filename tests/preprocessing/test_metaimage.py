@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from preprocessing.codes import NoticeCode, Reason
-from preprocessing.errors import SeriesError
-from preprocessing.metaimage import describe_metaimage, read_metaimage
-from preprocessing.metaimage_header import looks_like_metaimage
-from preprocessing.sources import ByteSource
+from hounsfield.preprocessing.codes import NoticeCode, Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.metaimage import describe_metaimage, read_metaimage
+from hounsfield.preprocessing.metaimage_header import looks_like_metaimage
+from hounsfield.preprocessing.sources import ByteSource
 from tests.preprocessing.volumes import (
     AXIAL,
     CORONAL,

@@ -6,11 +6,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from preprocessing import single_file
-from preprocessing.codes import NoticeCode, Reason
-from preprocessing.errors import SeriesError
-from preprocessing.nifti import describe_nifti, nifti_header_bytes, read_nifti
-from preprocessing.sources import ByteSource
+from hounsfield.preprocessing import single_file
+from hounsfield.preprocessing.codes import NoticeCode, Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.nifti import describe_nifti, nifti_header_bytes, read_nifti
+from hounsfield.preprocessing.sources import ByteSource
 from tests.preprocessing.volumes import (
     AXIAL,
     CORONAL,

@@ -1,6 +1,6 @@
 import pytest
 
-from preprocessing.processors import available_processors, side_by_side, usable_threads
+from hounsfield.preprocessing.processors import available_processors, side_by_side, usable_threads
 
 
 @pytest.mark.parametrize(("told", "most"), [("1", 1), ("1,4", 1), ("0", None), ("many", None)])

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from preprocessing.codes import NoticeCode
-from preprocessing.lungs import find_lungs
-from preprocessing.quality import assess_quality
-from preprocessing.volume import Volume
+from hounsfield.preprocessing.codes import NoticeCode
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.quality import assess_quality
+from hounsfield.preprocessing.volume import Volume
 from tests.preprocessing.synthetic_chest import (
     CHEST,
     LEFT_CENTRE,

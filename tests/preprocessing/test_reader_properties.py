@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_volume import read_dicom_volume
-from preprocessing.errors import SeriesError
-from preprocessing.slice_geometry import MOST_MISSING_SLICES
-from preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_volume import read_dicom_volume
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.slice_geometry import MOST_MISSING_SLICES
+from hounsfield.preprocessing.volume import AIR_HU
 from tests.preprocessing.dicom_files import (
     COMPRESSED,
     NATIVE,

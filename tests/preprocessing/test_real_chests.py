@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from preprocessing.codes import NoticeCode, Reason
-from preprocessing.discovery import discover
-from preprocessing.errors import SeriesError
-from preprocessing.lungs import find_lungs
-from preprocessing.quality import assess_quality
-from preprocessing.reading import read_volume
-from preprocessing.working_grid import to_working_volume
-from preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
+from hounsfield.preprocessing.codes import NoticeCode, Reason
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.quality import assess_quality
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.working_grid import to_working_volume
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
 from tests.preprocessing.synthetic_chest import value_at
 
 REAL = Path(__file__).parents[3] / "shared" / "real"

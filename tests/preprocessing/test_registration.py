@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from preprocessing.lungs import find_lungs
-from preprocessing.registration import LEAST_OVERLAP, register_lungs
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.registration import LEAST_OVERLAP, register_lungs
 from tests.digital_patient import FIRST, LATER, scanned
 
 

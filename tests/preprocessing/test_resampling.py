@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from preprocessing.resampling import interpolation_matrix, resample_separable
-from preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.resampling import interpolation_matrix, resample_separable
+from hounsfield.preprocessing.volume import AIR_HU
 
 
 def _ramp(shape=(9, 12, 15)):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.codes import Reason
-from preprocessing.errors import SeriesError
-from preprocessing.kernels import is_sharp_kernel
-from preprocessing.selection import by_study, rank_series
-from preprocessing.series import Series, SeriesFormat
-from preprocessing.volume import SeriesFacts
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.kernels import is_sharp_kernel
+from hounsfield.preprocessing.selection import by_study, rank_series
+from hounsfield.preprocessing.series import Series, SeriesFormat
+from hounsfield.preprocessing.volume import SeriesFacts
 
 
 def make_series(number, **changes):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from preprocessing.codes import Reason
-from preprocessing.dicom_frames import Frame
-from preprocessing.errors import SeriesError
-from preprocessing.slice_geometry import fit_stack
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom_frames import Frame
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.slice_geometry import fit_stack
 
 
 def _frames(depths, *, thickness=None, sideways=0.0, spacing=(0.5, 0.5), normal_z=1.0):

@@ -1,8 +1,13 @@
 import numpy as np
 
-from preprocessing.slice_geometry import fit_stack
-from preprocessing.stacking import allocate_stack, finish_stack, finished_shape, stack_index
-from preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.slice_geometry import fit_stack
+from hounsfield.preprocessing.stacking import (
+    allocate_stack,
+    finish_stack,
+    finished_shape,
+    stack_index,
+)
+from hounsfield.preprocessing.volume import AIR_HU
 from tests.preprocessing.test_slice_geometry import _frames
 
 

@@ -24,10 +24,10 @@ import numpy as np
 import pydicom
 import pytest
 
-from preprocessing.codes import Notice, NoticeCode, Reason
-from preprocessing.discovery import Discovery, discover
-from preprocessing.reading import read_volume
-from preprocessing.selection import rank_series
+from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
+from hounsfield.preprocessing.discovery import Discovery, discover
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.selection import rank_series
 
 ROOT = Path(__file__).parents[3] / "shared" / "real" / "tricky"
 pytestmark = [

@@ -7,10 +7,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from preprocessing.lungs import find_lungs
-from preprocessing.upright import upright_view
-from preprocessing.working_grid import normalise_hu, to_working_volume
-from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
+from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.upright import upright_view
+from hounsfield.preprocessing.working_grid import normalise_hu, to_working_volume
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 from tests.preprocessing.synthetic_chest import SyntheticChest, reordered, value_at
 
 NODULE = (-60.0, 20.0, 30.0)

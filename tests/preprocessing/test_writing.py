@@ -8,9 +8,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from preprocessing.errors import UsageError
-from preprocessing.working_volume import WorkingVolume
-from preprocessing.writing import VolumeFormat, write_volume
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.working_volume import WorkingVolume
+from hounsfield.preprocessing.writing import VolumeFormat, write_volume
 from tests.preprocessing.volumes import AXIAL, CORONAL, OBLIQUE, SAGITTAL, make_volume
 
 DIRECTIONS = pytest.mark.parametrize("directions", [AXIAL, CORONAL, SAGITTAL, OBLIQUE])

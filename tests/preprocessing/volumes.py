@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from preprocessing.volume import SeriesFacts, Volume
+from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 
 def rotation(*degrees_xyz):

@@ -2,13 +2,19 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from models.contracts import Segmentation
-from models.measurements.density import Density, Texture, density_of, inside_rim, is_above
-from models.measurements.margin import Margin, margin_of, solidity
-from models.measurements.nodule import measure
-from models.measurements.pleura import REACH_MM, pleura_distance_mm
-from models.outlines import Outlined
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from hounsfield.models.contracts import Segmentation
+from hounsfield.models.measurements.density import (
+    Density,
+    Texture,
+    density_of,
+    inside_rim,
+    is_above,
+)
+from hounsfield.models.measurements.margin import Margin, margin_of, solidity
+from hounsfield.models.measurements.nodule import measure
+from hounsfield.models.measurements.pleura import REACH_MM, pleura_distance_mm
+from hounsfield.models.outlines import Outlined
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 from tests.models.balls import SPACING_MM, a_ball_volume, a_share
 
 

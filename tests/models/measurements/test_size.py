@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
+from hounsfield.models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
 from tests.models.balls import a_share
 
 

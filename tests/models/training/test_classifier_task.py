@@ -6,35 +6,35 @@ import pytest
 import torch
 import yaml
 
-from data.nodule_crops import NoduleCrop
-from data.phantom import NoduleSpec
-from data.prepared import KnownFinding, PreparedCase, save_case
-from data.splits import SplitEntry, SplitManifest
-from models.contracts import Candidate, NoduleClass
-from models.loading import load_classifier
-from models.networks.class_net import LOOKS
-from models.store import model_folder, read_manifest
-from models.training.class_material import (
+from hounsfield.data.nodule_crops import NoduleCrop
+from hounsfield.data.phantom import NoduleSpec
+from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
+from hounsfield.data.splits import SplitEntry, SplitManifest
+from hounsfield.models.contracts import Candidate, NoduleClass
+from hounsfield.models.loading import load_classifier
+from hounsfield.models.networks.class_net import LOOKS
+from hounsfield.models.store import model_folder, read_manifest
+from hounsfield.models.training.class_material import (
     CARCINOMAS,
     UNKNOWN_LOOKS,
     allowed_classes,
     looks_of,
 )
-from models.training.class_sampling_plan import ClassSamplingPlan
-from models.training.classification_samples import ClassificationSamples
-from models.training.classifier_publication import classifier_manifest, fit_calibration
-from models.training.classifier_task import (
+from hounsfield.models.training.class_sampling_plan import ClassSamplingPlan
+from hounsfield.models.training.classification_samples import ClassificationSamples
+from hounsfield.models.training.classifier_publication import classifier_manifest, fit_calibration
+from hounsfield.models.training.classifier_task import (
     LOOKS_WEIGHT,
     calibration_samples,
     classification_loss,
     classifier_task,
 )
-from models.training.configuration import read_training_config
-from models.training.lung_places import GAP_MM, HILUM_MM, LungPlaces
-from models.training.material import read_cases, training_material
-from models.training.publishing import half_precision_weights, publish
-from preprocessing.errors import UsageError
-from preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
+from hounsfield.models.training.configuration import read_training_config
+from hounsfield.models.training.lung_places import GAP_MM, HILUM_MM, LungPlaces
+from hounsfield.models.training.material import read_cases, training_material
+from hounsfield.models.training.publishing import half_precision_weights, publish
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
 from tests.models.training.toy_training import toy_plan, toy_train
 
 SMALL = {"close_channels": [2, 2, 2, 3], "wide_channels": [2, 2, 3], "dropout_percent": 0}

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models.training.configuration import read_training_config
-from preprocessing.errors import UsageError
+from hounsfield.models.training.configuration import read_training_config
+from hounsfield.preprocessing.errors import UsageError
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 RECIPES = sorted(CONFIGS.glob("train_*.yaml"))

@@ -1,6 +1,6 @@
 import numpy as np
 
-from models.training.degradation import degrade, thick_slices
+from hounsfield.models.training.degradation import degrade, thick_slices
 
 
 def test_thick_slices_average_what_they_cover():

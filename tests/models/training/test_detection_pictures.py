@@ -1,6 +1,6 @@
 import torch
 
-from models.training.detection_pictures import detection_pictures
+from hounsfield.models.training.detection_pictures import detection_pictures
 
 
 def test_a_picture_shows_image_wanted_and_given_where_the_nodule_is():

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from data.nodule_crops import NoduleCrop
-from data.prepared import KnownFinding, PreparedCase
-from models.training.backgrounds import Background
-from models.training.detection_samples import DetectionSamples, SamplingPlan
-from models.training.detection_targets import CropNodule, cell_of, detection_target
-from models.training.insertion import insert_nodules
-from models.training.pasting import nodule_stamp, paste
-from models.training.sites import edge_site_in, site_in
-from models.training.turning import turned_crop
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from hounsfield.data.nodule_crops import NoduleCrop
+from hounsfield.data.prepared import KnownFinding, PreparedCase
+from hounsfield.models.training.backgrounds import Background
+from hounsfield.models.training.detection_samples import DetectionSamples, SamplingPlan
+from hounsfield.models.training.detection_targets import CropNodule, cell_of, detection_target
+from hounsfield.models.training.insertion import insert_nodules
+from hounsfield.models.training.pasting import nodule_stamp, paste
+from hounsfield.models.training.sites import edge_site_in, site_in
+from hounsfield.models.training.turning import turned_crop
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SIZE = 96
 

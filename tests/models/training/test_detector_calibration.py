@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from models.manifest import Calibration
-from models.training.detector_calibration import DetectorTrial, operating_points
+from hounsfield.models.manifest import Calibration
+from hounsfield.models.training.detector_calibration import DetectorTrial, operating_points
 
 TRIAL = DetectorTrial(
     hit_scores=np.array([0.95, 0.7, 0.3, 0.0]),

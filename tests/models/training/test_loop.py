@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from models.training.loop import train
-from models.training.schedule import learning_rate, make_optimiser
-from preprocessing.errors import OutputError, UsageError
+from hounsfield.models.training.loop import train
+from hounsfield.models.training.schedule import learning_rate, make_optimiser
+from hounsfield.preprocessing.errors import OutputError, UsageError
 from tests.models.training.toy_training import (
     squared_error,
     toy_plan,

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from models.training.curves import open_curves
-from models.training.progress import TrainingProgress
-from models.training.sample_sheets import sheet
+from hounsfield.models.training.curves import open_curves
+from hounsfield.models.training.progress import TrainingProgress
+from hounsfield.models.training.sample_sheets import sheet
 from tests.models.training.toy_training import toy_plan, toy_task, toy_train
 
 

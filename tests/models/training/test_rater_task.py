@@ -3,17 +3,17 @@ import pytest
 import torch
 import yaml
 
-from data.nodule_crops import NoduleCrop
-from data.prepared import KnownFinding, PreparedCase, save_case
-from data.splits import SplitEntry, SplitManifest
-from models.contracts import Candidate
-from models.loading import load_rater
-from models.rating_view import MEASURES_SPREAD
-from models.training.rater_task import fitted_calibration
-from models.training.rating_samples import RatingPlan, RatingSamples
-from models.training.train import run_training
-from preprocessing.errors import UsageError
-from preprocessing.working_volume import WorkingVolume
+from hounsfield.data.nodule_crops import NoduleCrop
+from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
+from hounsfield.data.splits import SplitEntry, SplitManifest
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.loading import load_rater
+from hounsfield.models.rating_view import MEASURES_SPREAD
+from hounsfield.models.training.rater_task import fitted_calibration
+from hounsfield.models.training.rating_samples import RatingPlan, RatingSamples
+from hounsfield.models.training.train import run_training
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.working_volume import WorkingVolume
 from tests.models.balls import a_ball_volume
 from tests.models.training.toy_training import toy_plan
 

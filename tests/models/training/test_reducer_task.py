@@ -6,25 +6,25 @@ from monai.losses.focal_loss import FocalLoss
 from safetensors.torch import save
 from torch.utils.data import Dataset
 
-from data.prepared import KnownFinding, PreparedCase, save_case
-from data.splits import SplitEntry, SplitManifest
-from models.candidate_reducer import joint_scores
-from models.contracts import Candidate
-from models.loading import load_models
-from models.manifest import Calibration
-from models.networks.centre_net import CentreNet
-from models.networks.reduce_net import ReduceNet
-from models.store import model_folder, read_manifest
-from models.training.configuration import read_training_config
-from models.training.detector_calibration import scored
-from models.training.loop import Task
-from models.training.publishing import half_precision_weights, publish
-from models.training.reducer_publication import joint_calibration, reducer_manifest
-from models.training.reducer_task import reducer_task, reduction_loss
-from models.training.train import run_training
-from models.training.trial_marks import TrialMarks
-from preprocessing.errors import UsageError
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
+from hounsfield.data.splits import SplitEntry, SplitManifest
+from hounsfield.models.candidate_reducer import joint_scores
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.loading import load_models
+from hounsfield.models.manifest import Calibration
+from hounsfield.models.networks.centre_net import CentreNet
+from hounsfield.models.networks.reduce_net import ReduceNet
+from hounsfield.models.store import model_folder, read_manifest
+from hounsfield.models.training.configuration import read_training_config
+from hounsfield.models.training.detector_calibration import scored
+from hounsfield.models.training.loop import Task
+from hounsfield.models.training.publishing import half_precision_weights, publish
+from hounsfield.models.training.reducer_publication import joint_calibration, reducer_manifest
+from hounsfield.models.training.reducer_task import reducer_task, reduction_loss
+from hounsfield.models.training.train import run_training
+from hounsfield.models.training.trial_marks import TrialMarks
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 from tests.models.training.toy_training import toy_plan, toy_train
 
 SMALL = {"close_channels": [4, 4, 4, 8], "wide_channels": [4, 4, 8], "dropout_percent": 0}

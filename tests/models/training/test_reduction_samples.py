@@ -1,21 +1,25 @@
 import numpy as np
 import pytest
 
-from data.nodule_crops import NoduleCrop
-from data.prepared import KnownFinding, PreparedCase
-from models.candidate_reducer import MOST_LOOKED_AT
-from models.contracts import Candidate
-from models.store import model_folder
-from models.training import mined_candidates
-from models.training.detection_targets import CropNodule
-from models.training.mined_candidates import CLEARANCE_MM, mine_candidates, on_nothing_known
-from models.training.reduction_samples import (
+from hounsfield.data.nodule_crops import NoduleCrop
+from hounsfield.data.prepared import KnownFinding, PreparedCase
+from hounsfield.models.candidate_reducer import MOST_LOOKED_AT
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.store import model_folder
+from hounsfield.models.training import mined_candidates
+from hounsfield.models.training.detection_targets import CropNodule
+from hounsfield.models.training.mined_candidates import (
+    CLEARANCE_MM,
+    mine_candidates,
+    on_nothing_known,
+)
+from hounsfield.models.training.reduction_samples import (
     CUBE_VOXELS,
     ReductionPlan,
     ReductionSamples,
     label,
 )
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SIZE = 96
 BALL, TUBE = (40.0, 48.0, 52.0), (70.0, 48.0, 48.0)  # x, y, z

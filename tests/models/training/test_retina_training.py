@@ -7,14 +7,14 @@ import pytest
 import torch
 import yaml
 
-from data.prepared import KnownFinding, PreparedCase, save_case
-from data.splits import SplitEntry, SplitManifest
-from models.loading import load_detector
-from models.networks.retina_net import RetinaPlan, anchors_of, retina_net
-from models.retina_detector import lps_centres, ras_image
-from models.training import train
-from models.training.retina_loss import RetinaLoss
-from models.training.retina_samples import (
+from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
+from hounsfield.data.splits import SplitEntry, SplitManifest
+from hounsfield.models.loading import load_detector
+from hounsfield.models.networks.retina_net import RetinaPlan, anchors_of, retina_net
+from hounsfield.models.retina_detector import lps_centres, ras_image
+from hounsfield.models.training import train
+from hounsfield.models.training.retina_loss import RetinaLoss
+from hounsfield.models.training.retina_samples import (
     IGNORED,
     NODULE,
     RetinaSamples,
@@ -23,10 +23,10 @@ from models.training.retina_samples import (
     ras_boxes,
     turned,
 )
-from models.training.retina_task import retina_task
-from models.training.train import run_training
-from preprocessing.errors import UsageError
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from hounsfield.models.training.retina_task import retina_task
+from hounsfield.models.training.train import run_training
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 TOY = {
     "stage_channels": [4, 8],

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data.prepared import KnownFinding, PreparedCase
-from models.training.scanner_trap import background_features, scanner_trap
-from preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+from hounsfield.data.prepared import KnownFinding, PreparedCase
+from hounsfield.models.training.scanner_trap import background_features, scanner_trap
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 
 def a_case(seed, *, noise_hu):

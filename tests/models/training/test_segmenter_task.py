@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from data.nodule_crops import NoduleCrop
-from data.prepared import KnownFinding
-from models.contracts import Candidate
-from models.loading import load_segmenter
-from models.segment_view import DRAWN_EDGE, EXACT_EDGE
-from models.training.segmentation_samples import SegmentationPlan, SegmentationSamples
-from models.training.segmenter_task import segmentation_loss
-from models.training.sites import vessel_site_in
-from models.training.train import run_training
+from hounsfield.data.nodule_crops import NoduleCrop
+from hounsfield.data.prepared import KnownFinding
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.loading import load_segmenter
+from hounsfield.models.segment_view import DRAWN_EDGE, EXACT_EDGE
+from hounsfield.models.training.segmentation_samples import SegmentationPlan, SegmentationSamples
+from hounsfield.models.training.segmenter_task import segmentation_loss
+from hounsfield.models.training.sites import vessel_site_in
+from hounsfield.models.training.train import run_training
 from tests.models.balls import a_ball_volume
 from tests.models.training.toy_material import a_case, a_segmenter_recipe
 

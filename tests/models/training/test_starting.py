@@ -2,12 +2,12 @@ import pytest
 import yaml
 from safetensors.torch import load
 
-from models.store import read_manifest, verified_weights
-from models.training.configuration import read_training_config
-from models.training.segmenter_task import segmenter_task
-from models.training.starting import begin_with
-from models.training.train import run_training
-from preprocessing.errors import UsageError
+from hounsfield.models.store import read_manifest, verified_weights
+from hounsfield.models.training.configuration import read_training_config
+from hounsfield.models.training.segmenter_task import segmenter_task
+from hounsfield.models.training.starting import begin_with
+from hounsfield.models.training.train import run_training
+from hounsfield.preprocessing.errors import UsageError
 from tests.models.training.toy_material import a_segmenter_recipe
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from pipeline.evaluation import classification_command
-from pipeline.evaluation.classification import CLASSES, FIGURES, Cases, weighted_figures
-from pipeline.evaluation.size_baseline import size_only_probabilities
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.evaluation import classification_command
+from hounsfield.pipeline.evaluation.classification import CLASSES, FIGURES, Cases, weighted_figures
+from hounsfield.pipeline.evaluation.size_baseline import size_only_probabilities
+from hounsfield.preprocessing.errors import UsageError
 
 HEADER = "patient_id,case_id,true_class," + ",".join(f"p_{name}" for name in CLASSES)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.evaluation.bootstrap import draw_counts, interval
-from pipeline.evaluation.froc import RATES, resampled_sensitivity_at, sensitivity_at
-from pipeline.evaluation.luna16 import Fate, judge
-from pipeline.evaluation.submission import (
+from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
+from hounsfield.pipeline.evaluation.froc import RATES, resampled_sensitivity_at, sensitivity_at
+from hounsfield.pipeline.evaluation.luna16 import Fate, judge
+from hounsfield.pipeline.evaluation.submission import (
     Findings,
     Marks,
     read_findings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import UsageError
 from tests.pipeline.evaluation.tables_for_tests import evaluated, written
 
 SCANS = [f"scan{i}" for i in range(12)]

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pipeline.evaluation import classification_command
-from pipeline.evaluation.study_cases import read_study_cases
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.evaluation import classification_command
+from hounsfield.pipeline.evaluation.study_cases import read_study_cases
+from hounsfield.preprocessing.errors import UsageError
 
 WORKLIST = """\
 study_uid,series_uid,patient_id,largest_diameter_mm,study_class,p_adenocarcinoma,\

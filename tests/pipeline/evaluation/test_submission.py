@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.evaluation.submission import read_findings, read_marks, read_scan_list
-from preprocessing.errors import UsageError
+from hounsfield.pipeline.evaluation.submission import read_findings, read_marks, read_scan_list
+from hounsfield.preprocessing.errors import UsageError
 from tests.pipeline.evaluation.tables_for_tests import MARK_HEADER, evaluated, written
 
 ROWS = [("a", 1, 2, 3, 0.5), ("b", -4, 5.5, 6, 0.25)]

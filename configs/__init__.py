@@ -1,0 +1,1 @@
+"""One YAML file for each way of running or training; every default is visible here."""

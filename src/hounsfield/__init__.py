@@ -1,0 +1,1 @@
+"""Hounsfield: folders of chest CT into findings that a radiologist can check."""
