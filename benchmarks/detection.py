@@ -22,8 +22,8 @@ from hounsfield.data.phantom import make_phantom, write_phantom
 from hounsfield.models.networks.centre_marks import SIZE_DIVISOR
 from hounsfield.models.runtimes import openvino_core
 from hounsfield.preprocessing.discovery import discover
-from hounsfield.preprocessing.lungs import find_lungs
-from hounsfield.preprocessing.processors import available_processors
+from hounsfield.preprocessing.lungs.segment import find_lungs
+from hounsfield.preprocessing.parallel import available_processors
 from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.working_grid import to_working_volume
 

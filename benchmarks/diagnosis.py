@@ -22,7 +22,7 @@ from hounsfield.pipeline.stage_times import peak_memory_mb
 from hounsfield.pipeline.study import prepare
 from hounsfield.pipeline.worker import WorkOrder
 from hounsfield.preprocessing.discovery import discover
-from hounsfield.preprocessing.processors import available_processors
+from hounsfield.preprocessing.parallel import available_processors
 
 FINDINGS = 20
 WHOLE = "whole"

@@ -25,7 +25,7 @@ from hounsfield.models.training.insertion import insert_nodules
 from hounsfield.models.training.material import read_nodules
 from hounsfield.pipeline.config import load_config
 from hounsfield.preprocessing.discovery import discover
-from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.working_grid import normalise_hu
 

@@ -24,7 +24,7 @@ from hounsfield.models.loading import load_detector
 from hounsfield.models.training.configuration import read_training_config
 from hounsfield.models.training.insertion import insert_nodules
 from hounsfield.models.training.material import read_cases, read_nodules
-from hounsfield.preprocessing.processors import available_processors
+from hounsfield.preprocessing.parallel import available_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

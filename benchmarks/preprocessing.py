@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.preprocessing.discovery import discover
-from hounsfield.preprocessing.lungs import find_lungs
-from hounsfield.preprocessing.quality import assess_quality
+from hounsfield.preprocessing.geometry.resampling import resample_separable
+from hounsfield.preprocessing.lungs.segment import find_lungs
+from hounsfield.preprocessing.quality.assess import assess_quality
 from hounsfield.preprocessing.reading import read_volume
-from hounsfield.preprocessing.resampling import resample_separable
 from hounsfield.preprocessing.working_grid import normalise_hu, to_working_volume
 
 if TYPE_CHECKING:

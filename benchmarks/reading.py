@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.data.ct_series import ct_datasets, save_series
-from hounsfield.preprocessing.dicom_header import read_instance
-from hounsfield.preprocessing.dicom_series import group_instances
-from hounsfield.preprocessing.dicom_volume import read_dicom_volume
-from hounsfield.preprocessing.sources import ByteSource
+from hounsfield.preprocessing.dicom.header import read_instance
+from hounsfield.preprocessing.dicom.series import group_instances
+from hounsfield.preprocessing.dicom.volume import read_dicom_volume
+from hounsfield.preprocessing.files.sources import ByteSource
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 if TYPE_CHECKING:

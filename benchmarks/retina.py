@@ -21,8 +21,8 @@ from hounsfield.models.retina_detector import window_xyz
 from hounsfield.models.runtimes import openvino_answers
 from hounsfield.models.training.graph import network_graph
 from hounsfield.models.training.retina_task import RETINA_GRAPH
-from hounsfield.preprocessing.lungs import find_lungs
-from hounsfield.preprocessing.processors import available_processors
+from hounsfield.preprocessing.lungs.segment import find_lungs
+from hounsfield.preprocessing.parallel import available_processors
 from hounsfield.preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:

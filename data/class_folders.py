@@ -16,10 +16,10 @@ from hounsfield.data.prepared import CaseOrigin, KnownFinding, PreparedCase
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import SeriesError, UsageError
-from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.geometry.reorient import upright_view
+from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.series import SeriesFormat
-from hounsfield.preprocessing.upright import upright_view
 from hounsfield.preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import numpy as np
 
 from hounsfield.data.fingerprints import files_fingerprint, voxels_sha256
 from hounsfield.data.prepared import FULL_VOXEL, CaseOrigin, PreparedCase
-from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.geometry.reorient import upright_view
+from hounsfield.preprocessing.geometry.resampling import resample_separable
+from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.reading import read_volume
-from hounsfield.preprocessing.resampling import resample_separable
-from hounsfield.preprocessing.upright import upright_view
 from hounsfield.preprocessing.volume import Volume
 from hounsfield.preprocessing.working_grid import to_working_volume
 

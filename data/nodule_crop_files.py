@@ -18,8 +18,8 @@ from hounsfield.data.fingerprints import files_fingerprint, voxels_sha256
 from hounsfield.data.prepared import FULL_VOXEL, CaseOrigin, KnownFinding, PreparedCase
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError, UsageError
-from hounsfield.preprocessing.resampling import resample_separable
-from hounsfield.preprocessing.upright import upright_view
+from hounsfield.preprocessing.geometry.reorient import upright_view
+from hounsfield.preprocessing.geometry.resampling import resample_separable
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 from hounsfield.preprocessing.working_volume import WorkingVolume
 

@@ -29,7 +29,7 @@ from hounsfield.data.phantom import (
 )
 from hounsfield.data.prepared import CaseOrigin, KnownFinding, PreparedCase
 from hounsfield.preprocessing.errors import UsageError
-from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from hounsfield.models.rating_view import SUSPICIOUS, network_input, outlined_nodule, rating_view
-from hounsfield.preprocessing.processors import side_by_side
+from hounsfield.preprocessing.parallel import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

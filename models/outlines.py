@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hounsfield.models.measurements.density import density_of
-from hounsfield.preprocessing.processors import side_by_side
+from hounsfield.preprocessing.parallel import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

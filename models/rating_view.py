@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from hounsfield.models.measurements.margin import solidity
-from hounsfield.preprocessing.resampling import resample_separable
+from hounsfield.preprocessing.geometry.resampling import resample_separable
 from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:

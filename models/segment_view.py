@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.preprocessing.resampling import interpolation_matrix, resample_separable
+from hounsfield.preprocessing.geometry.resampling import interpolation_matrix, resample_separable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

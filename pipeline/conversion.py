@@ -8,11 +8,11 @@ from hounsfield.pipeline.outputs import whole_file
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError
-from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.formats.writing import VolumeFormat, write_volume
+from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.selection import KernelChoice, by_study, rank_series
 from hounsfield.preprocessing.working_grid import to_working_volume
-from hounsfield.preprocessing.writing import VolumeFormat, write_volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from hounsfield.models.contracts import NoduleClass
 from hounsfield.pipeline.drawing import ColourBar, Panel, png
 from hounsfield.pipeline.planes import FINDING_PLANES, Plane, plane_world_mm
 from hounsfield.pipeline.report import why_file_name
-from hounsfield.preprocessing.nifti import write_nifti
+from hounsfield.preprocessing.formats.nifti import write_nifti
 from hounsfield.preprocessing.volume import apply_affine
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from hounsfield.pipeline.documents import NoticeDocument
 from hounsfield.preprocessing.codes import Reason, Verdict
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.lungs import find_lungs
-from hounsfield.preprocessing.path_text import path_text
-from hounsfield.preprocessing.quality import assess_quality
+from hounsfield.preprocessing.files.printable_path import path_text
+from hounsfield.preprocessing.lungs.segment import find_lungs
+from hounsfield.preprocessing.quality.assess import assess_quality
 from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.selection import KernelChoice, Ranked, by_study, rank_series
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.errors import writing_to
-from hounsfield.preprocessing.whole_file import sync, whole_file
+from hounsfield.preprocessing.files.atomic_write import sync, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from hounsfield.pipeline.evidence import evidence_picture
 from hounsfield.pipeline.outputs import KEY_PICTURE
 from hounsfield.pipeline.planes import AXIAL, CORONAL, FINDING_PLANES, Plane, plane_world_mm
 from hounsfield.pipeline.report import picture_name, why_picture_name
-from hounsfield.preprocessing.processors import side_by_side
+from hounsfield.preprocessing.parallel import side_by_side
 from hounsfield.preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:

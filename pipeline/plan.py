@@ -13,7 +13,7 @@ from hounsfield.pipeline.outputs import folder_name
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError
-from hounsfield.preprocessing.path_text import path_text
+from hounsfield.preprocessing.files.printable_path import path_text
 from hounsfield.preprocessing.selection import KernelChoice, by_study, rank_series
 
 if TYPE_CHECKING:

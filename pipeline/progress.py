@@ -17,7 +17,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from hounsfield.preprocessing.path_text import path_text
+from hounsfield.preprocessing.files.printable_path import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from hounsfield.pipeline.documents import (
     WhyDocument,
 )
 from hounsfield.preprocessing.codes import Verdict
-from hounsfield.preprocessing.path_text import path_text
+from hounsfield.preprocessing.files.printable_path import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hounsfield.models.loading import Models
     from hounsfield.pipeline.config import DetectionConfig
     from hounsfield.pipeline.documents import ProvenanceDocument
-    from hounsfield.preprocessing.lungs import Lungs
+    from hounsfield.preprocessing.lungs.segment import Lungs
     from hounsfield.preprocessing.volume import Volume
     from hounsfield.preprocessing.working_volume import WorkingVolume
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.preprocessing.nifti import write_nifti
+from hounsfield.preprocessing.formats.nifti import write_nifti
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -30,9 +30,9 @@ from hounsfield.pipeline.segmentation_file import segmentation_file
 from hounsfield.pipeline.stage_times import StageTimes
 from hounsfield.pipeline.study_class import study_class
 from hounsfield.preprocessing.codes import Notice, NoticeCode
-from hounsfield.preprocessing.lungs import find_lungs
-from hounsfield.preprocessing.processors import side_by_side
-from hounsfield.preprocessing.quality import assess_quality
+from hounsfield.preprocessing.lungs.segment import find_lungs
+from hounsfield.preprocessing.parallel import side_by_side
+from hounsfield.preprocessing.quality.assess import assess_quality
 from hounsfield.preprocessing.reading import read_volume
 
 if TYPE_CHECKING:

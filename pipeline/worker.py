@@ -14,7 +14,7 @@ from hounsfield.pipeline.outputs import write_partial_folder
 from hounsfield.pipeline.stage_times import forget_peak_memory, peak_memory_mb
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import HounsfieldError, SeriesError
-from hounsfield.preprocessing.processors import available_processors
+from hounsfield.preprocessing.parallel import available_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable

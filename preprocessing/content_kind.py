@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from hounsfield.preprocessing.dicomdir import is_dicomdir
-from hounsfield.preprocessing.metaimage_header import looks_like_metaimage
-from hounsfield.preprocessing.nifti import nifti_header_bytes
+from hounsfield.preprocessing.dicom.dicomdir import is_dicomdir
+from hounsfield.preprocessing.formats.metaimage_header import looks_like_metaimage
+from hounsfield.preprocessing.formats.nifti import nifti_header_bytes
 
 HEAD_BYTES: Final = 2048
 """How much of a file `content_kind` wants to see."""

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from hounsfield.preprocessing.archives import list_archive
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.content_kind import HEAD_BYTES, ContentKind, content_kind
-from hounsfield.preprocessing.copies import distinct_names, split_copies
-from hounsfield.preprocessing.dicom_header import Instance, read_instance
-from hounsfield.preprocessing.dicom_series import group_instances
-from hounsfield.preprocessing.dicomdir import dicomdir_message
+from hounsfield.preprocessing.dicom.dicomdir import dicomdir_message
+from hounsfield.preprocessing.dicom.header import Instance, read_instance
+from hounsfield.preprocessing.dicom.series import group_instances
+from hounsfield.preprocessing.duplicates import distinct_names, split_copies
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.file_walk import walk_files
-from hounsfield.preprocessing.metaimage import describe_metaimage
-from hounsfield.preprocessing.nifti import describe_nifti
-from hounsfield.preprocessing.path_text import path_text
-from hounsfield.preprocessing.sources import ByteSource
+from hounsfield.preprocessing.files.archives import list_archive
+from hounsfield.preprocessing.files.printable_path import path_text
+from hounsfield.preprocessing.files.sources import ByteSource
+from hounsfield.preprocessing.files.walk import walk_files
+from hounsfield.preprocessing.formats.metaimage import describe_metaimage
+from hounsfield.preprocessing.formats.nifti import describe_nifti
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

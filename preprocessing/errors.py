@@ -7,7 +7,7 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hounsfield.preprocessing.path_text import path_text
+from hounsfield.preprocessing.files.printable_path import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.dicom_volume import read_dicom_volume
+from hounsfield.preprocessing.dicom.volume import read_dicom_volume
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.metaimage import read_metaimage
-from hounsfield.preprocessing.nifti import read_nifti
+from hounsfield.preprocessing.formats.metaimage import read_metaimage
+from hounsfield.preprocessing.formats.nifti import read_nifti
 from hounsfield.preprocessing.series import SeriesFormat
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from SimpleITK import Image, Transform
 
-    from hounsfield.preprocessing.lungs import Lungs
+    from hounsfield.preprocessing.lungs.segment import Lungs
 
 LUNG_WINDOW_HU = (-1000, -400)
 """Vessels and the lungs' surface show in it; the wall, heart and contrast agent do not."""

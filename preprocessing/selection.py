@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.kernels import is_sharp_kernel
+from hounsfield.preprocessing.quality.kernels import is_sharp_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

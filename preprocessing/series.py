@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hounsfield.preprocessing.codes import Notice
-    from hounsfield.preprocessing.dicom_header import Instance
+    from hounsfield.preprocessing.dicom.header import Instance
     from hounsfield.preprocessing.errors import SeriesError
-    from hounsfield.preprocessing.sources import ByteSource
+    from hounsfield.preprocessing.files.sources import ByteSource
     from hounsfield.preprocessing.volume import SeriesFacts
 
 

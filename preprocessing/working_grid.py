@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.preprocessing.resampling import resample_separable
-from hounsfield.preprocessing.upright import upright_view
+from hounsfield.preprocessing.geometry.reorient import upright_view
+from hounsfield.preprocessing.geometry.resampling import resample_separable
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.preprocessing.lungs import Lungs
+    from hounsfield.preprocessing.lungs.segment import Lungs
     from hounsfield.preprocessing.volume import Volume
 
 WORKING_SPACING_MM = (1.0, 1.0, 1.0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from hounsfield.preprocessing.errors import UsageError
-from hounsfield.preprocessing.whole_file import whole_file
+from hounsfield.preprocessing.files.atomic_write import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path

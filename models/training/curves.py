@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hounsfield.models.training.sample_sheets import sheet, write_sheet
 from hounsfield.preprocessing.errors import writing_to
-from hounsfield.preprocessing.whole_file import whole_file
+from hounsfield.preprocessing.files.atomic_write import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,7 +12,7 @@ from hounsfield.models.candidate_reducer import MOST_LOOKED_AT
 from hounsfield.models.loading import load_detector
 from hounsfield.models.store import read_manifest
 from hounsfield.preprocessing.errors import writing_to
-from hounsfield.preprocessing.whole_file import whole_file
+from hounsfield.preprocessing.files.atomic_write import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

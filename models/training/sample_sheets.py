@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.preprocessing.whole_file import whole_file
+from hounsfield.preprocessing.files.atomic_write import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from hounsfield.models.outlines import Outlined, outline
 from hounsfield.pipeline.growth.change import NoduleSize
 from hounsfield.pipeline.search import keep, search
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.reading import read_volume
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hounsfield.models.loading import Models
     from hounsfield.pipeline.config import RunConfig
     from hounsfield.pipeline.documents import ProvenanceDocument
-    from hounsfield.preprocessing.lungs import Lungs
+    from hounsfield.preprocessing.lungs.segment import Lungs
     from hounsfield.preprocessing.series import Series
     from hounsfield.preprocessing.volume import Volume
 

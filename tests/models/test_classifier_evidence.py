@@ -12,7 +12,7 @@ from hounsfield.models.contracts import Candidate, NoduleClass
 from hounsfield.models.loading import load_classifier
 from hounsfield.models.nodule_classifier import NoduleClassifier
 from hounsfield.models.store import model_folder, read_manifest
-from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.volume import apply_affine
 from hounsfield.preprocessing.working_grid import to_working_volume
 

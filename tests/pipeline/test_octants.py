@@ -13,11 +13,11 @@ from hounsfield.models.loading import load_detector
 from hounsfield.models.store import model_folder
 from hounsfield.pipeline.config import load_config
 from hounsfield.preprocessing.discovery import discover
-from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.formats.writing import VolumeFormat, write_volume
+from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.volume import Volume
 from hounsfield.preprocessing.working_grid import to_working_volume
-from hounsfield.preprocessing.writing import VolumeFormat, write_volume
 from tests.preprocessing.synthetic_chest import reordered, value_at
 from tests.preprocessing.volumes import make_volume
 

@@ -22,10 +22,10 @@ from pydicom.uid import (
 )
 from rle.utils import encode_pixel_data
 
-from hounsfield.preprocessing.dicom_header import Instance, read_instance
-from hounsfield.preprocessing.dicom_series import group_instances
+from hounsfield.preprocessing.dicom.header import Instance, read_instance
+from hounsfield.preprocessing.dicom.series import group_instances
+from hounsfield.preprocessing.files.sources import ByteSource
 from hounsfield.preprocessing.series import Series
-from hounsfield.preprocessing.sources import ByteSource
 
 NATIVE = (
     ImplicitVRLittleEndian,

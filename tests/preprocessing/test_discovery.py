@@ -15,10 +15,10 @@ from hounsfield.data.ct_series import ct_datasets, save_series
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.sources import ByteSource
+from hounsfield.preprocessing.formats.writing import VolumeFormat, write_volume
 from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.series import SeriesFormat
-from hounsfield.preprocessing.sources import ByteSource
-from hounsfield.preprocessing.writing import VolumeFormat, write_volume
 from tests.preprocessing.volumes import make_volume
 
 

@@ -9,8 +9,8 @@ from hounsfield.data.ct_series import ct_datasets, save_series
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.formats.writing import VolumeFormat, write_volume
 from hounsfield.preprocessing.reading import read_volume
-from hounsfield.preprocessing.writing import VolumeFormat, write_volume
 from tests.preprocessing.volumes import AXIAL, CORONAL, OBLIQUE, PRONE, SAGITTAL, make_volume
 
 CHEST = Path(__file__).parents[3] / "shared" / "real" / "lidc-idri-0001" / "ct"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from hounsfield.preprocessing.lungs import find_lungs
+from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.registration import LEAST_OVERLAP, register_lungs
 from tests.digital_patient import FIRST, LATER, scanned
 

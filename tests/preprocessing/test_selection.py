@@ -7,7 +7,7 @@ import pytest
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.kernels import is_sharp_kernel
+from hounsfield.preprocessing.quality.kernels import is_sharp_kernel
 from hounsfield.preprocessing.selection import by_study, rank_series
 from hounsfield.preprocessing.series import Series, SeriesFormat
 from hounsfield.preprocessing.volume import SeriesFacts

@@ -7,8 +7,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from hounsfield.preprocessing.lungs import find_lungs
-from hounsfield.preprocessing.upright import upright_view
+from hounsfield.preprocessing.geometry.reorient import upright_view
+from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.working_grid import normalise_hu, to_working_volume
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 from tests.preprocessing.synthetic_chest import SyntheticChest, reordered, value_at

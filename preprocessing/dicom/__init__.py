@@ -1,0 +1,1 @@
+"""DICOM: headers, encapsulated pixels, stored values, acquisitions, series and volumes."""

@@ -1,0 +1,169 @@
+"""One decoder for each compressed transfer syntax: the fastest in benchmarks/decoding.py."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from hounsfield.preprocessing.dicom.header import PixelLayout
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """Stored values as they come out of a codestream.
+
+    Attributes:
+        stored: ``[row, column]``, 8 or 16 bits an element, signed only where the codestream says.
+        precision: Bits that the codestream itself says it holds.
+    """
+
+    stored: NDArray[np.integer]
+    precision: int
+
+
+def decode_frame(encoded: bytes, layout: PixelLayout, transfer_syntax_uid: str) -> DecodedFrame:
+    """Decodes one frame and checks its size against the header.
+
+    Raises:
+        SeriesError: `unsupported_encoding` for a syntax without a decoder, `truncated` where the
+            codestream ends early, `unreadable` where it makes no sense.
+    """
+    decoder = DECODERS.get(transfer_syntax_uid)
+    if decoder is None:
+        msg = f"transfer syntax {transfer_syntax_uid} is not supported; convert it to another"
+        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
+    try:
+        frame = decoder(encoded, layout)
+    except (ValueError, RuntimeError, TypeError, OverflowError, IndexError, struct.error) as error:
+        msg = f"its compressed pixels cannot be decoded: {error or type(error).__name__}"
+        raise SeriesError(Reason.UNREADABLE, msg) from error
+    if frame.stored.shape != (layout.rows, layout.columns):
+        msg = (
+            f"its codestream holds {frame.stored.shape} pixels, its header says "
+            f"({layout.rows}, {layout.columns})"
+        )
+        raise SeriesError(Reason.UNREADABLE, msg)
+    return frame
+
+
+def _rle(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
+    from rle.utils import decode_pixel_data
+
+    raw = decode_pixel_data(
+        encoded,
+        version=2,
+        rows=layout.rows,
+        columns=layout.columns,
+        samples_per_pixel=1,
+        bits_allocated=layout.bits_allocated,
+    )
+    stored = np.frombuffer(raw, dtype=f"<u{layout.bits_allocated // 8}")
+    return DecodedFrame(stored.reshape(layout.rows, layout.columns), layout.bits_allocated)
+
+
+def _jpeg(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
+    """Lossy of 8 or 12 bits, sequential or progressive, and lossless: libjpeg-turbo 3."""
+    from imagecodecs import jpeg8_decode
+
+    _check_closed(encoded)
+    _check_jpeg_extent(encoded, layout)
+    stored = jpeg8_decode(encoded)
+    return DecodedFrame(stored, layout.bits_stored)
+
+
+def _jpeg_ls(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
+    from imagecodecs import jpegls_decode
+
+    _check_closed(encoded)
+    _check_jpeg_extent(encoded, layout)
+    return DecodedFrame(jpegls_decode(encoded), layout.bits_stored)
+
+
+def _jpeg_2000(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
+    """Decodes only a codestream whose own size was compared with the header's."""
+    from imagecodecs import jpeg2k_decode
+
+    _check_closed(encoded)
+    begin = encoded.find(_J2K_START, 0, 4096)
+    if begin < 0:
+        msg = "no JPEG 2000 codestream begins there"
+        raise ValueError(msg)
+    # The SIZ marker (ISO/IEC 15444-1, A.5.1): extents, offsets, then the components' depths.
+    right, bottom, left, top = struct.unpack(">4I", encoded[begin + 8 : begin + 24])
+    components, depth = struct.unpack(">HB", encoded[begin + 40 : begin + 43])
+    if (bottom - top, right - left, components) != (layout.rows, layout.columns, 1):
+        msg = f"codestream of {bottom - top} x {right - left} x {components}"
+        raise ValueError(msg)
+    return DecodedFrame(jpeg2k_decode(encoded[begin:]), (depth & 0x7F) + 1)
+
+
+_J2K_START = b"\xff\x4f\xff\x51"
+
+
+def _check_jpeg_extent(encoded: bytes, layout: PixelLayout) -> None:
+    """Compares the size that a JPEG or JPEG-LS claims with the header's, before decoding.
+
+    The frame header is the first segment of a kind SOF (ISO/IEC 10918-1, B.2.2; 14495-1, C.2.2).
+    """
+    at = encoded.find(b"\xff\xd8") + 2
+    while at >= 2 and at + 9 <= len(encoded) and encoded[at] == 0xFF:
+        marker, length = encoded[at + 1], int.from_bytes(encoded[at + 2 : at + 4])
+        if marker in _START_OF_FRAME:
+            rows, columns = struct.unpack(">2H", encoded[at + 5 : at + 9])
+            if (rows, columns) != (layout.rows, layout.columns):
+                msg = f"codestream of {rows} x {columns}"
+                raise ValueError(msg)
+            return
+        at += 1 if marker == 0xFF else 2 + length
+    msg = "no JPEG frame begins there"
+    raise ValueError(msg)
+
+
+_START_OF_FRAME = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
+
+
+def _check_closed(encoded: bytes) -> None:
+    """A JPEG of any kind ends with its end marker; one cut short decodes to grey without it."""
+    if encoded.rfind(b"\xff\xd9", max(0, len(encoded) - 64)) < 0:
+        msg = f"its compressed pixels end early, {len(encoded)} bytes are there; copy it again"
+        raise SeriesError(Reason.TRUNCATED, msg)
+
+
+DECODERS: Mapping[str, Callable[[bytes, PixelLayout], DecodedFrame]] = MappingProxyType(
+    {
+        "1.2.840.10008.1.2.5": _rle,
+        "1.2.840.10008.1.2.4.50": _jpeg,
+        "1.2.840.10008.1.2.4.51": _jpeg,
+        "1.2.840.10008.1.2.4.53": _jpeg,
+        "1.2.840.10008.1.2.4.55": _jpeg,
+        "1.2.840.10008.1.2.4.57": _jpeg,
+        "1.2.840.10008.1.2.4.70": _jpeg,
+        "1.2.840.10008.1.2.4.80": _jpeg_ls,
+        "1.2.840.10008.1.2.4.81": _jpeg_ls,
+        "1.2.840.10008.1.2.4.90": _jpeg_2000,
+        "1.2.840.10008.1.2.4.91": _jpeg_2000,
+    }
+)
+"""The decoder of each compressed transfer syntax that can be read."""
+
+NATIVE_SYNTAXES = frozenset(
+    {
+        "1.2.840.10008.1.2",
+        "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.1.99",
+        "1.2.840.10008.1.2.2",
+    }
+)
+"""Implicit, explicit, deflated and big endian."""

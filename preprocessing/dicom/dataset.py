@@ -1,0 +1,210 @@
+"""From a file's first bytes to a data set: with or without preamble, meta and honest lengths.
+
+Only the beginning of a file is read and parsed in memory, so a length that lies allocates nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from pydicom.filereader import read_dataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+from pydicom.valuerep import VR
+
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom.values import Elements, uid
+from hounsfield.preprocessing.errors import PARSER_SURPRISES, SeriesError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
+
+TRANSFER_SYNTAX_UID = 0x00020010
+UNDEFINED_LENGTH = 0xFFFFFFFF
+
+_PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+_HEAD_BYTES = 32 * 1024
+_HEAD_GROWTH = 32
+_MOST_HEAD_BYTES = 64 * 1024 * 1024  # functional groups of thousands of frames take some 20 MiB
+_COUNTED_CHUNK_BYTES = 1024 * 1024
+_INFLATED_HEAD_BYTES = 8 * 1024 * 1024
+_VALUE_REPRESENTATIONS = frozenset(vr.value.encode() for vr in VR if len(vr.value) == 2)
+_FIRST_GROUPS = frozenset({0x0002, 0x0008})
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedHeader:
+    """The elements asked for, and where the pixel data lies.
+
+    Attributes:
+        elements: Raw elements, pixel data left out.
+        transfer_syntax_uid: As declared, or as found where nothing is declared.
+        pixel_offset: First byte of the pixel data's value; None where there is none. In a
+            deflated file, counted in the inflated stream.
+        pixel_length: Length as declared; `UNDEFINED_LENGTH` for encapsulated pixels.
+        complete: Whether the elements before the pixel data are all there.
+    """
+
+    elements: Elements
+    transfer_syntax_uid: str
+    pixel_offset: int | None
+    pixel_length: int
+    complete: bool
+
+
+def parse_header(file: BinaryIO, size: int, tags: list[int]) -> ParsedHeader | None:
+    """Parses the elements in `tags`; None where the file is not DICOM.
+
+    Args:
+        file: Open at its beginning.
+        size: Its length in bytes.
+        tags: The tags wanted; others are passed over.
+
+    Raises:
+        SeriesError: `unreadable` where the elements make no sense (or nest without end).
+    """
+    length = min(_HEAD_BYTES, size)
+    head = file.read(length)
+    start = _start_of_elements(head)
+    if start is None:
+        return None
+    while True:
+        whole = len(head) >= size
+        try:
+            parsed = _parse(head, start, tags)
+        except PARSER_SURPRISES as error:
+            if whole or isinstance(error, RecursionError):
+                msg = f"its DICOM elements cannot be parsed ({type(error).__name__})"
+                raise SeriesError(Reason.UNREADABLE, msg) from error
+            parsed = None
+        if parsed is not None and (whole or parsed.pixel_offset is not None):
+            return parsed
+        if length >= _MOST_HEAD_BYTES:
+            msg = f"it has no pixel data within its first {_MOST_HEAD_BYTES >> 20} MiB of elements"
+            raise SeriesError(Reason.UNREADABLE, msg)
+        length = min(length * _HEAD_GROWTH, size, _MOST_HEAD_BYTES)
+        more = file.read(length - len(head))
+        if not more:
+            size = len(head)
+        head += more
+
+
+def inflate(deflated: bytes, limit: int) -> bytes:
+    """Inflates at most `limit` bytes of a raw deflate stream; a cut stream gives what it has."""
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, limit)
+
+
+def inflated_length(deflated: bytes, limit: int) -> int:
+    """How many bytes a raw deflate stream holds, counted up to `limit` and kept nowhere."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    counted, rest = 0, deflated
+    while counted < limit and (chunk := inflater.decompress(rest, _COUNTED_CHUNK_BYTES)):
+        counted += len(chunk)
+        rest = inflater.unconsumed_tail
+    return counted
+
+
+def deflated_start(head: bytes) -> int:
+    """The offset of the deflated elements: after the file meta information."""
+    start = _start_of_elements(head) or 0
+    stream = io.BytesIO(head)
+    stream.seek(start)
+    _read_meta(stream)
+    return stream.tell()
+
+
+def _start_of_elements(head: bytes) -> int | None:
+    """Where the first element stands; None where nothing looks like one."""
+    if head[128:132] == b"DICM":
+        return 132
+    if len(head) < 8:
+        return None
+    little, big = struct.unpack("<H", head[:2])[0], struct.unpack(">H", head[:2])[0]
+    if head[4:6] in _VALUE_REPRESENTATIONS:
+        return 0 if little in _FIRST_GROUPS or big in _FIRST_GROUPS else None
+    value_length = struct.unpack("<I", head[4:8])[0]
+    return 0 if little in _FIRST_GROUPS and value_length <= 256 else None
+
+
+def _parse(head: bytes, start: int, tags: list[int]) -> ParsedHeader:
+    stream = io.BytesIO(head)
+    stream.seek(start)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        meta = _read_meta(stream)
+        syntax = uid(Elements(meta), TRANSFER_SYNTAX_UID) or _found_syntax(head, stream.tell())
+        if syntax == DeflatedExplicitVRLittleEndian:
+            stream = io.BytesIO(inflate(head[stream.tell() :], _INFLATED_HEAD_BYTES))
+        stop = _PixelStop(stream)
+        dataset = read_dataset(
+            stream,
+            syntax == ImplicitVRLittleEndian,
+            syntax != ExplicitVRBigEndian,
+            stop_when=stop,
+            specific_tags=tags,
+        )
+        dataset.update({element.tag: element for element in meta.values()})
+    if stop.tag is None:
+        return ParsedHeader(Elements(dataset), syntax, None, 0, stop.reached_end)
+    header_length = 8 if stop.vr is None else 12
+    return ParsedHeader(
+        Elements(dataset), syntax, stream.tell() + header_length, stop.length, complete=True
+    )
+
+
+def _read_meta(stream: BinaryIO) -> Dataset:
+    """Reads group 0002, always explicit little endian (PS3.10, 7.1)."""
+    begin = stream.tell()
+    if stream.read(2) != b"\x02\x00":
+        stream.seek(begin)
+        return read_dataset(io.BytesIO(), is_implicit_VR=False, is_little_endian=True)
+    stream.seek(begin)
+    return read_dataset(
+        stream,
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=lambda tag, _vr, _length: tag.group != 2,
+    )
+
+
+def _found_syntax(head: bytes, offset: int) -> str:
+    """The encoding that the first element shows, for files that declare none."""
+    if head[offset + 4 : offset + 6] not in _VALUE_REPRESENTATIONS:
+        return str(ImplicitVRLittleEndian)
+    big_endian = head[offset : offset + 1] == b"\0"
+    return str(ExplicitVRBigEndian if big_endian else ExplicitVRLittleEndian)
+
+
+class _PixelStop:
+    """Stops the parser at the pixel data, and remembers what it passed on the way."""
+
+    __slots__ = ("end", "length", "stream", "tag", "vr")
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        self.stream = stream
+        self.tag: BaseTag | None = None
+        self.vr: str | None = None
+        self.length = 0
+        self.end: int | None = 0
+
+    def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
+        self.end = None if length == UNDEFINED_LENGTH else self.stream.tell() + length
+        if tag not in _PIXEL_TAGS:
+            return False
+        self.tag, self.vr, self.length = tag, vr, length
+        return True
+
+    @property
+    def reached_end(self) -> bool:
+        """Whether the last element passed ends where the stream does."""
+        return self.end is None or self.end == self.stream.getbuffer().nbytes

@@ -1,0 +1,178 @@
+"""What a frame's stored values mean: their sign, what is padding, and their Hounsfield units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hounsfield.preprocessing.volume import AIR_HU
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hounsfield.preprocessing.dicom.frames import Frame
+    from hounsfield.preprocessing.dicom.header import PixelLayout
+
+LOWEST_HU = -1024
+"""No scanner measures less on the scale of CT: lower values are padding, written as `AIR_HU`."""
+
+BELIEVABLE_HU = (-5000, 32000)
+"""Beyond it nothing is a HU, not even metal on an extended scale."""
+
+_MOST_UNBELIEVABLE = 0.01
+"""The fraction of voxels that may lie beyond, as single broken pixels do."""
+
+_PADDING_NEVER_IN = (-900, 3071)
+"""A padding value here would punch holes in tissue: the header is not believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValues:
+    """Stored values with their sign, and their ends.
+
+    Attributes:
+        values: ``[row, column]``.
+        low: The least of them.
+        high: The largest.
+    """
+
+    values: NDArray[np.integer]
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, values: NDArray[np.integer]) -> StoredValues:
+        """Finds their ends."""
+        return cls(values, int(values.min()), int(values.max()))
+
+    def hu_range(self, frame: Frame) -> tuple[float, float]:
+        """The least and the largest HU that they stand for."""
+        ends = [
+            end * frame.rescale_slope + frame.rescale_intercept for end in (self.low, self.high)
+        ]
+        return min(ends), max(ends)
+
+
+def interpret(
+    bits: NDArray[np.integer], layout: PixelLayout, precision: int, *, signed: bool
+) -> StoredValues:
+    """Gives the elements their sign, and clears bits that are not the pixel's (PS3.5, 8.1.1).
+
+    With 12 bits stored in 16: unsigned 0xF123 is 0x123 (an overlay lies above), signed 0x0800
+    is -2048.
+    """
+    size = 8 * bits.dtype.itemsize
+    elements = bits.view(f"{'i' if signed else 'u'}{bits.dtype.itemsize}")
+    shift_down = layout.high_bit + 1 - layout.bits_stored
+    if 0 < shift_down < size and not layout.fragments:
+        elements = elements >> shift_down
+    stored = StoredValues.of(elements)
+    unused = size - precision
+    if unused <= 0 or bits.dtype.kind == "i":
+        return stored
+    low, high = (-(1 << (precision - 1)), 1 << (precision - 1)) if signed else (0, 1 << precision)
+    if stored.low >= low and stored.high < high:
+        return stored
+    return StoredValues.of((elements << unused) >> unused)
+
+
+def is_believable(stored: StoredValues, layout: PixelLayout, frame: Frame) -> bool:
+    """Whether all but a few values could be HU; padding, and one lowest value all over, aside."""
+    low, high = stored.hu_range(frame)
+    if low >= BELIEVABLE_HU[0] and high <= BELIEVABLE_HU[1]:
+        return True
+    values = stored.values
+    hu = values * np.float32(frame.rescale_slope) + np.float32(frame.rescale_intercept)
+    beyond = ((hu < BELIEVABLE_HU[0]) & (values != stored.low)) | (hu > BELIEVABLE_HU[1])
+    padding = padding_mask(stored, layout, frame)
+    if padding is not None:
+        beyond &= ~padding
+    return bool(np.count_nonzero(beyond) <= _MOST_UNBELIEVABLE * values.size)
+
+
+def _padding_bounds(stored: StoredValues, layout: PixelLayout) -> tuple[int, int] | None:
+    """PixelPaddingValue and its limit in the sign of the pixels: 63536 is -2000 if signed."""
+    if layout.padding is None:
+        return None
+    bounds = [
+        value - 65536 if stored.values.dtype.kind == "i" and value >= 32768 else value
+        for value in layout.padding
+    ]
+    return min(bounds), max(bounds)
+
+
+def padding_mask(
+    stored: StoredValues, layout: PixelLayout, frame: Frame
+) -> NDArray[np.bool_] | None:
+    """Where the padding declared by the header stands; None where it stands nowhere."""
+    bounds = _padding_bounds(stored, layout)
+    if bounds is None or bounds[0] > stored.high or bounds[1] < stored.low:
+        return None
+    if padding_is_tissue(stored, layout, frame):
+        return None
+    if bounds[0] == bounds[1]:
+        mask = stored.values == bounds[0]
+    else:
+        mask = (stored.values >= bounds[0]) & (stored.values <= bounds[1])
+    return mask if mask.any() else None
+
+
+def padding_is_tissue(stored: StoredValues, layout: PixelLayout, frame: Frame) -> bool:
+    """Whether the header declares a value padding that would punch holes in tissue."""
+    bounds = _padding_bounds(stored, layout)
+    if bounds is None:
+        return False
+    low, high = sorted(value * frame.rescale_slope + frame.rescale_intercept for value in bounds)
+    return low <= _PADDING_NEVER_IN[1] and high > _PADDING_NEVER_IN[0]
+
+
+def is_inverted(stored: StoredValues, frame: Frame) -> bool:
+    """Whether the border of the image is dense: around a patient there is air.
+
+    MONOCHROME1 tells a display to draw low values bright; HU do not depend on it (PS3.3,
+    C.7.6.3.1.2), but some writers turn the stored values as well.
+    """
+    values = stored.values
+    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    return float(np.median(border)) * frame.rescale_slope + frame.rescale_intercept > 500
+
+
+def turned_back(stored: StoredValues, layout: PixelLayout) -> StoredValues:
+    """The mirror image within the bits stored."""
+    top = -1 if stored.values.dtype.kind == "i" else (1 << layout.bits_stored) - 1
+    return StoredValues(top - stored.values, top - stored.high, top - stored.low)
+
+
+def rescale(stored: StoredValues, frame: Frame, out: NDArray[np.int16]) -> None:
+    """Writes slope x stored + intercept into `out`, in integers where they are integers."""
+    slope, intercept = frame.rescale_slope, frame.rescale_intercept
+    values = stored.values
+    low, high = stored.hu_range(frame)
+    fits = low >= -32768 and high <= 32767
+    if fits and slope == 1 and intercept.is_integer() and values.dtype.itemsize == 2:
+        # Modulo 2^16 the sum is right for both signs, and the result fits.
+        np.add(values.view(np.uint16), np.uint16(int(intercept) % 65536), out=out.view(np.uint16))
+        return
+    hu = values.astype(np.float64 if values.dtype.itemsize == 4 else np.float32)
+    np.multiply(hu, slope, out=hu)
+    np.add(hu, intercept, out=hu)
+    np.rint(hu, out=hu)
+    np.clip(hu, -32768, 32767, out=hu)
+    out[...] = hu
+
+
+def replace_padding(
+    out: NDArray[np.int16], padding: NDArray[np.bool_] | None, lowest_hu: float
+) -> int:
+    """Writes air where nothing was measured; returns how many voxels that are."""
+    count = 0
+    if padding is not None:
+        out[padding] = AIR_HU
+        count = int(np.count_nonzero(padding))
+    if lowest_hu < LOWEST_HU and out.min() < LOWEST_HU:
+        too_low = out < LOWEST_HU
+        out[too_low] = AIR_HU
+        count += int(np.count_nonzero(too_low))
+    return count

@@ -1,0 +1,1 @@
+"""Files, archives and paths: walking, reading, and writing atomically."""

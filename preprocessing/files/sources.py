@@ -1,0 +1,74 @@
+"""Where bytes come from: a file, or a member of a zip archive that is never unpacked to disk."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from hounsfield.preprocessing.files.archives import ZipEntry, read_entry, read_entry_head
+from hounsfield.preprocessing.files.printable_path import path_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ByteSource:
+    """One file, or one member of a zip archive.
+
+    Attributes:
+        path: The file, or the archive.
+        entry: The member of the archive; None for a plain file.
+    """
+
+    path: Path
+    entry: ZipEntry | None = None
+
+    def __str__(self) -> str:
+        """The name for messages: ``study.zip!folder/slice.dcm`` for a member."""
+        path = path_text(self.path)
+        return f"{path}!{self.entry.name}" if self.entry else path
+
+    def __lt__(self, other: ByteSource) -> bool:
+        """Orders by name, so that lists of sources are the same on every machine."""
+        return str(self) < str(other)
+
+    @property
+    def name(self) -> str:
+        """The file's own name, without folders."""
+        return self.entry.name.rsplit("/", 1)[-1] if self.entry else path_text(self.path.name)
+
+    @property
+    def folder(self) -> str:
+        """Where it lies: its folder, or the archive and the folder inside it."""
+        if self.entry is None:
+            return path_text(self.path.parent)
+        return f"{path_text(self.path)}!{self.entry.name.rpartition('/')[0]}"
+
+    def size_bytes(self) -> int:
+        """How many bytes `open` gives, known without reading them."""
+        return self.entry.size if self.entry else self.path.stat().st_size
+
+    def open(self) -> BinaryIO:
+        """Opens for reading; seekable. A member is decompressed into memory first.
+
+        Raises:
+            OSError: The file cannot be opened.
+            SeriesError: The member is damaged, or larger than its archive says.
+        """
+        if self.entry is None:
+            return self.path.open("rb")
+        return io.BytesIO(read_entry(self.path, self.entry))
+
+    def head(self, count: int) -> bytes:
+        """Reads the first `count` bytes, or all where there are fewer.
+
+        Raises:
+            OSError: The file cannot be opened.
+            SeriesError: The member is damaged.
+        """
+        if self.entry is not None:
+            return read_entry_head(self.path, self.entry, count)
+        with self.path.open("rb", buffering=0) as file:
+            return file.read(count)

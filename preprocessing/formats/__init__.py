@@ -1,0 +1,1 @@
+"""NIfTI and MetaImage: one file, one volume."""

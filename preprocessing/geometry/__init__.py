@@ -1,0 +1,1 @@
+"""Slice positions, stacking, reorientation and resampling."""

@@ -1,0 +1,1 @@
+"""Segmentation of the lungs, the airways and opaque lung."""

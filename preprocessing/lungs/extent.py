@@ -1,0 +1,111 @@
+"""From air-holding lung to the whole lung, and to all places where a finding may lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hounsfield.preprocessing.geometry.planar_hulls import planar_hulls
+from hounsfield.preprocessing.lungs.morphology import close, dilate, erode, within
+from hounsfield.preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CLOSING_RADIUS_MM = 30.0
+"""Closes over vessels, the hilum and masses up to 60 mm wide. Measured on four chests: against
+20 mm it adds 0.5 % to the lungs, and takes in 56 % instead of 4 % of a 65 mm pleural mass."""
+
+HULL_REACH_MM = 30.0
+"""How far from the lung its convex hull is searched: to the middle of a 60 mm mass that has
+pushed the lung aside, and not to the middle of the heart or the liver."""
+
+SMALLEST_WALL_PART_ML = 10.0
+"""A ball of 27 mm: anything smaller at the chest wall the closing has taken in."""
+
+SEARCH_MARGIN_MM = 3.0
+"""The pleura, and a voxel of the grid."""
+
+
+def lung_extent(
+    sides: NDArray[np.uint8],
+    airway: NDArray[np.bool_],
+    body: NDArray[np.bool_],
+    spacing_mm: float,
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Finds the whole of each lung, and where a finding may lie.
+
+    Each lung is closed over what air does not fill. Then the convex hulls of its axial,
+    coronal and sagittal planes are joined, as far as they stay near it: a large mass at the
+    back of the curved upper chest stands out behind the axial chord, but not behind the
+    sagittal one. All of that may hold a finding. The part of it with no lung between it and
+    the chest wall is lung: a mass or fluid at the pleura has it, the heart and the liver do
+    not.
+
+    Args:
+        sides: Air-holding lung, labelled.
+        airway: Lumen of trachea and main bronchi, which stays outside.
+        body: Its place, as `LungAir` has it.
+        spacing_mm: Of the grid.
+
+    Returns:
+        The labels with everything that belongs to the lungs, and the search mask.
+    """
+    labels = sides.copy()
+    search = np.zeros(sides.shape, dtype=bool)
+    for label in (RIGHT_LUNG, LEFT_LUNG):
+        if label not in sides:
+            continue
+        box = _bounding_box(sides == label)
+        lung = close(sides[box] == label, CLOSING_RADIUS_MM / spacing_mm)
+        hull = lung.copy()
+        for axis in range(3):
+            hull |= planar_hulls(lung, axis=axis)
+        hull &= within(lung, HULL_REACH_MM / spacing_mm)
+        search[box] |= hull
+        lung |= _thick_parts(hull & ~lung & _at_chest_wall(lung, label), spacing_mm)
+        labels[box][lung & (labels[box] == OUTSIDE)] = label
+    labels[airway] = OUTSIDE
+    for _ in range(round(SEARCH_MARGIN_MM / spacing_mm)):
+        search = dilate(search)
+    return labels, (search & body & ~airway) | (labels != OUTSIDE)
+
+
+def _at_chest_wall(lung: NDArray[np.bool_], label: int) -> NDArray[np.bool_]:
+    """Places that only the chest wall parts from the outside, ``[z, y, x]``.
+
+    Lung lies below, and either in front of the place and none behind it, or towards the middle
+    and none to the outer side.
+    """
+    below = np.logical_or.accumulate(lung, axis=0)
+    in_front = np.logical_or.accumulate(lung, axis=1)
+    behind = np.logical_or.accumulate(lung[:, ::-1], axis=1)[:, ::-1]
+    to_right = np.logical_or.accumulate(lung, axis=2)
+    to_left = np.logical_or.accumulate(lung[:, :, ::-1], axis=2)[:, :, ::-1]
+    outer, inner = (to_right, to_left) if label == RIGHT_LUNG else (to_left, to_right)
+    wall: NDArray[np.bool_] = below & ((in_front & ~behind) | (inner & ~outer))
+    return wall
+
+
+def _thick_parts(mask: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.bool_]:
+    """Drops slivers and islands too small to be a mass that closing has left over."""
+    from scipy.ndimage import label
+
+    opened = dilate(dilate(erode(erode(mask)))) & mask
+    parts, _ = label(opened)
+    part_ml = np.bincount(parts.ravel()) * spacing_mm**3 / 1000
+    keep = part_ml >= SMALLEST_WALL_PART_ML
+    keep[0] = False
+    kept: NDArray[np.bool_] = keep[parts]
+    return kept
+
+
+def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """The smallest box around a mask that is not empty."""
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        indices = np.flatnonzero(mask.any(axis=others))
+        box.append(slice(int(indices[0]), int(indices[-1]) + 1))
+    return tuple(box)

@@ -1,0 +1,1 @@
+"""Notices about a series: noise, kernel, metal, contrast, coverage."""

@@ -1,0 +1,71 @@
+"""A DICOMDIR is a hint: it is told by content and only says which files are gone."""
+
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage
+
+from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom.dicomdir import is_dicomdir, referenced_files
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.files.sources import ByteSource
+from tests.preprocessing.volumes import make_volume
+
+
+@pytest.fixture
+def disc(tmp_path):
+    """A disc with one series, as an export writes it, its index under another name."""
+    records = []
+    for path in save_series(ct_datasets(make_volume()), tmp_path / "disc" / "CT" / "S1"):
+        path.rename(path.with_name(f"I{path.stem}"))
+        record = Dataset()
+        record.DirectoryRecordType = "IMAGE"
+        record.ReferencedFileID = ["CT", "S1", f"I{path.stem}"]
+        records.append(record)
+    patient = Dataset()
+    patient.DirectoryRecordType = "PATIENT"
+    index = Dataset()
+    index.DirectoryRecordSequence = [patient, *records]
+    index.file_meta = FileMetaDataset()
+    index.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    index.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
+    index.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    index.save_as(tmp_path / "disc" / "DIRFILE", enforce_file_format=True)
+    return tmp_path / "disc" / "DIRFILE"
+
+
+def message(disc):
+    [passed] = discover([disc.parent]).passed_over
+    assert passed.reason is Reason.NOT_AN_IMAGE
+    return passed.message
+
+
+def test_it_is_known_by_content(disc):
+    assert is_dicomdir(disc.read_bytes()[:2048])
+    slices = [path for path in disc.parent.rglob("*") if path.is_file() and path != disc]
+    assert not is_dicomdir(slices[0].read_bytes()[:2048])
+    assert len(referenced_files(ByteSource(disc))) == 20
+
+
+def test_it_says_whether_its_files_are_here(disc):
+    assert "all 20 files that it names are here" in message(disc)
+
+
+def test_files_that_it_names_in_vain_are_counted_and_the_rest_is_read(disc):
+    slices = sorted(path for path in disc.parent.rglob("*") if path.is_file() and path != disc)
+    for path in slices[:2]:
+        path.unlink()
+    assert "DICOMDIR names 2 files that are not here (of 20" in message(disc)
+    assert len(discover([disc.parent]).series[0].instances) == 18
+
+
+def test_names_in_lower_case_are_the_same_files(disc):
+    for path in sorted(disc.parent.rglob("*"), reverse=True):
+        if path != disc:
+            path.rename(path.with_name(path.name.lower()))
+    assert "all 20 files" in message(disc)
+
+
+def test_a_damaged_one_is_no_reason_to_stop(disc):
+    disc.write_bytes(disc.read_bytes()[:1500])
+    assert discover([disc.parent]).series[0].shape_zyx == (20, 24, 28)

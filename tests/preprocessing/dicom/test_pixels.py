@@ -1,0 +1,185 @@
+import struct
+
+import numpy as np
+import pytest
+from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless
+
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom.header import read_instance
+from hounsfield.preprocessing.dicom.pixels import read_hu
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.files.sources import ByteSource
+from tests.preprocessing.dicom_files import COMPRESSED, NATIVE, save, set_pixels, slice_dataset
+
+BODY = np.full((32, 40), -1000, np.int16)
+BODY[8:24, 8:32] = np.arange(16 * 24).reshape(16, 24) - 150
+
+
+def _hu_of(dataset, folder):
+    instance = read_instance(ByteSource(save(dataset, folder / "slice.dcm")))
+    hu = np.empty((instance.pixels.rows, instance.pixels.columns), np.int16)
+    findings = read_hu(instance, instance.frames[0], hu)
+    return hu, findings
+
+
+@pytest.mark.parametrize("syntax", [*NATIVE, *COMPRESSED])
+@pytest.mark.parametrize("signed", [False, True])
+def test_every_lossless_encoding_gives_the_same_hu(tmp_path, syntax, signed):
+    dataset = slice_dataset(BODY, syntax=syntax, signed=signed, intercept=0 if signed else -1024)
+    hu, findings = _hu_of(dataset, tmp_path)
+    np.testing.assert_array_equal(hu, BODY)
+    assert findings.conflicts == ()
+
+
+@pytest.mark.parametrize("syntax", COMPRESSED)
+def test_a_frame_in_many_fragments_without_offset_table_is_read(tmp_path, syntax):
+    dataset = slice_dataset(BODY, syntax=syntax)
+    set_pixels(dataset, BODY.astype(np.int32) + 1024, fragments=3)
+    np.testing.assert_array_equal(_hu_of(dataset, tmp_path)[0], BODY)
+
+
+def test_a_fractional_slope_is_applied_and_rounded(tmp_path):
+    dataset = slice_dataset(BODY, RescaleSlope="0.5", RescaleIntercept="-1000.25")
+    hu, _ = _hu_of(dataset, tmp_path)
+    np.testing.assert_array_equal(hu, np.rint((BODY + 1024.0) * 0.5 - 1000.25))
+
+
+def test_padding_becomes_air_and_never_minus_3024(tmp_path):
+    dataset = slice_dataset(BODY, signed=True)
+    stored = BODY.astype(np.int32) + 1024
+    stored[:4] = -2000
+    set_pixels(dataset, stored)
+    dataset.add_new(0x00280120, "SS", -2000)
+    hu, findings = _hu_of(dataset, tmp_path)
+    assert (hu[:4] == -1000).all()
+    np.testing.assert_array_equal(hu[4:], BODY[4:])
+    assert findings.padding_voxels == 4 * 40
+
+
+def test_padding_that_the_header_does_not_tell_of_becomes_air(tmp_path):
+    dataset = slice_dataset(BODY, signed=True)
+    stored = BODY.astype(np.int32) + 1024
+    stored[:4] = -2000
+    set_pixels(dataset, stored)
+    assert (_hu_of(dataset, tmp_path)[0][:4] == -1000).all()
+
+
+def test_a_padding_range_becomes_air(tmp_path):
+    stored = BODY.astype(np.int32) + 1024
+    stored[0, :10] = np.arange(10)
+    dataset = slice_dataset(BODY)
+    set_pixels(dataset, stored)
+    dataset.add_new(0x00280120, "US", 0)
+    dataset.add_new(0x00280121, "US", 9)
+    hu, findings = _hu_of(dataset, tmp_path)
+    assert (hu[0] == -1000).all()
+    assert findings.padding_voxels == 10
+
+
+def test_a_padding_value_of_tissue_punches_no_holes(tmp_path):
+    dataset = slice_dataset(BODY)
+    dataset.add_new(0x00280120, "US", 1024)
+    hu, findings = _hu_of(dataset, tmp_path)
+    np.testing.assert_array_equal(hu, BODY)
+    assert "PixelPaddingValue" in findings.conflicts[0]
+
+
+def test_monochrome1_does_not_change_hu(tmp_path):
+    dataset = slice_dataset(BODY, PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(_hu_of(dataset, tmp_path)[0], BODY)
+
+
+def test_monochrome1_with_inverted_values_is_turned_back(tmp_path):
+    dataset = slice_dataset(BODY, PhotometricInterpretation="MONOCHROME1")
+    dataset.BitsStored, dataset.HighBit = 12, 11
+    set_pixels(dataset, 4095 - (BODY.astype(np.int32) + 1024))
+    hu, findings = _hu_of(dataset, tmp_path)
+    np.testing.assert_array_equal(hu, BODY)
+    assert "MONOCHROME1" in findings.conflicts[0]
+
+
+def test_a_wrong_sign_in_the_header_gives_way_to_believable_hu(tmp_path):
+    dataset = slice_dataset(BODY, signed=True, intercept=0)
+    dataset.PixelRepresentation = 0
+    hu, findings = _hu_of(dataset, tmp_path)
+    np.testing.assert_array_equal(hu, BODY)
+    assert "(0028,0103)" in findings.conflicts[0]
+
+
+def test_a_signed_codestream_under_an_unsigned_header_stays_signed(tmp_path):
+    dataset = slice_dataset(BODY, signed=True, intercept=0, syntax=JPEG2000Lossless)
+    dataset.PixelRepresentation = 0
+    np.testing.assert_array_equal(_hu_of(dataset, tmp_path)[0], BODY)
+
+
+def test_bits_above_the_stored_ones_are_no_pixels(tmp_path):
+    dataset = slice_dataset(BODY)
+    dataset.BitsStored, dataset.HighBit = 12, 11
+    overlay = np.where(BODY > 0, 0x8000, 0)
+    set_pixels(dataset, (BODY.astype(np.int32) + 1024) | overlay)
+    np.testing.assert_array_equal(_hu_of(dataset, tmp_path)[0], BODY)
+
+
+def test_decoded_values_that_cannot_be_hu_fail_the_slice(tmp_path):
+    stripes = np.tile(np.linspace(-32768, 32767, 40).astype(np.int16), (32, 1))
+    dataset = slice_dataset(BODY, signed=True)
+    set_pixels(dataset, stripes)
+    with pytest.raises(SeriesError, match="cannot be HU") as caught:
+        _hu_of(dataset, tmp_path)
+    assert caught.value.reason is Reason.UNREADABLE
+    assert "slice.dcm" in caught.value.message
+
+
+@pytest.mark.parametrize("syntax", COMPRESSED)
+def test_a_codestream_of_another_size_than_its_header_fails(tmp_path, syntax):
+    dataset = slice_dataset(BODY, syntax=syntax)
+    dataset.Rows, dataset.Columns = 40, 40
+    with pytest.raises(SeriesError) as caught:
+        _hu_of(dataset, tmp_path)
+    assert caught.value.reason in {Reason.UNREADABLE, Reason.TRUNCATED}
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLosslessSV1])
+def test_a_codestream_that_claims_a_huge_size_is_refused_before_it_is_decoded(tmp_path, syntax):
+    path = save(slice_dataset(BODY, syntax=syntax), tmp_path / "slice.dcm")
+    content = bytearray(path.read_bytes())
+    extent = struct.pack(">2H", *BODY.shape)
+    at = content.index(extent, content.rindex(b"\xff\xd8"))
+    content[at : at + 4] = struct.pack(">2H", 65520, 65520)
+    path.write_bytes(content)
+    instance = read_instance(ByteSource(path))
+    with pytest.raises(SeriesError, match="codestream of 65520 x 65520"):
+        read_hu(instance, instance.frames[0], np.empty(BODY.shape, np.int16))
+
+
+def test_an_unknown_transfer_syntax_is_named(tmp_path):
+    dataset = slice_dataset(BODY, syntax=JPEG2000Lossless)
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.201"
+    with pytest.raises(SeriesError, match=r"1\.2\.840\.10008\.1\.2\.4\.201 is not supp") as caught:
+        _hu_of(dataset, tmp_path)
+    assert caught.value.reason is Reason.UNSUPPORTED_ENCODING
+
+
+def test_a_padding_range_that_holds_all_tissue_is_not_believed(tmp_path):
+    dataset = slice_dataset(
+        BODY, signed=True, intercept=0, PixelPaddingValue=-3000, PixelPaddingRangeLimit=5000
+    )
+    hu, findings = _hu_of(dataset, tmp_path)
+    np.testing.assert_array_equal(hu, BODY)
+    assert "PixelPaddingValue" in findings.conflicts[0]
+
+
+def test_a_rescale_slope_of_0_is_refused(tmp_path):
+    with pytest.raises(SeriesError, match=r"RescaleSlope \(0028,1053\) is 0") as caught:
+        _hu_of(slice_dataset(BODY, RescaleSlope="0"), tmp_path)
+    assert caught.value.reason is Reason.UNREADABLE
+
+
+def test_compressed_pixels_that_the_transfer_syntax_denies_are_named(tmp_path):
+    path = save(slice_dataset(BODY, syntax=JPEGLSLossless), tmp_path / "slice.dcm")
+    native = b"1.2.840.10008.1.2.1\0\0\0"
+    path.write_bytes(path.read_bytes().replace(str(JPEGLSLossless).encode(), native))
+    instance = read_instance(ByteSource(path))
+    with pytest.raises(SeriesError, match="its pixels are compressed") as caught:
+        read_hu(instance, instance.frames[0], np.empty(BODY.shape, np.int16))
+    assert caught.value.reason is Reason.UNSUPPORTED_ENCODING

@@ -1,0 +1,172 @@
+"""MetaImage comes out as the same volume as the DICOM of the same data, or is refused."""
+
+import numpy as np
+import pytest
+
+from hounsfield.preprocessing.codes import NoticeCode, Reason
+from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.files.sources import ByteSource
+from hounsfield.preprocessing.formats.metaimage import describe_metaimage, read_metaimage
+from hounsfield.preprocessing.formats.metaimage_header import looks_like_metaimage
+from tests.preprocessing.volumes import (
+    AXIAL,
+    CORONAL,
+    OBLIQUE,
+    PRONE,
+    SAGITTAL,
+    make_volume,
+)
+
+sitk = pytest.importorskip("SimpleITK")
+
+
+def sitk_image(volume):
+    image = sitk.GetImageFromArray(volume.hu)
+    image.SetSpacing(volume.spacing_mm)
+    image.SetOrigin(volume.affine[:3, 3].tolist())
+    image.SetDirection((volume.affine[:3, :3] / np.asarray(volume.spacing_mm)).ravel().tolist())
+    return image
+
+
+def describe(path):
+    def sibling(name):
+        found = path.parent / name
+        return ByteSource(found) if found.is_file() else None
+
+    return describe_metaimage(ByteSource(path), sibling)
+
+
+def read(path):
+    return read_metaimage(describe(path))
+
+
+@pytest.mark.parametrize("directions", [AXIAL, PRONE, CORONAL, SAGITTAL, OBLIQUE])
+@pytest.mark.parametrize(("name", "packed"), [("a.mhd", False), ("a.mhd", True), ("a.mha", True)])
+def test_what_itk_writes_reads_as_the_same_volume(tmp_path, directions, name, packed):
+    volume = make_volume(directions)
+    sitk.WriteImage(sitk_image(volume), str(tmp_path / name), useCompression=packed)
+    again = read(tmp_path / name)
+    np.testing.assert_array_equal(again.hu, volume.hu)
+    np.testing.assert_allclose(again.affine, volume.affine, atol=1e-9)
+    assert again.series.series_uid == "a"
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_one_reversed_axis_is_turned_back(tmp_path, axis):
+    volume = make_volume()
+    flips = [flip == axis for flip in range(3)]
+    sitk.WriteImage(sitk.Flip(sitk_image(volume), flips), str(tmp_path / "a.mha"))
+    again = read(tmp_path / "a.mha")
+    np.testing.assert_array_equal(again.hu, volume.hu)
+    np.testing.assert_allclose(again.affine, volume.affine, atol=1e-9)
+
+
+@pytest.mark.parametrize("pixel", [sitk.sitkInt32, sitk.sitkFloat32, sitk.sitkFloat64])
+def test_other_element_types_give_the_same_hu(tmp_path, pixel):
+    volume = make_volume()
+    sitk.WriteImage(sitk.Cast(sitk_image(volume), pixel), str(tmp_path / "a.mhd"))
+    np.testing.assert_array_equal(read(tmp_path / "a.mhd").hu, volume.hu)
+
+
+def test_padding_below_any_hu_becomes_air(tmp_path):
+    volume = make_volume()
+    hu = volume.hu.copy()
+    hu[:, 0, 0] = -3024
+    image = sitk.GetImageFromArray(hu)
+    sitk.WriteImage(image, str(tmp_path / "a.mha"))
+    again = read(tmp_path / "a.mha")
+    assert set(again.hu[:, 0, 0]) == {-1000}
+    assert again.hu.min() == -1000
+    assert [notice.code for notice in again.notices] == [NoticeCode.PADDING_REPLACED]
+
+
+HEADER = {
+    "ObjectType": "Image",
+    "NDims": "3",
+    "TransformMatrix": "1 0 0 0 1 0 0 0 1",
+    "Offset": "0 0 0",
+    "ElementSpacing": "10 10 10",
+    "DimSize": "20 20 20",
+    "ElementType": "MET_SHORT",
+    "ElementDataFile": "a.raw",
+}
+
+
+def write_header(path, **changes):
+    keys = {key: value for key, value in (HEADER | changes).items() if value is not None}
+    if "ElementDataFile" in keys:  # always the last
+        keys["ElementDataFile"] = keys.pop("ElementDataFile")
+    path.write_text("".join(f"{key} = {value}\n" for key, value in keys.items()))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "words"),
+    [
+        ({"ElementDataFile": "gone.raw"}, Reason.UNREADABLE, r"'gone\.raw' is not there"),
+        ({"ElementDataFile": None}, Reason.TRUNCATED, "must end with ElementDataFile"),
+        ({"DimSize": "20 20 2000"}, Reason.TRUNCATED, "need 1600000 bytes, 16000 are there"),
+        ({"DimSize": "90000 90000 90000"}, Reason.INCONSISTENT_GEOMETRY, "not a CT volume"),
+        ({"DimSize": "20 20 0"}, Reason.INCONSISTENT_GEOMETRY, "not a CT volume"),
+        ({"DimSize": "20 20 -3"}, Reason.INCONSISTENT_GEOMETRY, "not a CT volume"),
+        ({"DimSize": "20 20"}, Reason.UNREADABLE, "dimsize must be 3 numbers, got '20 20'"),
+        ({"NDims": "4"}, Reason.INCONSISTENT_GEOMETRY, "NDims must be 3"),
+        ({"ElementNumberOfChannels": "3"}, Reason.INCONSISTENT_GEOMETRY, "1 channel"),
+        ({"Offset": None}, Reason.NO_POSITION, "Offset and ElementSpacing"),
+        ({"ElementSpacing": "10 10 nan"}, Reason.UNREADABLE, "elementspacing must be 3 numbers"),
+        ({"ElementSpacing": "10 10 0"}, Reason.INCONSISTENT_GEOMETRY, "must be finite"),
+        ({"TransformMatrix": "1 0 0 0 1 0 0 .3 1"}, Reason.INCONSISTENT_GEOMETRY, "right angles"),
+        ({"ElementType": "MET_STRING"}, Reason.UNSUPPORTED_ENCODING, "MET_STRING"),
+    ],
+)
+def test_a_wrong_header_is_refused_with_a_sentence(tmp_path, changes, reason, words):
+    (tmp_path / "a.raw").write_bytes(bytes(20 * 20 * 20 * 2))
+    path = write_header(tmp_path / "a.mhd", **changes)
+    with pytest.raises(SeriesError, match=words) as raised:
+        describe(path)
+    assert raised.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"Modality": "MET_MOD_MR"}, Reason.NOT_CT),
+        ({"ElementType": "MET_UCHAR"}, Reason.NOT_CT),
+        ({"ElementSpacing": "1 1 5"}, Reason.NOT_CHEST),
+        ({"ElementSpacing": "20 20 1.5"}, Reason.TOO_FEW_SLICES),
+    ],
+)
+def test_headers_alone_reject_what_is_no_chest_ct(tmp_path, changes, reason):
+    (tmp_path / "a.raw").write_bytes(bytes(20 * 20 * 20 * 2))
+    series = describe(write_header(tmp_path / "a.mhd", **changes))
+    assert series.rejection.reason is reason
+    assert series.readable is (reason is not Reason.NOT_CT)
+
+
+def test_damaged_packed_data_are_unreadable(tmp_path):
+    (tmp_path / "a.zraw").write_bytes(b"not zlib" * 99)
+    path = write_header(tmp_path / "a.mhd", CompressedData="True", ElementDataFile="a.zraw")
+    with pytest.raises(SeriesError, match="damaged") as raised:
+        read(path)
+    assert raised.value.reason is Reason.UNREADABLE
+
+
+def test_big_endian_data_and_a_header_in_front_of_them_are_read(tmp_path):
+    values = (np.arange(8000) - 1000).astype(">i2")
+    (tmp_path / "a.raw").write_bytes(b"junk" + values.tobytes())
+    path = write_header(tmp_path / "a.mhd", HeaderSize="-1", ElementByteOrderMSB="True")
+    np.testing.assert_array_equal(read(path).hu.ravel(), values)
+    path = write_header(tmp_path / "a.mhd", HeaderSize="4", ElementByteOrderMSB="True")
+    np.testing.assert_array_equal(read(path).hu.ravel(), values)
+
+
+def test_content_decides_not_the_name():
+    assert looks_like_metaimage(b"Comment = by hand\nNDims = 3\n")
+    assert not looks_like_metaimage(b"name = NDims\n[section]\n")
+
+
+def test_the_data_file_may_have_a_name_in_any_alphabet(tmp_path):
+    volume = make_volume()
+    sitk.WriteImage(sitk_image(volume), str(tmp_path / "\u80ba.mhd"))
+    assert (tmp_path / "\u80ba.raw").is_file()
+    np.testing.assert_array_equal(read(tmp_path / "\u80ba.mhd").hu, volume.hu)
