@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from hounsfield.models.loading import Models
+    from hounsfield.models.inference.loading import Models
 
 
 def shipped_models(*, threads: int) -> Models:
     """Detector, reducer and classifier of the default configuration."""
-    from hounsfield.models.loading import load_models
+    from hounsfield.models.inference.loading import load_models
     from hounsfield.pipeline.config import load_config
 
     chosen = load_config().models

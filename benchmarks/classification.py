@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from hounsfield.data.phantom import Phantom, PhantomNodule
     from hounsfield.models.contracts import Classification
-    from hounsfield.models.loading import Models
+    from hounsfield.models.inference.loading import Models
 
 FIRST_SEED = 1_020_000
 """Of those that are reported. The phantoms from 960,000 are for looking at; by 40 from 970,000 it

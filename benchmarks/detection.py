@@ -19,8 +19,8 @@ import numpy as np
 from benchmarks import shipped_models
 from benchmarks.preprocessing import peak_memory_gb
 from hounsfield.data.phantom import make_phantom, write_phantom
+from hounsfield.models.inference.runtimes import openvino_core
 from hounsfield.models.networks.centre_marks import SIZE_DIVISOR
-from hounsfield.models.runtimes import openvino_core
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import available_processors

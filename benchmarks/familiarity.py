@@ -17,12 +17,12 @@ from scipy.stats import mannwhitneyu
 
 from hounsfield.data.prepared import load_case
 from hounsfield.data.splits import read_split
-from hounsfield.models.familiarity import strangeness
-from hounsfield.models.nodule_views import nodule_views
-from hounsfield.models.store import model_folder, read_manifest
-from hounsfield.models.training.configuration import read_training_config
-from hounsfield.models.training.insertion import insert_nodules
-from hounsfield.models.training.material import read_nodules
+from hounsfield.models.inference.out_of_distribution import strangeness
+from hounsfield.models.store.folders import model_folder, read_manifest
+from hounsfield.models.training.augmentation.insertion import insert_nodules
+from hounsfield.models.training.engine.configuration import read_training_config
+from hounsfield.models.training.engine.material import read_nodules
+from hounsfield.models.views.close_and_wide import nodule_views
 from hounsfield.pipeline.config import load_config
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.lungs.segment import find_lungs

@@ -20,10 +20,10 @@ import numpy as np
 from benchmarks import shipped_models
 from hounsfield.data.prepared import load_case
 from hounsfield.data.splits import read_split
-from hounsfield.models.loading import load_detector
-from hounsfield.models.training.configuration import read_training_config
-from hounsfield.models.training.insertion import insert_nodules
-from hounsfield.models.training.material import read_cases, read_nodules
+from hounsfield.models.inference.loading import load_detector
+from hounsfield.models.training.augmentation.insertion import insert_nodules
+from hounsfield.models.training.engine.configuration import read_training_config
+from hounsfield.models.training.engine.material import read_cases, read_nodules
 from hounsfield.preprocessing.parallel import available_processors
 
 if TYPE_CHECKING:

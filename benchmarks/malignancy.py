@@ -36,17 +36,17 @@ from benchmarks.real_nodules import (
 from hounsfield.data.nodule_crops import as_crop
 from hounsfield.data.prepared import load_case
 from hounsfield.data.splits import read_split
-from hounsfield.models.loading import load_rater, load_segmenter
-from hounsfield.models.rating_view import GRID_MM, outlined_nodule
-from hounsfield.models.training.rater_task import fitted_calibration
-from hounsfield.models.training.rating_samples import as_outlined, is_suspicious
+from hounsfield.models.inference.loading import load_rater, load_segmenter
+from hounsfield.models.training.rater.samples import as_outlined, is_suspicious
+from hounsfield.models.training.rater.task import fitted_calibration
+from hounsfield.models.views.rating import GRID_MM, outlined_nodule
 from hounsfield.pipeline.evaluation.classification import CLASSES, FIGURES, weighted_figures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.data.prepared import KnownFinding
-    from hounsfield.models.rating_view import OutlinedNodule
+    from hounsfield.models.views.rating import OutlinedNodule
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from hounsfield.data.phantom import NoduleSpec, Phantom, PhantomNodule
     from hounsfield.models.contracts import Candidate
-    from hounsfield.models.loading import Models
+    from hounsfield.models.inference.loading import Models
 
 FIRST_SEED = 950_000
 """Far from the seeds of configs/data/phantoms.yaml. The marks in those from 900,000 were looked at

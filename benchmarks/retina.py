@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import save
 
 from hounsfield.data.phantom import PhantomSettings, make_phantom
-from hounsfield.models.bundle_import import SPACING_MM
+from hounsfield.models.inference.retina_detector import window_xyz
+from hounsfield.models.inference.runtimes import openvino_answers
 from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, RetinaPlan, retina_net
-from hounsfield.models.retina_detector import window_xyz
-from hounsfield.models.runtimes import openvino_answers
-from hounsfield.models.training.graph import network_graph
-from hounsfield.models.training.retina_task import RETINA_GRAPH
+from hounsfield.models.store.bundle_import import SPACING_MM
+from hounsfield.models.training.engine.onnx_graph import network_graph
+from hounsfield.models.training.retinanet.task import RETINA_GRAPH
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import available_processors
 from hounsfield.preprocessing.working_grid import to_working_volume

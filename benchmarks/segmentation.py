@@ -24,10 +24,10 @@ import numpy as np
 
 from benchmarks.real_nodules import as_told, patient_weights, real_nodules, with_interval
 from hounsfield.data.phantom import NoduleSpec, PhantomSettings, make_phantom
-from hounsfield.models.loading import load_segmenter
+from hounsfield.models.inference.loading import load_segmenter
+from hounsfield.models.inference.outlines import outline
 from hounsfield.models.measurements.nodule import NoduleMeasurements, measure
-from hounsfield.models.outlines import outline
-from hounsfield.models.store import model_folder
+from hounsfield.models.store.folders import model_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from hounsfield.data.prepared import KnownFinding
     from hounsfield.models.contracts import Segmentation
-    from hounsfield.models.nodule_segmenter import NoduleSegmenter
+    from hounsfield.models.inference.segmenter import NoduleSegmenter
 
 SHIPPED = "nodule_segmenter"
 FIRST_SEED = 910_000

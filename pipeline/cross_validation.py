@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from hounsfield.data.prepared import load_facts
 from hounsfield.data.splits import case_files, read_split
-from hounsfield.models.training.configuration import read_training_config
-from hounsfield.models.training.material import read_cases
+from hounsfield.models.training.engine.configuration import read_training_config
+from hounsfield.models.training.engine.material import read_cases
 from hounsfield.pipeline.errors import writing_to
 from hounsfield.pipeline.evaluation import luna16_command, luna16_summary
 from hounsfield.pipeline.fold_predictions import (
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hounsfield.data.prepared import CaseFacts
-    from hounsfield.models.training.configuration import DataPlan, TrainingConfig
-    from hounsfield.models.training.progress import TrainingProgress
+    from hounsfield.models.training.engine.configuration import DataPlan, TrainingConfig
+    from hounsfield.models.training.reporting.progress import TrainingProgress
     from hounsfield.pipeline.evaluation.documents import Luna16Evaluation
 
 log = logging.getLogger(__name__)
@@ -173,8 +173,8 @@ def _make_fold(
     progress: TrainingProgress | None,
 ) -> None:
     """Trains where there is no model yet, then predicts."""
-    from hounsfield.models.loading import load_detector
-    from hounsfield.models.training.train import run_training
+    from hounsfield.models.inference.loading import load_detector
+    from hounsfield.models.training.engine.train import run_training
 
     fold = config.data.fold
     if not is_trained(config, folder):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hounsfield.models.store import read_manifest, verified_weights
+from hounsfield.models.store.folders import read_manifest, verified_weights
 from hounsfield.pipeline.outputs import whole_file
 from hounsfield.pipeline.tables import LUNA16_COLUMNS
 from hounsfield.preprocessing.errors import UsageError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hounsfield.data.prepared import CaseFacts, PreparedCase
     from hounsfield.models.contracts import Detector
-    from hounsfield.models.training.configuration import TrainingConfig
+    from hounsfield.models.training.engine.configuration import TrainingConfig
 
 log = logging.getLogger(__name__)
 

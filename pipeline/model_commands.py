@@ -156,7 +156,7 @@ def train(
     with ending(debug=debug):
         import logging
 
-        from hounsfield.models.training.progress import TrainingProgress
+        from hounsfield.models.training.reporting.progress import TrainingProgress
 
         level = logging.WARNING if quiet else logging.INFO
         logging.basicConfig(level=level, format="%(asctime)s %(message)s")
@@ -168,7 +168,7 @@ def train(
             if found is not None:
                 typer.echo("\n".join(closing_lines(found)))
             return
-        from hounsfield.models.training.train import run_training
+        from hounsfield.models.training.engine.train import run_training
 
         manifest = run_training(config, out, steps=steps, progress=progress)
         if manifest is not None and not quiet:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hounsfield.models.store import STORE, list_models, model_folder, user_store, verified_weights
+from hounsfield.models.store.folders import (
+    STORE,
+    list_models,
+    model_folder,
+    user_store,
+    verified_weights,
+)
 from hounsfield.pipeline.errors import writing_to
 from hounsfield.pipeline.outputs import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hounsfield.models.manifest import Manifest
+    from hounsfield.models.store.manifest import Manifest
 
 
 def list_lines() -> list[str]:
@@ -53,7 +59,7 @@ def import_lines(source: Path, *, name: str, out: Path | None) -> list[str]:
     Raises:
         UsageError: It is not the bundle, or the name is taken.
     """
-    from hounsfield.models.bundle_import import DEFAULT_NAME, import_bundle
+    from hounsfield.models.store.bundle_import import DEFAULT_NAME, import_bundle
 
     folder = out or user_store() / name
     with writing_to(folder):
@@ -77,7 +83,7 @@ def export_model(name: str, out: Path) -> None:
         UsageError: There is no such model, or it cannot be exported.
         OutputError: The file cannot be written.
     """
-    from hounsfield.models.export import onnx_model
+    from hounsfield.models.store.export import onnx_model
 
     content = onnx_model(model_folder(name))
     with whole_file(out) as temporary:

@@ -6,13 +6,13 @@ import hashlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from hounsfield.models.loading import require_own_detector
-from hounsfield.models.store import model_folder, read_manifest
+from hounsfield.models.inference.loading import require_own_detector
+from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.pipeline.documents import ModelDocument, ProvenanceDocument
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
-    from hounsfield.models.manifest import Manifest
+    from hounsfield.models.store.manifest import Manifest
     from hounsfield.pipeline.config import RunConfig
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hounsfield.data.phantom.writing import PhantomTruth
-from hounsfield.models.manifest import Manifest
+from hounsfield.models.store.manifest import Manifest
 from hounsfield.pipeline.closing import RunDocument
 from hounsfield.pipeline.documents import Report
 from hounsfield.pipeline.evaluation.documents import ClassificationEvaluation, Luna16Evaluation

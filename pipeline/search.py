@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from hounsfield.models.contracts import Candidate
-    from hounsfield.models.loading import Models
+    from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.config import DetectionConfig
     from hounsfield.pipeline.documents import ProvenanceDocument
     from hounsfield.preprocessing.lungs.segment import Lungs

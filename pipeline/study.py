@@ -12,9 +12,9 @@ from hounsfield.models.contracts import (
     Finding,
     confidence_band,
 )
-from hounsfield.models.loading import load_models
+from hounsfield.models.inference.loading import load_models
+from hounsfield.models.inference.outlines import Outlined, outline
 from hounsfield.models.measurements.nodule import measure
-from hounsfield.models.outlines import Outlined, outline
 from hounsfield.pipeline.evidence import evidence_files
 from hounsfield.pipeline.growth.comparison import growth_since
 from hounsfield.pipeline.growth.study_nodules import StudyNodules
@@ -38,7 +38,7 @@ from hounsfield.preprocessing.reading import read_volume
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hounsfield.models.loading import Models
+    from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.clinical import ClinicalTable
     from hounsfield.pipeline.config import RunConfig
     from hounsfield.pipeline.documents import ProvenanceDocument, Report

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from hounsfield.data.phantom import PhantomSettings
 from hounsfield.data.splits import read_split
 from hounsfield.data.synthetic_luna16 import write_synthetic_luna16
-from hounsfield.models.store import read_manifest
+from hounsfield.models.store.folders import read_manifest
 from hounsfield.pipeline.command_line import app
 
 PROJECT = Path(__file__).parents[1]

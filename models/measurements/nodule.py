@@ -17,7 +17,7 @@ from hounsfield.models.measurements.pleura import pleura_distance_mm
 from hounsfield.models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
 
 if TYPE_CHECKING:
-    from hounsfield.models.outlines import Outlined
+    from hounsfield.models.inference.outlines import Outlined
     from hounsfield.preprocessing.volume import Volume
     from hounsfield.preprocessing.working_volume import WorkingVolume
 

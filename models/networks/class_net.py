@@ -9,7 +9,7 @@ from torch import nn
 
 from hounsfield.models.contracts import NoduleClass
 from hounsfield.models.networks.view_trunk import view_trunk
-from hounsfield.models.nodule_views import VIEW_VOXELS
+from hounsfield.models.views.close_and_wide import VIEW_VOXELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

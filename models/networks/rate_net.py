@@ -8,7 +8,7 @@ import torch
 from monai.networks.nets.resnet import ResNet
 from torch import nn
 
-from hounsfield.models.rating_view import ANSWERS, HU_WINDOW, MEASURES
+from hounsfield.models.views.rating import ANSWERS, HU_WINDOW, MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.models.contracts import WorldPoint
-    from hounsfield.models.loading import Models
+    from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.config import ReportConfig, RunConfig
     from hounsfield.pipeline.documents import ProvenanceDocument
     from hounsfield.pipeline.growth.prior import Prior

@@ -15,7 +15,7 @@ from hounsfield.pipeline.growth.pair_picture import growth_picture_name
 
 if TYPE_CHECKING:
     from hounsfield.models.contracts import Candidate, Finding, WorldPoint
-    from hounsfield.models.outlines import Outlined
+    from hounsfield.models.inference.outlines import Outlined
     from hounsfield.pipeline.growth.change import NoduleSize, SizeChange
     from hounsfield.pipeline.growth.study_nodules import StudyNodules
     from hounsfield.preprocessing.volume import Volume

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hounsfield.models.inference.outlines import Outlined, outline
 from hounsfield.models.measurements.nodule import measure
-from hounsfield.models.outlines import Outlined, outline
 from hounsfield.pipeline.growth.change import NoduleSize
 from hounsfield.pipeline.search import keep, search
 from hounsfield.preprocessing.errors import SeriesError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from hounsfield.models.contracts import Candidate, Finding
-    from hounsfield.models.loading import Models
+    from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.config import RunConfig
     from hounsfield.pipeline.documents import ProvenanceDocument
     from hounsfield.preprocessing.lungs.segment import Lungs

@@ -15,8 +15,8 @@ from hounsfield.models.contracts import (
     Outlines,
     Segmentation,
 )
-from hounsfield.models.loading import Models
-from hounsfield.models.store import model_folder, read_manifest
+from hounsfield.models.inference.loading import Models
+from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.pipeline.guidelines import load_guideline
 from hounsfield.pipeline.study import analyse_series
 

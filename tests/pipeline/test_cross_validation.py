@@ -10,10 +10,10 @@ import yaml
 
 from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
 from hounsfield.data.splits import SplitEntry, SplitManifest
-from hounsfield.models import loading
 from hounsfield.models.contracts import Candidate
-from hounsfield.models.store import model_folder, read_manifest
-from hounsfield.models.training.configuration import read_training_config
+from hounsfield.models.inference import loading
+from hounsfield.models.store.folders import model_folder, read_manifest
+from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.pipeline.cross_validation import closing_lines, cross_validate
 from hounsfield.pipeline.evaluation import luna16_command
 from hounsfield.preprocessing.errors import UsageError
@@ -122,7 +122,7 @@ class Bright:
 @pytest.fixture
 def training(monkeypatch):
     fake = Training()
-    monkeypatch.setitem(sys.modules, "hounsfield.models.training.train", fake)
+    monkeypatch.setitem(sys.modules, "hounsfield.models.training.engine.train", fake)
     monkeypatch.setattr(loading, "load_detector", lambda _folder, *, threads: Bright())  # noqa: ARG005
     return fake
 

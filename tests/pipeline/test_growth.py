@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hounsfield.models.contracts import Candidate
-from hounsfield.models.outlines import Outlined
+from hounsfield.models.inference.outlines import Outlined
 from hounsfield.pipeline.growth.change import GrowthStatus, NoduleSize, size_change
 from hounsfield.pipeline.growth.entries import PART_SOLID, Compared, EarlierNodule, finding_entry
 from hounsfield.pipeline.growth.matching import match_findings, nearest_candidate

@@ -9,8 +9,8 @@ from scipy import ndimage
 from hounsfield.data.ct_series import ct_datasets, save_series
 from hounsfield.data.phantom import SMALL, NoduleSpec, make_phantom
 from hounsfield.data.phantom.nodules import paint_nodule
-from hounsfield.models.loading import load_detector
-from hounsfield.models.store import model_folder
+from hounsfield.models.inference.loading import load_detector
+from hounsfield.models.store.folders import model_folder
 from hounsfield.pipeline.config import load_config
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.formats.writing import VolumeFormat, write_volume

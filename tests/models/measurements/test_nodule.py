@@ -3,6 +3,7 @@ import pytest
 from scipy import ndimage
 
 from hounsfield.models.contracts import Segmentation
+from hounsfield.models.inference.outlines import Outlined
 from hounsfield.models.measurements.density import (
     Density,
     Texture,
@@ -13,7 +14,6 @@ from hounsfield.models.measurements.density import (
 from hounsfield.models.measurements.margin import Margin, margin_of, solidity
 from hounsfield.models.measurements.nodule import measure
 from hounsfield.models.measurements.pleura import REACH_MM, pleura_distance_mm
-from hounsfield.models.outlines import Outlined
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 from tests.models.balls import SPACING_MM, a_ball_volume, a_share
 

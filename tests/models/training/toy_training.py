@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from hounsfield.models.training.configuration import Optimisation
-from hounsfield.models.training.distribution import join_team
-from hounsfield.models.training.loop import Task, train
+from hounsfield.models.training.engine.configuration import Optimisation
+from hounsfield.models.training.engine.loop import Task, train
+from hounsfield.models.training.engine.process_group import join_team
 
 
 class Cubes(Dataset):

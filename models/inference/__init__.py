@@ -1,0 +1,1 @@
+"""Detector, reducer, segmenter, rater and classifier, and the runtimes that execute them."""

@@ -1,0 +1,1 @@
+"""Manifests and weights: where models are kept, imported and exported."""

@@ -1,0 +1,1 @@
+"""Changes to training samples: degradation, rotation, pasted nodules."""

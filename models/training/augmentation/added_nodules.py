@@ -1,0 +1,120 @@
+"""Nodules that are put into crops: real ones pasted, digital ones drawn, and lung over lung."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from hounsfield.data.phantom import HISTOLOGIES, draw_nodule, paint_nodule
+from hounsfield.models.training.augmentation.pasting import (
+    VISIBLE_HU,
+    lung_stamp,
+    nodule_stamp,
+    paste,
+)
+from hounsfield.models.training.detector.targets import CropNodule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.models.training.augmentation.backgrounds import Background, Crop
+
+    SiteFor = Callable[[float], NDArray[np.float64] | None]
+    """Where something of a diameter in mm may go, in voxels (z, y, x); None where nowhere."""
+
+LARGE_MM, MASS_MM = 12.0, (30.0, 100.0)
+"""Real nodules of the first size and more are scaled to masses within the second."""
+
+_HISTOLOGY_ODDS = (0.3, 0.1, 0.1, 0.5)
+"""Of drawn nodules, in the order of `HISTOLOGIES`: small and benign ones are the most."""
+
+
+class AddedNodules:
+    """Puts nodules into crops.
+
+    Args:
+        crops: Real nodules to paste; without any, all that are added are drawn.
+        drawn_share: Part of the others that are drawn all the same.
+    """
+
+    def __init__(self, crops: Sequence[NoduleCrop], *, drawn_share: float) -> None:
+        self._drawn_share = drawn_share
+        self._crops = list(crops)
+        self._large = [crop for crop in crops if crop.finding.diameter_mm >= LARGE_MM]
+        appeal = np.array([_appeal(crop) for crop in crops])
+        self._crop_odds = appeal / appeal.sum()
+
+    @property
+    def has_real(self) -> bool:
+        """Whether there are real nodules to paste."""
+        return bool(self._crops)
+
+    def add(self, crop: Crop, rng: np.random.Generator, *, mass: bool, site_for: SiteFor) -> None:
+        """Puts a nodule, or one of 30 to 100 mm, into a crop, if it finds a site and is seen."""
+        pool = self._large if mass else self._crops
+        if not pool or rng.random() < self._drawn_share:
+            _draw(crop, rng, mass=mass, site_for=site_for)
+            return
+        if mass:
+            nodule = pool[int(rng.integers(len(pool)))]
+            low, high = (mm / nodule.finding.diameter_mm for mm in MASS_MM)
+            stamp = nodule_stamp(nodule, rng, scale_range=(max(low, 1.0), max(min(high, 3.5), 1.0)))
+        else:
+            stamp = nodule_stamp(pool[int(rng.choice(len(pool), p=self._crop_odds))], rng)
+        site = site_for(stamp.diameter_mm)
+        if site is not None and paste(crop.hu, stamp, site):
+            crop.nodules.append(CropNodule.at(np.rint(site), stamp.diameter_mm))
+
+    def add_lung(
+        self, crop: Crop, donor: Background, rng: np.random.Generator, *, site_for: SiteFor
+    ) -> None:
+        """Pastes lung over lung with a nodule's opacity, so that pasting itself is no clue."""
+        stamp = nodule_stamp(self._crops[int(rng.integers(len(self._crops)))], rng)
+        site = site_for(stamp.diameter_mm)
+        if site is None:
+            return
+        lung = donor.cut(donor.lung_site(rng), max(stamp.hu.shape))
+        if not lung.nodules:
+            paste(crop.hu, lung_stamp(lung.hu, stamp), site)
+
+
+def _draw(crop: Crop, rng: np.random.Generator, *, mass: bool, site_for: SiteFor) -> None:
+    """Draws a digital nodule of any class; half of them end where the lung does."""
+    spec = draw_nodule(str(rng.choice(HISTOLOGIES, p=_HISTOLOGY_ODDS)), rng)
+    if mass:
+        low, high = np.log(MASS_MM)
+        spec = replace(spec, diameter_mm=float(np.exp(rng.uniform(low, high))))
+    site = site_for(spec.diameter_mm)
+    if site is None:
+        return
+    inside = ndimage.gaussian_filter(crop.lung.astype(np.float32), 0.7)
+    blur = (float(rng.uniform(0.4, 0.9)),) * 3
+    before = crop.hu.copy()
+    painted = paint_nodule(
+        crop.hu,
+        (1.0, 1.0, 1.0),
+        (float(site[0]), float(site[1]), float(site[2])),
+        spec,
+        rng,
+        lung_share=inside.__getitem__ if rng.random() < 0.5 else None,
+        psf_sigma_mm_zyx=blur,
+    )
+    core = painted.share > 0.5
+    if core.any() and np.mean((crop.hu - before)[painted.box][core]) < VISIBLE_HU:
+        crop.hu = before  # it lies in tissue as dense as itself
+    elif painted.diameter_mm >= min(3.0, spec.diameter_mm):
+        crop.nodules.append(CropNodule(painted.centre_voxel_zyx, painted.diameter_mm))
+
+
+def _appeal(crop: NoduleCrop) -> float:
+    """Odds of a crop: sub-solid ones twice, those over 12 mm 1.6 times as often."""
+    texture = crop.finding.texture
+    return (2.0 if texture is not None and texture <= 3 else 1.0) * (
+        1.6 if crop.finding.diameter_mm > LARGE_MM else 1.0
+    )

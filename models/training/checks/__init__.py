@@ -1,0 +1,1 @@
+"""Checks of a training set and of trained detectors."""

@@ -1,0 +1,1 @@
+"""The training loop of every task: configuration, state, checkpoints, publishing."""

@@ -1,0 +1,1 @@
+"""Progress, logs, curves and pictures of a training."""

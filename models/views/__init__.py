@@ -1,0 +1,1 @@
+"""The views of a place that the networks take as input."""

@@ -1,0 +1,95 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from safetensors.torch import save
+
+from hounsfield.models.contracts import Candidate
+from hounsfield.models.inference.reducer import (
+    MOST_LOOKED_AT,
+    CandidateReducer,
+    candidate_views,
+    joint_scores,
+)
+from hounsfield.models.inference.runtimes import torch_network
+from hounsfield.models.networks.reduce_net import ReduceNet
+from hounsfield.models.store.manifest import Calibration
+from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
+
+SMALL = {"close_channels": (2, 2, 2, 2), "wide_channels": (2, 2, 2)}
+SIZE = 48
+
+
+@pytest.fixture(scope="module")
+def volume():
+    hu = np.random.default_rng(0).integers(-1000, 200, (SIZE,) * 3).astype(np.int16)
+    lung = np.full(hu.shape, RIGHT_LUNG, np.uint8)
+    return WorkingVolume(hu, lung, lung > 0, np.diag([-1.0, 1.0, 1.0, 1.0]))
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return save(ReduceNet(**SMALL).state_dict())
+
+
+def a_reducer(weights, *, threads=1, **calibration):
+    manifest = SimpleNamespace(
+        network=SMALL, hu_window=(-1000, 400), calibration=Calibration(**calibration)
+    )
+    network = torch_network(weights, lambda: ReduceNet(**SMALL), threads=threads)
+    return CandidateReducer(manifest, network)
+
+
+def candidates(volume, count):
+    rng = np.random.default_rng(1)
+    places = volume.world_mm(rng.uniform(0, SIZE, (count, 3))).tolist()
+    scores = rng.uniform(0.1, 0.9, count).tolist()
+    return [
+        Candidate(tuple(place), 5.0, score) for place, score in zip(places, scores, strict=True)
+    ]
+
+
+def test_scores_rise_with_either_model_s_logit():
+    calibration = Calibration(slope=0.7, detector_slope=0.4, intercept=-1)
+    logits = np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]])
+    base, detector, network, both = joint_scores(logits, calibration)
+    assert base < detector < network < both
+    assert both == pytest.approx(1 / (1 + np.exp(-0.1)))
+
+
+def test_every_candidate_comes_back_where_it_was_best_score_first(volume, weights):
+    given = candidates(volume, 12)
+    reduced = a_reducer(weights, detector_slope=1.0).reduce(volume, given)
+    assert {(one.centre_world_mm, one.diameter_mm) for one in reduced} == {
+        (one.centre_world_mm, one.diameter_mm) for one in given
+    }
+    scores = [one.score for one in reduced]
+    assert scores == sorted(scores, reverse=True)
+    assert a_reducer(weights).reduce(volume, []) == []
+
+
+def test_candidates_that_are_not_looked_at_keep_their_order_below_the_others(volume, weights):
+    given = candidates(volume, MOST_LOOKED_AT + 8)
+    # A network that counts much: without the rule it would mix them all.
+    reduced = a_reducer(weights, slope=50.0, detector_slope=0.1).reduce(volume, given)
+    by_detector = sorted(given, key=lambda one: -one.score)
+    last = [one.centre_world_mm for one in by_detector[MOST_LOOKED_AT:]]
+    assert [one.centre_world_mm for one in reduced[MOST_LOOKED_AT:]] == last
+
+
+def test_the_order_of_the_candidates_and_the_threads_change_no_bit(volume, weights):
+    given = candidates(volume, 25)
+    one = a_reducer(weights, detector_slope=1.0).reduce(volume, given)
+    other = a_reducer(weights, threads=2, detector_slope=1.0).reduce(volume, given[::-1])
+    assert one == other
+
+
+def test_both_views_show_the_place_in_their_middle_and_the_close_one_copies_voxels():
+    hu = np.full((100, 90, 80), -800, np.int16)
+    hu[50, 40, 30] = 1000
+    close, wide = candidate_views(hu, (1.0, 1.0, 1.0), np.array([50.3, 39.6, 30.0]))
+    assert np.argwhere(close > -800).tolist() == [[15, 16, 15]]
+    assert close.max() == 1000
+    assert np.abs(np.argwhere(wide > -790) - 15.5).max() < 2
+    outside = candidate_views(hu, (1.0, 1.0, 1.0), np.array([0.0, 0.0, 0.0]))
+    assert (outside[:, 0, 0, 0] < -900).all()

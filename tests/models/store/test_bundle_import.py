@@ -1,0 +1,102 @@
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from hounsfield.models.inference.loading import load_detector
+from hounsfield.models.inference.retina_detector import RetinaDetector
+from hounsfield.models.networks.retina_net import RetinaPlan, retina_net
+from hounsfield.models.store import bundle_import
+from hounsfield.models.store.bundle_import import HU_WINDOW, SPACING_MM, import_bundle
+from hounsfield.models.store.folders import model_folder, read_manifest
+from hounsfield.pipeline.command_line import app
+from hounsfield.pipeline.config import load_config
+from hounsfield.preprocessing.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def weights():
+    """As the bundle's: same names and shapes, zeros for what was learnt."""
+    with torch.device("meta"):
+        wanted = retina_net(RetinaPlan()).state_dict()
+    return {name: torch.zeros(value.shape, dtype=value.dtype) for name, value in wanted.items()}
+
+
+def a_bundle(folder, weights):
+    (folder / "models").mkdir(parents=True)
+    (folder / "configs").mkdir()
+    torch.save(weights, folder / "models" / "model.pt")
+    (folder / "configs" / "metadata.json").write_text(json.dumps({"version": "0.6.9"}))
+    return folder
+
+
+def test_an_imported_bundle_is_found_by_its_name_and_chosen_by_the_shipped_configuration(
+    tmp_path, weights, monkeypatch
+):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    # The graph of the whole network costs seconds; test_retina_detector has a small one.
+    monkeypatch.setattr(bundle_import, "network_graph", lambda *_: None)
+    source = a_bundle(tmp_path / "bundle", weights)
+    result = CliRunner().invoke(app, ["models", "import", str(source)])
+    assert result.exit_code == 0, result.output
+    assert "--config monai_luna16" in result.output
+    folder = model_folder(load_config("monai_luna16").models.detector)
+    assert folder == tmp_path / "data" / "hounsfield" / "models" / "monai_luna16"
+    manifest = read_manifest(folder)
+    assert (manifest.version, manifest.spacing_mm, manifest.hu_window) == (
+        "0.6.9",
+        SPACING_MM,
+        HU_WINDOW,
+    )
+    assert isinstance(load_detector(folder, threads=1), RetinaDetector)
+    listed = CliRunner().invoke(app, ["models", "list"]).output
+    assert "monai_luna16 0.6.9 (detector)" in listed
+    assert "plain scores" in CliRunner().invoke(app, ["models", "show", "monai_luna16"]).output
+    assert "monai_luna16" in CliRunner().invoke(app, ["models", "verify"]).output
+
+
+def test_what_is_missing_too_much_or_of_another_shape_is_named(tmp_path, weights):
+    changed = dict(weights)
+    del changed["regression_head.bbox_reg.bias"]
+    changed["fc.weight"] = torch.zeros(2)
+    changed["classification_head.cls_logits.bias"] = torch.zeros(5)
+    source = a_bundle(tmp_path / "bundle", changed)
+    with pytest.raises(UsageError) as caught:
+        import_bundle(source, name="other", folder=tmp_path / "out")
+    message = str(caught.value)
+    assert "of its 190 entries 1 are missing ('regression_head.bbox_reg.bias')" in message
+    assert "1 are unknown ('fc.weight')" in message
+    assert "'classification_head.cls_logits.bias' ((5,), wanted (3,))" in message
+    assert not (tmp_path / "out").exists()
+
+
+class Malice:
+    def __reduce__(self):
+        return (print, ("this ran",))
+
+
+def test_code_in_a_weight_file_is_refused_and_not_run(tmp_path, capsys):
+    path = tmp_path / "model.pt"
+    torch.save({"weight": Malice()}, path)
+    with pytest.raises(UsageError, match="does not hold plain weights"):
+        import_bundle(path, name="other", folder=tmp_path / "out")
+    assert "this ran" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights at all"])
+def test_a_file_that_holds_no_weights_is_refused(tmp_path, content):
+    path = tmp_path / "model.pt"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"model\.pt does not hold plain weights"):
+        import_bundle(path, name="other", folder=tmp_path / "out")
+
+
+def test_a_folder_without_the_weights_says_what_to_give(tmp_path):
+    with pytest.raises(UsageError, match=r"give the bundle's folder or its model\.pt"):
+        import_bundle(tmp_path, name="other", folder=tmp_path / "out")
+
+
+def test_the_name_of_a_shipped_model_is_not_taken(tmp_path):
+    with pytest.raises(UsageError, match="comes with Hounsfield"):
+        import_bundle(tmp_path, name="nodule_detector", folder=tmp_path / "out")
