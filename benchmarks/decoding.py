@@ -16,7 +16,7 @@ import numpy as np
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
-from hounsfield.data.ct_series import ct_datasets
+from hounsfield.data.phantom.ct_series import ct_datasets
 from hounsfield.preprocessing.dicom.header import read_instance
 from hounsfield.preprocessing.dicom.series import group_instances
 from hounsfield.preprocessing.dicom.volume import read_dicom_volume

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from hounsfield.data.prepared import load_case
-from hounsfield.data.splits import read_split
+from hounsfield.data.prepared.case import load_case
+from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.inference.out_of_distribution import strangeness
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.training.augmentation.insertion import insert_nodules
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.nodule_crops import NoduleCrop
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
 
 SEED = 11
 NODULES_A_SCAN = 12

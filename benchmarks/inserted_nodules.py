@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import shipped_models
-from hounsfield.data.prepared import load_case
-from hounsfield.data.splits import read_split
+from hounsfield.data.prepared.case import load_case
+from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.inference.loading import load_detector
 from hounsfield.models.training.augmentation.insertion import insert_nodules
 from hounsfield.models.training.engine.configuration import read_training_config
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.nodule_crops import NoduleCrop
-    from hounsfield.data.prepared import KnownFinding, PreparedCase
+    from hounsfield.data.prepared.case import KnownFinding, PreparedCase
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.models.contracts import Candidate
     from hounsfield.preprocessing.working_volume import WorkingVolume
 

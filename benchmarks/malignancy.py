@@ -33,9 +33,9 @@ from benchmarks.real_nodules import (
     real_nodules,
     with_interval,
 )
-from hounsfield.data.nodule_crops import as_crop
-from hounsfield.data.prepared import load_case
-from hounsfield.data.splits import read_split
+from hounsfield.data.prepared.case import load_case
+from hounsfield.data.prepared.nodule_crops import as_crop
+from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.inference.loading import load_rater, load_segmenter
 from hounsfield.models.training.rater.samples import as_outlined, is_suspicious
 from hounsfield.models.training.rater.task import fitted_calibration
@@ -45,7 +45,7 @@ from hounsfield.pipeline.evaluation.classification import CLASSES, FIGURES, weig
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.data.prepared import KnownFinding
+    from hounsfield.data.prepared.case import KnownFinding
     from hounsfield.models.views.rating import OutlinedNodule
 
 

@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _write_phantom(folder: Path) -> None:
-    from hounsfield.data.ct_series import ct_datasets, save_series
+    from hounsfield.data.phantom.ct_series import ct_datasets, save_series
     from hounsfield.data.phantom.phantom import make_phantom
 
     save_series(ct_datasets(make_phantom(1).volume), folder)

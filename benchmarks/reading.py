@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.preprocessing.dicom.header import read_instance
 from hounsfield.preprocessing.dicom.series import group_instances
 from hounsfield.preprocessing.dicom.volume import read_dicom_volume

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from hounsfield.data.nodule_crop_files import NoduleFiles, read_nodule_crops
-from hounsfield.data.splits import is_kept_for_examination, patient_fold
+from hounsfield.data.prepared.splits import is_kept_for_examination, patient_fold
+from hounsfield.data.readers.nodule_crop_files import NoduleFiles, read_nodule_crops
 from hounsfield.models.contracts import Candidate
 from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
 from hounsfield.preprocessing.errors import SeriesError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.prepared import KnownFinding
+    from hounsfield.data.prepared.case import KnownFinding
     from hounsfield.preprocessing.volume import Volume
 
 NEVER_TRAINED_ON = "LIDC-IDRI-0001"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.prepared import KnownFinding
+    from hounsfield.data.prepared.case import KnownFinding
     from hounsfield.models.contracts import Segmentation
     from hounsfield.models.inference.segmenter import NoduleSegmenter
 

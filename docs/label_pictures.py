@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hounsfield.data.lidc_consensus import consensus_nodules
-from hounsfield.data.lidc_xml import read_lidc_xml
-from hounsfield.data.lung_pet_ct_dx import boxed_lesions, read_boxes
+from hounsfield.data.readers.lidc_consensus import consensus_nodules
+from hounsfield.data.readers.lidc_xml import read_lidc_xml
+from hounsfield.data.readers.lung_pet_ct_dx import boxed_lesions, read_boxes
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.reading import read_volume
 

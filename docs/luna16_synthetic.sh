@@ -9,7 +9,7 @@
 set -eu
 recipe=$1
 
-python -m hounsfield.data.synthetic_luna16 LUNA16 --scans 20
+python -m hounsfield.data.phantom.synthetic_luna16 LUNA16 --scans 20
 hounsfield prepare luna16 LUNA16 --out prepared/luna16
 hounsfield train "$recipe" --out runs/luna16 --steps 300 --fold 0 --fold 1
 hounsfield evaluate luna16 --annotations runs/luna16/folds-0-1/annotations.csv --excluded runs/luna16/folds-0-1/annotations_excluded.csv --series runs/luna16/folds-0-1/seriesuids.csv --predictions runs/luna16/folds-0-1/predictions.csv --out evaluation

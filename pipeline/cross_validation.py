@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.data.prepared import load_facts
-from hounsfield.data.splits import case_files, read_split
+from hounsfield.data.prepared.case import load_facts
+from hounsfield.data.prepared.splits import case_files, read_split
 from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.models.training.engine.material import read_cases
 from hounsfield.pipeline.errors import writing_to
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from hounsfield.data.prepared import CaseFacts
+    from hounsfield.data.prepared.case import CaseFacts
     from hounsfield.models.training.engine.configuration import DataPlan, TrainingConfig
     from hounsfield.models.training.reporting.progress import TrainingProgress
     from hounsfield.pipeline.evaluation.documents import Luna16Evaluation

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from hounsfield.data.prepared import CaseFacts, PreparedCase
+    from hounsfield.data.prepared.case import CaseFacts, PreparedCase
     from hounsfield.models.contracts import Detector
     from hounsfield.models.training.engine.configuration import TrainingConfig
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hounsfield.data.preparation import prepare
+from hounsfield.data.prepared.preparation import prepare
 from hounsfield.pipeline.errors import ExitCode, writing_to
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hounsfield.data.prepared_folder import PreparationReport
+    from hounsfield.data.prepared.folder import PreparationReport
 
 _SENTENCES_A_REASON = 3
 """How many things left out for one reason are printed; ``preparation.json`` names all."""

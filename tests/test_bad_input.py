@@ -11,8 +11,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from hounsfield.data.ct_series import ct_datasets, save_series
 from hounsfield.data.phantom import SMALL, make_phantom
+from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 TRICKY = Path(__file__).parents[2] / "shared" / "real" / "tricky"

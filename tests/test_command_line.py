@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.pipeline.command_line import app
 from hounsfield.pipeline.ending import ending
 from hounsfield.pipeline.errors import ExitCode, OutputError, OutputHeldError

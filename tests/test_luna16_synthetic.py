@@ -10,8 +10,8 @@ import yaml
 from typer.testing import CliRunner
 
 from hounsfield.data.phantom import PhantomSettings
-from hounsfield.data.splits import read_split
-from hounsfield.data.synthetic_luna16 import write_synthetic_luna16
+from hounsfield.data.phantom.synthetic_luna16 import write_synthetic_luna16
+from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.store.folders import read_manifest
 from hounsfield.pipeline.command_line import app
 
@@ -62,7 +62,7 @@ def trial(tmp_path_factory):
             if program == "python":
                 assert words == [
                     "-m",
-                    "hounsfield.data.synthetic_luna16",
+                    "hounsfield.data.phantom.synthetic_luna16",
                     "LUNA16",
                     "--scans",
                     "20",

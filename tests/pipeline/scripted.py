@@ -51,7 +51,7 @@ def write_study(
 ) -> None:
     """Writes a small CT series of 24 slices whose description is what shall happen."""
     # Imported here: every worker imports this module, and pydicom costs it a quarter second.
-    from hounsfield.data.ct_series import ct_datasets, save_series
+    from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 
     facts = SeriesFacts(
         study_uid=uid,

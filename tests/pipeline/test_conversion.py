@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.pipeline.conversion import convert
 from hounsfield.pipeline.errors import OutputError
 from hounsfield.preprocessing.errors import SeriesError, UsageError

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
-from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
-from hounsfield.data.splits import SplitEntry, SplitManifest
+from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
+from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference import loading
 from hounsfield.models.store.folders import model_folder, read_manifest

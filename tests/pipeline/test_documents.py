@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.pipeline.documents import Report
 from hounsfield.pipeline.report import report_document
 from hounsfield.pipeline.study_class import study_class

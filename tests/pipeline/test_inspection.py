@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.pipeline import inspection
 from hounsfield.pipeline.inspection import as_json, inspect
 from hounsfield.pipeline.inspection_table import print_table

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from hounsfield.data.ct_series import ct_datasets, save_series
 from hounsfield.data.phantom import SMALL, NoduleSpec, make_phantom
+from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.data.phantom.nodules import paint_nodule
 from hounsfield.models.inference.loading import load_detector
 from hounsfield.models.store.folders import model_folder

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hounsfield.data.luna16 import read_findings
-from hounsfield.data.prepared import KnownFinding
+from hounsfield.data.prepared.case import KnownFinding
+from hounsfield.data.readers.luna16 import read_findings
 from hounsfield.pipeline.evaluation import luna16_command
 from hounsfield.pipeline.prepared_truth import write_truth
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError

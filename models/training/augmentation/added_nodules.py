@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.models.training.augmentation.backgrounds import Background, Crop
 
     SiteFor = Callable[[float], NDArray[np.float64] | None]

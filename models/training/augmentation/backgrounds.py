@@ -13,7 +13,7 @@ from hounsfield.models.training.detector.targets import CropNodule
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.models.training.augmentation.sites import Site
 
 BORDER_VOXELS = 4

@@ -12,8 +12,8 @@ from hounsfield.models.training.augmentation.pasting import nodule_stamp, paste
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hounsfield.data.nodule_crops import NoduleCrop
-    from hounsfield.data.prepared import KnownFinding, PreparedCase
+    from hounsfield.data.prepared.case import KnownFinding, PreparedCase
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
 CLEARANCE_MM = 10.0

@@ -10,7 +10,7 @@ from scipy import ndimage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
 
 COARSE_VOXELS = 4
 """Places are looked for on every fourth voxel of the working grid."""

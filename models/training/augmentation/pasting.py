@@ -11,7 +11,7 @@ from scipy import ndimage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
 
 SOLID_BACKGROUND_HU = -400.0
 """Background brighter than this (wall, vessel) shows through a pasted crop where it is brighter."""

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.data.splits import read_split
+from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.contracts import NoduleClass
 from hounsfield.models.training.checks.shortcut_check import background_features, scanner_trap
 from hounsfield.models.training.classifier.class_material import allowed_classes
 from hounsfield.models.training.engine.material import SOURCES, read_cases
 
 if TYPE_CHECKING:
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.models.training.engine.configuration import DataPlan
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.nodule_crops import NoduleCrop
-    from hounsfield.data.prepared import KnownFinding, PreparedCase
+    from hounsfield.data.prepared.case import KnownFinding, PreparedCase
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.models.contracts import Candidate
     from hounsfield.preprocessing.working_volume import WorkingVolume
 

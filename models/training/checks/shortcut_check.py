@@ -20,7 +20,7 @@ from hounsfield.models.training.augmentation.sites import cut_cube
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
 
 PLACES, PLACE_VOXELS = 12, 16
 """So many cubes of lung are looked at in a series, of so many voxels along the edge."""

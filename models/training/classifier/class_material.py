@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.data.phantom import NoduleSpec
-    from hounsfield.data.prepared import KnownFinding, PreparedCase
+    from hounsfield.data.prepared.case import KnownFinding, PreparedCase
 
 CARCINOMAS = tuple(c for c in NoduleClass if c is not NoduleClass.NORMAL)
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from hounsfield.data.nodule_crops import NoduleCrop
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.models.training.classifier.sampling_config import ClassSamplingPlan
     from hounsfield.models.training.engine.configuration import TrainingConfig
 

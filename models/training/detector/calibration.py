@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.nodule_crops import NoduleCrop
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.models.contracts import Candidate, Detector
     from hounsfield.models.training.checks.insertion_benchmark import TrialMarks
     from hounsfield.preprocessing.working_volume import WorkingVolume

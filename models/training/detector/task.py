@@ -15,7 +15,7 @@ from hounsfield.models.training.losses import detection_loss
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.models.training.engine.configuration import DataPlan, TrainingConfig
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import resource
 from typing import TYPE_CHECKING
 
-from hounsfield.data.nodule_crops import as_crop
-from hounsfield.data.prepared import load_case
-from hounsfield.data.splits import case_files, check_no_leak, read_split
+from hounsfield.data.prepared.case import load_case
+from hounsfield.data.prepared.nodule_crops import as_crop
+from hounsfield.data.prepared.splits import case_files, check_no_leak, read_split
 from hounsfield.models.store.manifest import TrainingMaterial
 from hounsfield.preprocessing.errors import UsageError
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hounsfield.data.nodule_crops import NoduleCrop
-    from hounsfield.data.prepared import PreparedCase
-    from hounsfield.data.splits import Part, SplitEntry
+    from hounsfield.data.prepared.case import PreparedCase
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared.splits import Part, SplitEntry
     from hounsfield.models.training.engine.configuration import DataPlan
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.nodule_crops import NoduleCrop
-    from hounsfield.data.prepared import KnownFinding
+    from hounsfield.data.prepared.case import KnownFinding
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
 
 SUSPICIOUS_FROM, BENIGN_TO = 4, 2
 """Median of the readers' ratings: 4 and 5 are suspicious, 1 and 2 are not, 3 is neither."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.models.training.engine.configuration import TrainingConfig
 
 LOOKS_WEIGHT = 1.0

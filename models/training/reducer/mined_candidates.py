@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.prepared import KnownFinding, PreparedCase
+    from hounsfield.data.prepared.case import KnownFinding, PreparedCase
     from hounsfield.models.contracts import Detector
     from hounsfield.models.store.manifest import Manifest
 

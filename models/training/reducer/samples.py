@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.nodule_crops import NoduleCrop
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.models.training.augmentation.backgrounds import Crop
     from hounsfield.models.training.augmentation.sites import Site
     from hounsfield.models.training.detector.targets import CropNodule

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from hounsfield.data.prepared import PreparedCase
-    from hounsfield.data.splits import Part
+    from hounsfield.data.prepared.case import PreparedCase
+    from hounsfield.data.prepared.splits import Part
     from hounsfield.models.training.engine.configuration import TrainingConfig
 
 MOST_PICTURES = 9

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
 
 NODULE, IGNORED, NO_BOX = 0, 1, -1
 """Labels of boxes; places of the last are empty."""

@@ -20,7 +20,7 @@ from hounsfield.preprocessing.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.models.store.manifest import TrainedWith
     from hounsfield.models.training.engine.configuration import TrainingConfig
 

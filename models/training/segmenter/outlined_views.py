@@ -12,7 +12,7 @@ from hounsfield.models.views.segmentation import cut_view, view_offsets_mm
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.data.nodule_crops import NoduleCrop
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
 
     Cube = NDArray[np.float32]
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.nodule_crops import NoduleCrop
-    from hounsfield.data.prepared import PreparedCase
+    from hounsfield.data.prepared.case import PreparedCase
+    from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
     Cube = NDArray[np.float32]

@@ -3,8 +3,8 @@
 import numpy as np
 import yaml
 
-from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
-from hounsfield.data.splits import SplitEntry, SplitManifest
+from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
+from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 from tests.models.balls import a_ball_volume
 from tests.models.training.toy_training import toy_plan

@@ -4,7 +4,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
-from hounsfield.data.ct_series import ct_datasets, save_series
+from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.dicom.dicomdir import is_dicomdir, referenced_files
 from hounsfield.preprocessing.discovery import discover

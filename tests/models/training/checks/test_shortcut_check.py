@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hounsfield.data.prepared import KnownFinding, PreparedCase
+from hounsfield.data.prepared.case import KnownFinding, PreparedCase
 from hounsfield.models.training.checks.shortcut_check import background_features, scanner_trap
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 import yaml
 
-from hounsfield.data.nodule_crops import NoduleCrop
 from hounsfield.data.phantom import NoduleSpec
-from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
-from hounsfield.data.splits import SplitEntry, SplitManifest
+from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
+from hounsfield.data.prepared.nodule_crops import NoduleCrop
+from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.contracts import Candidate, NoduleClass
 from hounsfield.models.inference.loading import load_classifier
 from hounsfield.models.networks.class_net import LOOKS

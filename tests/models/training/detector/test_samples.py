@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from hounsfield.data.nodule_crops import NoduleCrop
-from hounsfield.data.prepared import KnownFinding, PreparedCase
+from hounsfield.data.prepared.case import KnownFinding, PreparedCase
+from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.models.training.augmentation.backgrounds import Background
 from hounsfield.models.training.augmentation.insertion import insert_nodules
 from hounsfield.models.training.augmentation.pasting import nodule_stamp, paste

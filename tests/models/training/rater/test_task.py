@@ -3,9 +3,9 @@ import pytest
 import torch
 import yaml
 
-from hounsfield.data.nodule_crops import NoduleCrop
-from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
-from hounsfield.data.splits import SplitEntry, SplitManifest
+from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
+from hounsfield.data.prepared.nodule_crops import NoduleCrop
+from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_rater
 from hounsfield.models.training.engine.train import run_training

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from hounsfield.data.nodule_crops import NoduleCrop
-from hounsfield.data.prepared import KnownFinding, PreparedCase
+from hounsfield.data.prepared.case import KnownFinding, PreparedCase
+from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.reducer import MOST_LOOKED_AT
 from hounsfield.models.store.folders import model_folder

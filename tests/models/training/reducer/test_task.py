@@ -6,8 +6,8 @@ from monai.losses.focal_loss import FocalLoss
 from safetensors.torch import save
 from torch.utils.data import Dataset
 
-from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
-from hounsfield.data.splits import SplitEntry, SplitManifest
+from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
+from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_models
 from hounsfield.models.inference.reducer import joint_scores

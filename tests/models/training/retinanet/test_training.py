@@ -7,8 +7,8 @@ import pytest
 import torch
 import yaml
 
-from hounsfield.data.prepared import KnownFinding, PreparedCase, save_case
-from hounsfield.data.splits import SplitEntry, SplitManifest
+from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
+from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.inference.loading import load_detector
 from hounsfield.models.inference.retina_detector import lps_centres, ras_image
 from hounsfield.models.networks.retina_net import RetinaPlan, anchors_of, retina_net

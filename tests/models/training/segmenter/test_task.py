@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from hounsfield.data.nodule_crops import NoduleCrop
-from hounsfield.data.prepared import KnownFinding
+from hounsfield.data.prepared.case import KnownFinding
+from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_segmenter
 from hounsfield.models.training.augmentation.sites import vessel_site_in

@@ -1,0 +1,1 @@
+"""Outlines, contours and segmentations by others, as voxels of a volume."""

@@ -1,0 +1,1 @@
+"""Prepared cases: cached volumes with their findings, and the split by patient."""

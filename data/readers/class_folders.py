@@ -1,0 +1,119 @@
+"""A folder for each class, as many data sets of histology come: volumes cut around one lesion."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hounsfield.data.phantom.nodule_spec import HISTOLOGIES
+from hounsfield.data.prepared.case import CaseOrigin, KnownFinding, PreparedCase
+from hounsfield.data.prepared.fingerprints import files_fingerprint, voxels_sha256
+from hounsfield.data.readers.dataset import UNKNOWN_DIAMETER_MM, DatasetContents, usable_ct
+from hounsfield.data.readers.nodule_crop_files import on_working_grid
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.geometry.reorient import upright_view
+from hounsfield.preprocessing.lungs.segment import find_lungs
+from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.series import SeriesFormat
+from hounsfield.preprocessing.working_grid import to_working_volume
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hounsfield.preprocessing.series import Series
+
+MOST_MM = 160.0
+"""A volume wider than this in the plane is a chest, not what surrounds one lesion."""
+
+NORMAL = HISTOLOGIES[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassedVolume:
+    """A volume in the folder of its class: a `data.datasets.CaseSource`."""
+
+    series: Series
+    patient_id: str
+    histology: str
+    fold: None = None
+
+    @property
+    def series_uid(self) -> str:
+        """SeriesInstanceUID; of other files the class and the name, which two classes may share."""
+        uid = self.series.facts.series_uid
+        dicom = self.series.format is SeriesFormat.DICOM
+        return uid if dicom else f"{self.histology}.{uid}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when a file does."""
+        files = files_fingerprint({source.path for source in self.series.sources})
+        return hashlib.sha256(f"{self.patient_id} {self.histology} {files}".encode()).hexdigest()
+
+    def make(self) -> PreparedCase:
+        """The lesion lies in the middle of a small volume; a normal chest holds none.
+
+        Raises:
+            SeriesError: It cannot be read, or is a chest whose lesion might be anywhere.
+        """
+        volume = read_volume(self.series)
+        z, y, x = volume.shape_zyx
+        width_mm = float(max(np.multiply((x, y), volume.spacing_mm[:2])))
+        findings: tuple[KnownFinding, ...] = ()
+        if width_mm <= MOST_MM:
+            hu, affine = upright_view(volume)
+            working, _ = on_working_grid(hu, np.zeros(hu.shape, bool), affine)
+            middle = volume.world_mm((np.array((x, y, z)) - 1) / 2).tolist()
+            place = (middle[0], middle[1], middle[2])
+            findings = (KnownFinding(place, UNKNOWN_DIAMETER_MM, histology=self.histology),)
+        elif self.histology == NORMAL:
+            working = to_working_volume(volume, find_lungs(volume))
+        else:
+            msg = (
+                f"{self.series.path} is {width_mm:.0f} mm wide, a chest: where its "
+                f"{self.histology} lies must be told, see ct-table"
+            )
+            raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+        return PreparedCase(
+            self.series_uid,
+            self.patient_id,
+            working,
+            findings,
+            synthetic=False,
+            origin=CaseOrigin(voxels_sha256(volume.hu)),
+        )
+
+
+def read_class_folders(source: Path) -> DatasetContents:
+    """Finds the volumes under the folders that are called as a class; others are passed over.
+
+    Where a header names no patient, the first folder or file below the class does.
+
+    Raises:
+        UsageError: No folder is called as a class.
+    """
+    folders = [source / name for name in HISTOLOGIES if (source / name).is_dir()]
+    if not folders:
+        msg = f"{source} must hold folders called {', '.join(HISTOLOGIES)}, but holds none of them"
+        raise UsageError(msg)
+    cases, left_out = [], []
+    for folder in folders:
+        found = discover([folder])
+        usable, unusable = usable_ct(found)
+        left_out += unusable
+        for series in [*usable, *filter(_is_small, found.series)]:
+            name = series.path.relative_to(folder).parts[0].split(".")[0]
+            patient_id = series.facts.patient_id or f"{folder.name}-{name}"
+            cases.append(ClassedVolume(series, patient_id, folder.name))
+    return DatasetContents(cases, left_out)
+
+
+def _is_small(series: Series) -> bool:
+    """Whether it is only too small for a chest, as what is cut around a lesion is."""
+    reason = None if series.rejection is None else series.rejection.reason
+    return series.readable and reason in {Reason.TOO_FEW_SLICES, Reason.NOT_CHEST}

@@ -1,0 +1,117 @@
+"""LIDC-IDRI's XML: what four radiologists marked in one series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hounsfield.data.annotations.xml_files import number_of, read_xml, text_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from xml.etree.ElementTree import Element
+
+CHARACTERISTICS = ("malignancy", "texture", "calcification", "spiculation")
+"""The ratings that are kept, 1 to 5 (calcification to 6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A reader's outline of a nodule on one image.
+
+    Attributes:
+        points_xy: Columns and rows, from 0 at the first pixel's centre.
+        inclusion: The pixels it runs over lie just outside the nodule. Else it is drawn around
+            a hole in the nodule.
+    """
+
+    sop_instance_uid: str
+    points_xy: tuple[tuple[float, float], ...]
+    inclusion: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderNodule:
+    """A nodule of 3 mm or more, as one reader outlined and rated it."""
+
+    reader: int
+    nodule_id: str
+    outlines: tuple[Outline, ...]
+    ratings: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderPoint:
+    """A place that a reader only pointed at: a nodule below 3 mm, or no nodule at all."""
+
+    reader: int
+    sop_instance_uid: str
+    point_xy: tuple[float, float]
+    is_nodule: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LidcReadings:
+    """All that one XML file tells of a series."""
+
+    series_uid: str
+    readers: int
+    nodules: tuple[ReaderNodule, ...]
+    points: tuple[ReaderPoint, ...]
+
+
+def read_lidc_xml(path: Path) -> LidcReadings | None:
+    """Reads the readings of a CT series.
+
+    Returns:
+        None where the file is XML of something else, such as LIDC-IDRI's chest radiographs.
+
+    Raises:
+        SeriesError: The file is damaged or lacks what every reading has.
+    """
+    root = read_xml(path)
+    if root.tag != "LidcReadMessage":
+        return None
+    series_uid = text_of(root, "ResponseHeader/SeriesInstanceUid", path)
+    nodules: list[ReaderNodule] = []
+    points: list[ReaderPoint] = []
+    sessions = root.findall("readingSession")
+    for reader, session in enumerate(sessions):
+        for element in session.findall("unblindedReadNodule"):
+            nodule = _nodule(element, reader, path)
+            if nodule.ratings:
+                nodules.append(nodule)
+            else:
+                points.extend(
+                    ReaderPoint(reader, outline.sop_instance_uid, outline.points_xy[0], True)
+                    for outline in nodule.outlines[:1]
+                )
+        for element in session.findall("nonNodule"):
+            place = (
+                number_of(element, "locus/xCoord", path),
+                number_of(element, "locus/yCoord", path),
+            )
+            points.append(ReaderPoint(reader, text_of(element, "imageSOP_UID", path), place, False))
+    return LidcReadings(series_uid, len(sessions), tuple(nodules), tuple(points))
+
+
+def _nodule(element: Element, reader: int, path: Path) -> ReaderNodule:
+    """A nodule; only those of 3 mm or more have ratings."""
+    outlines = tuple(
+        Outline(
+            sop_instance_uid=text_of(roi, "imageSOP_UID", path),
+            points_xy=tuple(
+                (number_of(edge, "xCoord", path), number_of(edge, "yCoord", path))
+                for edge in roi.findall("edgeMap")
+            ),
+            inclusion=text_of(roi, "inclusion", path).upper() == "TRUE",
+        )
+        for roi in element.findall("roi")
+        if roi.find("edgeMap") is not None
+    )
+    ratings = {
+        name: int(number_of(element, f"characteristics/{name}", path))
+        for name in CHARACTERISTICS
+        if element.find(f"characteristics/{name}") is not None
+    }
+    return ReaderNodule(reader, text_of(element, "noduleID", path), outlines, ratings)

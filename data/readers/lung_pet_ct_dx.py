@@ -1,0 +1,204 @@
+"""Lung-PET-CT-Dx: DICOM series, lesion boxes as Pascal VOC, histology as a letter (TCIA 2020).
+
+There is one file a slice, named by its SOPInstanceUID; the name of each box in it is the letter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hounsfield.data.annotations.voxel_regions import image_voxels, source_affines
+from hounsfield.data.annotations.xml_files import number_of, read_xml, text_of
+from hounsfield.data.prepared.case import KnownFinding
+from hounsfield.data.prepared.fingerprints import files_fingerprint
+from hounsfield.data.readers.dataset import DatasetContents, LeftOut, usable_ct
+from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.errors import SeriesError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from hounsfield.preprocessing.volume import Volume
+
+HISTOLOGY_OF_LETTER = {
+    "A": "adenocarcinoma",
+    "B": "small_cell_carcinoma",
+    "E": "large_cell_carcinoma",
+    "G": "squamous_cell_carcinoma",
+}
+
+SLICES_APART = 2
+"""Boxes that overlap in the plane and are at most this far apart are of one lesion."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBox:
+    """A box on one image: columns and rows of its first and last pixel."""
+
+    sop_instance_uid: str
+    low_xy: tuple[float, float]
+    high_xy: tuple[float, float]
+    letter: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxedLesion:
+    """A lesion of boxes on neighbouring slices.
+
+    Attributes:
+        centre_world_mm: Of the box around them all, (x, y, z) in LPS mm.
+        size_mm: Its sides along the volume's (x, y, z) axes.
+        slices: How many slices bear a box of it.
+    """
+
+    centre_world_mm: tuple[float, float, float]
+    size_mm: tuple[float, float, float]
+    letter: str
+    slices: int
+
+    @property
+    def diameter_mm(self) -> float:
+        """Of the sphere that fills a cube as large as the box."""
+        return float(np.cbrt(np.prod(self.size_mm)))
+
+
+def read_lung_pet_ct_dx(source: Path) -> DatasetContents:
+    """Finds the CT series and the boxes, wherever they lie under `source`.
+
+    A patient's boxes are of one series; the others are left out.
+    """
+    usable, left_out = usable_ct(discover([source]))
+    path_of = {path.stem: path for path in sorted(source.rglob("*.xml"))}
+    labelled = []
+    for series in usable:
+        uids = [one.sop_instance_uid for one in series.instances if one.sop_instance_uid in path_of]
+        if not uids:
+            uid = series.facts.series_uid
+            msg = f"no boxes of the series {uid} are in the source"
+            left_out.append(LeftOut(name=uid, reason="no_labels", message=msg, failed=False))
+            continue
+        files = tuple(path_of.pop(uid) for uid in dict.fromkeys(uids))
+        labelled.append(
+            LabelledSeries(
+                series=series,
+                patient_id=series.facts.patient_id,
+                labels=partial(known_labels, files),
+                labels_fingerprint=files_fingerprint(files),
+            )
+        )
+    lone = [path for path in path_of.values() if _is_box_file(path)]
+    if lone:
+        msg = f"{len(lone)} box file(s) are of images that are not there (the first: {lone[0]})"
+        left_out.append(
+            LeftOut(name=str(source), reason="series_missing", message=msg, failed=False)
+        )
+    return DatasetContents(labelled, left_out)
+
+
+def known_labels(files: Iterable[Path], volume: Volume) -> Labels:
+    """The lesions of a series' box files.
+
+    Raises:
+        SeriesError: A file is damaged, has an unknown letter, or its image is not there.
+    """
+    boxes = [box for path in files for box in read_boxes(path)]
+    return Labels(
+        tuple(
+            KnownFinding(
+                lesion.centre_world_mm,
+                lesion.diameter_mm,
+                histology=HISTOLOGY_OF_LETTER[lesion.letter],
+            )
+            for lesion in boxed_lesions(boxes, volume)
+        )
+    )
+
+
+def read_boxes(path: Path) -> list[ImageBox]:
+    """Reads the boxes on one image.
+
+    Raises:
+        SeriesError: The file is damaged, or a letter is none of A, B, E, G.
+    """
+    boxes = []
+    for element in read_xml(path).findall("object"):
+        letter = text_of(element, "name", path).upper()
+        if letter not in HISTOLOGY_OF_LETTER:
+            msg = f"{path}: <name> must be one of {', '.join(HISTOLOGY_OF_LETTER)}, got {letter!r}"
+            raise SeriesError(Reason.UNREADABLE, msg)
+        x0, y0, x1, y1 = (
+            number_of(element, f"bndbox/{side}", path) for side in ("xmin", "ymin", "xmax", "ymax")
+        )
+        if x1 < x0 or y1 < y0:
+            msg = f"{path}: a box must not end before it begins, got {x0}-{x1}, {y0}-{y1}"
+            raise SeriesError(Reason.UNREADABLE, msg)
+        boxes.append(ImageBox(path.stem, (x0, y0), (x1, y1), letter))
+    return boxes
+
+
+def boxed_lesions(boxes: Iterable[ImageBox], volume: Volume) -> list[BoxedLesion]:
+    """Joins boxes on neighbouring slices to lesions in mm, from the first slice on.
+
+    Raises:
+        SeriesError: A box lies on an image that is not in the series.
+    """
+    affines = source_affines(volume)
+    placed = []
+    for box in boxes:
+        corners = image_voxels([box.low_xy, box.high_xy], box.sop_instance_uid, affines, volume)
+        placed.append((corners.min(axis=0), corners.max(axis=0), box.letter))
+    placed.sort(key=lambda one: (tuple(one[0]), tuple(one[1])))
+    lesions: list[list[tuple[NDArray[np.int64], NDArray[np.int64], str]]] = []
+    for low, high, letter in placed:
+        for lesion in lesions:
+            if any(_touch(low, high, *other) for other in lesion):
+                lesion.append((low, high, letter))
+                break
+        else:
+            lesions.append([(low, high, letter)])
+    return [_lesion(members, volume) for members in lesions]
+
+
+def _touch(
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    other_low: NDArray[np.int64],
+    other_high: NDArray[np.int64],
+    _letter: str,
+) -> bool:
+    """Whether two boxes, [z, y, x], overlap in the plane and are close along z."""
+    reach = np.array((SLICES_APART, 0, 0))
+    return bool(((low - reach <= other_high) & (other_low <= high + reach)).all())
+
+
+def _lesion(
+    members: Sequence[tuple[NDArray[np.int64], NDArray[np.int64], str]], volume: Volume
+) -> BoxedLesion:
+    low = np.min([member[0] for member in members], axis=0)
+    high = np.max([member[1] for member in members], axis=0)
+    x, y, z = volume.world_mm((low + high)[::-1] / 2).tolist()
+    width, depth, height = ((high - low + 1)[::-1] * volume.spacing_mm).tolist()
+    letters = [member[2] for member in members]
+    return BoxedLesion(
+        centre_world_mm=(x, y, z),
+        size_mm=(width, depth, height),
+        letter=max(sorted(set(letters)), key=letters.count),
+        slices=len({int(member[0][0]) for member in members}),
+    )
+
+
+def _is_box_file(path: Path) -> bool:
+    """Whether it looks like a box file; a damaged one might be."""
+    try:
+        return read_xml(path).tag == "annotation"
+    except SeriesError:
+        return True

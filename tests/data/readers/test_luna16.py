@@ -1,0 +1,67 @@
+import pytest
+
+from hounsfield.data.readers.luna16 import read_findings, read_luna16
+from hounsfield.preprocessing.errors import UsageError
+from tests.data.luna16_download import write_mhd, write_tables
+
+
+def test_series_have_their_official_subset_and_their_findings(tmp_path):
+    write_mhd(tmp_path / "subset3", "1.1")
+    write_mhd(tmp_path / "subset9" / "subset9", "1.2")
+    write_mhd(tmp_path / "more", "1.3")
+    nodule, excluded = ("1.1", 1.5, -2, 3, 6.25), ("1.1", 4, 5, 6, -1)
+    write_tables(tmp_path, nodule, excluded=[excluded])
+    contents = read_luna16(tmp_path)
+    assert [(one.series_uid, one.fold) for one in contents.cases] == [
+        ("1.3", None),
+        ("1.1", 3),
+        ("1.2", 9),
+    ]
+    one, ignored = contents.cases[1].labels(None).findings
+    assert (one.centre_world_mm, one.diameter_mm, one.ignored) == ((1.5, -2, 3), 6.25, False)
+    assert (ignored.diameter_mm, ignored.ignored) == (10, True)  # unknown, as the protocol has it
+    assert not contents.cases[2].labels(None).findings
+    assert contents.left_out == []
+
+
+def test_a_series_without_its_raw_file_is_told_once_and_the_rest_are_counted(tmp_path):
+    write_mhd(tmp_path / "subset0", "1.1")
+    (tmp_path / "subset0" / "1.1.raw").unlink()
+    write_tables(tmp_path, ("1.1", 0, 0, 0, 5), ("1.7", 0, 0, 0, 5), ("1.8", 0, 0, 0, 5))
+    contents = read_luna16(tmp_path)
+    assert contents.cases == []
+    told = {one.reason: one for one in contents.left_out}
+    assert "its data file '1.1.raw' is not there" in told["unreadable"].message
+    assert "name 2 series that are not in the source" in told["series_missing"].message
+    assert (told["unreadable"].failed, told["series_missing"].failed) == (True, False)
+
+
+def test_the_table_of_nodules_must_be_there_once(tmp_path):
+    with pytest.raises(UsageError, match=r"must hold annotations\.csv, but holds none"):
+        read_luna16(tmp_path)
+    write_tables(tmp_path)
+    (tmp_path / "copy").mkdir()
+    write_tables(tmp_path / "copy")
+    with pytest.raises(UsageError, match=r"must hold one annotations\.csv, but holds"):
+        read_luna16(tmp_path)
+
+
+def test_candidates_are_those_of_the_second_list_where_both_are_there(tmp_path):
+    write_mhd(tmp_path / "subset0", "1.1")
+    write_mhd(tmp_path / "subset0", "1.2")
+    write_tables(tmp_path)
+    header = "seriesuid,coordX,coordY,coordZ,class\n"
+    assert read_luna16(tmp_path).cases[0].labels(None).candidates is None
+    (tmp_path / "candidates.csv").write_text(f"{header}1.1,1,2,3,0\n")
+    first = read_luna16(tmp_path).cases[0]
+    (tmp_path / "candidates_V2.csv").write_text(f"{header}1.1,1,2,3,0\n1.1,4,5,6.5,1\n")
+    both, none = read_luna16(tmp_path).cases
+    assert both.labels(None).candidates.tolist() == [[1, 2, 3, 0], [4, 5, 6.5, 1]]
+    assert none.labels(None).candidates.shape == (0, 4)
+    assert first.fingerprint != both.fingerprint
+
+
+def test_a_wrong_cell_is_told_with_its_line(tmp_path):
+    write_tables(tmp_path, ("1.1", 0, 0, 0, 5), ("1.2", "left", 0, 0, 5))
+    with pytest.raises(UsageError, match=r"annotations\.csv, line 3: .*left"):
+        read_findings(tmp_path / "annotations.csv", ignored=False)
