@@ -21,7 +21,10 @@ from benchmarks import shipped_models, write_table
 from benchmarks.phantom_detection import unseen_scan
 from hounsfield.data.phantom import HISTOLOGIES, draw_nodule, make_phantom
 from hounsfield.models.contracts import Candidate, NoduleClass
-from hounsfield.pipeline.evaluation import classification_command, classification_summary
+from hounsfield.pipeline.evaluation.classification.command import (
+    classification_command,
+    classification_summary,
+)
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import available_processors
 from hounsfield.preprocessing.working_grid import to_working_volume

@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 
 from hounsfield.data.phantom import make_phantom, write_phantom
+from hounsfield.pipeline.analysis.series import prepare
+from hounsfield.pipeline.analysis.timing import peak_memory_mb
+from hounsfield.pipeline.batch.worker import WorkOrder
 from hounsfield.pipeline.config import load_config
-from hounsfield.pipeline.provenance import read_provenance
-from hounsfield.pipeline.stage_times import peak_memory_mb
-from hounsfield.pipeline.study import prepare
-from hounsfield.pipeline.worker import WorkOrder
+from hounsfield.pipeline.report.provenance import read_provenance
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.parallel import available_processors
 

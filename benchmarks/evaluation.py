@@ -25,19 +25,19 @@ from pathlib import Path
 import numpy as np
 
 from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
-from hounsfield.pipeline.evaluation.froc import (
+from hounsfield.pipeline.evaluation.luna16.evaluate import (
+    Truth,
+    evaluate_luna16,
+    judge_submission,
+)
+from hounsfield.pipeline.evaluation.luna16.froc import (
     RATES,
     FrocEntries,
     resampled_sensitivity_at,
     sensitivity_at,
 )
-from hounsfield.pipeline.evaluation.luna16 import judge
-from hounsfield.pipeline.evaluation.luna16_evaluation import (
-    Truth,
-    evaluate_luna16,
-    judge_submission,
-)
-from hounsfield.pipeline.evaluation.submission import (
+from hounsfield.pipeline.evaluation.luna16.protocol import judge
+from hounsfield.pipeline.evaluation.luna16.submission import (
     Findings,
     Marks,
     read_findings,

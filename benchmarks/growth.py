@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.data.phantom import NoduleSpec, PhantomSettings, Visit, make_phantom, write_phantom
+from hounsfield.pipeline.batch.progress import Progress
+from hounsfield.pipeline.batch.run import run
+from hounsfield.pipeline.batch.run_summary import RunOptions
 from hounsfield.pipeline.config import load_config
-from hounsfield.pipeline.documents import Report
-from hounsfield.pipeline.progress import Progress
-from hounsfield.pipeline.run_summary import RunOptions
-from hounsfield.pipeline.runner import run
+from hounsfield.pipeline.report.schema import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hounsfield.data.phantom import Phantom
-    from hounsfield.pipeline.growth.documents import NoduleChangeDocument
+    from hounsfield.pipeline.report.growth_schema import NoduleChangeDocument
 
 FIRST_SEED = 970_000
 """Never trained on."""

@@ -40,7 +40,7 @@ from hounsfield.models.inference.loading import load_rater, load_segmenter
 from hounsfield.models.training.rater.samples import as_outlined, is_suspicious
 from hounsfield.models.training.rater.task import fitted_calibration
 from hounsfield.models.views.rating import GRID_MM, outlined_nodule
-from hounsfield.pipeline.evaluation.classification import CLASSES, FIGURES, weighted_figures
+from hounsfield.pipeline.evaluation.classification.metrics import CLASSES, FIGURES, weighted_figures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

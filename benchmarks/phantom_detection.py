@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import shipped_models, write_table
 from hounsfield.data.phantom import HISTOLOGIES, PhantomSettings, draw_nodule, make_phantom
-from hounsfield.pipeline.evaluation import luna16_command, luna16_summary
+from hounsfield.pipeline.evaluation.luna16.command import luna16_command, luna16_summary
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import available_processors
 from hounsfield.preprocessing.working_grid import to_working_volume

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
-from hounsfield.pipeline.outputs import whole_file
+from hounsfield.pipeline.batch.output_folder import whole_file
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError

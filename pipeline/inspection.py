@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from hounsfield.pipeline.documents import NoticeDocument
+from hounsfield.pipeline.report.schema import NoticeDocument
 from hounsfield.preprocessing.codes import Reason, Verdict
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import SeriesError

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from hounsfield.data.phantom.writing import PhantomTruth
 from hounsfield.models.store.manifest import Manifest
-from hounsfield.pipeline.closing import RunDocument
-from hounsfield.pipeline.documents import Report
-from hounsfield.pipeline.evaluation.documents import ClassificationEvaluation, Luna16Evaluation
+from hounsfield.pipeline.batch.status import Status
+from hounsfield.pipeline.cli.run_output import RunDocument
+from hounsfield.pipeline.evaluation.schema import ClassificationEvaluation, Luna16Evaluation
 from hounsfield.pipeline.inspection import InspectionRow
-from hounsfield.pipeline.status import Status
+from hounsfield.pipeline.report.schema import Report
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
-from hounsfield.pipeline.command_line import app
-from hounsfield.pipeline.ending import ending
+from hounsfield.pipeline.batch.ledger import Ledger, Row, RunRow
+from hounsfield.pipeline.cli.errors import ending
+from hounsfield.pipeline.cli.main import app
 from hounsfield.pipeline.errors import ExitCode, OutputError, OutputHeldError
-from hounsfield.pipeline.ledger import Ledger, Row, RunRow
 from hounsfield.preprocessing.errors import UsageError
 from tests.preprocessing.volumes import make_volume
 

@@ -13,7 +13,7 @@ from hounsfield.data.phantom import PhantomSettings
 from hounsfield.data.phantom.synthetic_luna16 import write_synthetic_luna16
 from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.store.folders import read_manifest
-from hounsfield.pipeline.command_line import app
+from hounsfield.pipeline.cli.main import app
 
 PROJECT = Path(__file__).parents[1]
 SCRIPT = PROJECT / "docs" / "luna16_synthetic.sh"

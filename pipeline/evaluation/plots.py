@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.pipeline.evaluation.froc import RATES
+from hounsfield.pipeline.evaluation.luna16.froc import RATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from hounsfield.pipeline.evaluation.documents import ReliabilityBin
-    from hounsfield.pipeline.evaluation.luna16_evaluation import Curve
+    from hounsfield.pipeline.evaluation.luna16.evaluate import Curve
+    from hounsfield.pipeline.evaluation.schema import ReliabilityBin
 
 _COLOURS = ("#0b5cad", "#c2570c")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.pipeline.text_rows import read_rows
+from hounsfield.pipeline.delimited_text import read_rows
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:

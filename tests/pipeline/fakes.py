@@ -17,8 +17,8 @@ from hounsfield.models.contracts import (
 )
 from hounsfield.models.inference.loading import Models
 from hounsfield.models.store.folders import model_folder, read_manifest
-from hounsfield.pipeline.guidelines import load_guideline
-from hounsfield.pipeline.study import analyse_series
+from hounsfield.pipeline.analysis.series import analyse_series
+from hounsfield.pipeline.assessment.guidelines import load_guideline
 
 
 class BlobDetector:

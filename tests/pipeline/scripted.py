@@ -13,8 +13,8 @@ import numpy as np
 
 from hounsfield.models.contracts import NoduleClass
 from hounsfield.pipeline.config import RunConfig, load_config
-from hounsfield.pipeline.documents import Report
 from hounsfield.pipeline.errors import OutputError
+from hounsfield.pipeline.report.schema import Report
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.volume import SeriesFacts, Volume

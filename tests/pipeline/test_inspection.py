@@ -9,8 +9,8 @@ from rich.console import Console
 
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.pipeline import inspection
+from hounsfield.pipeline.cli.inspect_output import print_table
 from hounsfield.pipeline.inspection import as_json, inspect
-from hounsfield.pipeline.inspection_table import print_table
 from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason, Verdict
 from hounsfield.preprocessing.errors import SeriesError
 from tests.preprocessing.volumes import make_volume

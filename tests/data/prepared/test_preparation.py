@@ -12,7 +12,7 @@ from hounsfield.data.prepared.splits import case_files, read_split
 from hounsfield.data.readers import labelled_series
 from hounsfield.data.readers.dataset import DatasetContents
 from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
-from hounsfield.pipeline.command_line import app
+from hounsfield.pipeline.cli.main import app
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError, UsageError
 from hounsfield.preprocessing.series import Series, SeriesFormat

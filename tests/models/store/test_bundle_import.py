@@ -10,7 +10,7 @@ from hounsfield.models.networks.retina_net import RetinaPlan, retina_net
 from hounsfield.models.store import bundle_import
 from hounsfield.models.store.bundle_import import HU_WINDOW, SPACING_MM, import_bundle
 from hounsfield.models.store.folders import model_folder, read_manifest
-from hounsfield.pipeline.command_line import app
+from hounsfield.pipeline.cli.main import app
 from hounsfield.pipeline.config import load_config
 from hounsfield.preprocessing.errors import UsageError
 

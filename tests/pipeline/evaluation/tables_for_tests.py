@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hounsfield.pipeline.evaluation import luna16_command
+from hounsfield.pipeline.evaluation.luna16.command import luna16_command
 
 FINDING_HEADER = "seriesuid,coordX,coordY,coordZ,diameter_mm"
 MARK_HEADER = "seriesuid,coordX,coordY,coordZ,probability"

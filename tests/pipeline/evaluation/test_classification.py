@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from hounsfield.pipeline.evaluation import classification_command
-from hounsfield.pipeline.evaluation.classification import CLASSES, FIGURES, Cases, weighted_figures
-from hounsfield.pipeline.evaluation.size_baseline import size_only_probabilities
+from hounsfield.pipeline.evaluation.classification.command import classification_command
+from hounsfield.pipeline.evaluation.classification.metrics import (
+    CLASSES,
+    FIGURES,
+    Cases,
+    weighted_figures,
+)
+from hounsfield.pipeline.evaluation.classification.size_baseline import size_only_probabilities
 from hounsfield.preprocessing.errors import UsageError
 
 HEADER = "patient_id,case_id,true_class," + ",".join(f"p_{name}" for name in CLASSES)

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
-from hounsfield.pipeline.evaluation.froc import RATES, resampled_sensitivity_at, sensitivity_at
-from hounsfield.pipeline.evaluation.luna16 import Fate, judge
-from hounsfield.pipeline.evaluation.submission import (
+from hounsfield.pipeline.evaluation.luna16.froc import (
+    RATES,
+    resampled_sensitivity_at,
+    sensitivity_at,
+)
+from hounsfield.pipeline.evaluation.luna16.protocol import Fate, judge
+from hounsfield.pipeline.evaluation.luna16.submission import (
     Findings,
     Marks,
     read_findings,

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from hounsfield.pipeline.evaluation import classification_command
-from hounsfield.pipeline.evaluation.study_cases import read_study_cases
+from hounsfield.pipeline.evaluation.classification.command import classification_command
+from hounsfield.pipeline.evaluation.classification.study_cases import read_study_cases
 from hounsfield.preprocessing.errors import UsageError
 
 WORKLIST = """\

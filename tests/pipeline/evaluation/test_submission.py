@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hounsfield.pipeline.evaluation.submission import read_findings, read_marks, read_scan_list
+from hounsfield.pipeline.evaluation.luna16.submission import (
+    read_findings,
+    read_marks,
+    read_scan_list,
+)
 from hounsfield.preprocessing.errors import UsageError
 from tests.pipeline.evaluation.tables_for_tests import MARK_HEADER, evaluated, written
 

@@ -1,0 +1,1 @@
+"""One study: the stages in order."""

@@ -1,0 +1,155 @@
+"""What became of a nodule between two studies: volume, doubling time, growth by Lung-RADS."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from hounsfield.models.measurements.density import Texture
+from hounsfield.pipeline.assessment.guidelines.rules import rounded_mm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hounsfield.pipeline.assessment.guidelines.facts import Course
+
+VOLUME_CHANGE_FROM = 0.25
+"""A smaller change of volume may be the measurement's own. The limit of the British Thoracic
+Society (Callister et al., Thorax 2015;70 Suppl 2:ii1-ii54) and of NELSON, from patients scanned
+twice within minutes (Gietema et al., Radiology 2007;245:888-894: 95 % within -21 and +24 %)."""
+
+GROWTH_ABOVE_MM = 1.5
+"""Lung-RADS v2022: mean diameter larger by more than this within 12 months."""
+
+YEAR_DAYS = 365
+LONGEST_YEAR_DAYS = 366
+"""Up to here an increase counts as it is; over a longer time, its part of 12 months counts."""
+
+
+class GrowthStatus(StrEnum):
+    """What became of a nodule; grown and shrunk are told by volume."""
+
+    NEW = "new"
+    GROWN = "grown"
+    STABLE = "stable"
+    SHRUNK = "shrunk"
+    NOT_SEEN_AGAIN = "not_seen_again"
+    NOT_COMPARABLE = "not_comparable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoduleSize:
+    """What was measured of a nodule in one study.
+
+    Attributes:
+        mean_diameter_mm: Average of long and short axial axis.
+        solid_part_mm: The same of the solid part; None where the nodule is not part-solid.
+    """
+
+    volume_mm3: float
+    mean_diameter_mm: float
+    texture: str
+    solid_part_mm: float | None
+
+    @property
+    def is_part_solid(self) -> bool:
+        """Whether it was called part-solid in this study."""
+        return self.texture == Texture.PART_SOLID
+
+    @classmethod
+    def of(cls, measurements: Mapping[str, float | str]) -> NoduleSize | None:
+        """Takes it from a finding's measurements; None where nothing was measured."""
+        if "volume_mm3" not in measurements:
+            return None
+        solid_part_mm = measurements.get("solid_part_mm")
+        return cls(
+            volume_mm3=float(measurements["volume_mm3"]),
+            mean_diameter_mm=float(measurements["mean_diameter_mm"]),
+            texture=str(measurements["texture"]),
+            solid_part_mm=None if solid_part_mm is None else float(solid_part_mm),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeChange:
+    """How a nodule that was measured twice has changed.
+
+    Attributes:
+        status: `GROWN`, `STABLE` or `SHRUNK`, by volume.
+        volume_change: Share of the earlier volume: 1 is twice as large.
+        doubling_time_days: None where it has not grown.
+        diameter_change_mm: Of the mean diameters, each rounded to one decimal.
+        course: ``growing`` or ``stable`` by Lung-RADS.
+        solid_part_course: The same of the solid part, ``new`` where there was none; None where
+            there is none now.
+        part_solid: In one of the studies at least: one outline may hold less of the ground glass.
+    """
+
+    status: GrowthStatus
+    volume_change: float
+    doubling_time_days: float | None
+    diameter_change_mm: float
+    course: Course
+    solid_part_course: Course | None
+    part_solid: bool
+
+
+def size_change(earlier: NoduleSize, later: NoduleSize, *, days: int) -> SizeChange:
+    """Compares two measurements of one nodule.
+
+    Args:
+        earlier: Then.
+        later: Now.
+        days: Between them, 1 or more.
+    """
+    if days < 1:
+        msg = f"days must be 1 or more, got {days}"
+        raise ValueError(msg)
+    change = later.volume_mm3 / earlier.volume_mm3 - 1
+    status = GrowthStatus.STABLE
+    if abs(change) > VOLUME_CHANGE_FROM:
+        status = GrowthStatus.GROWN if change > 0 else GrowthStatus.SHRUNK
+    return SizeChange(
+        status=status,
+        volume_change=change,
+        doubling_time_days=(
+            doubling_time_days(earlier.volume_mm3, later.volume_mm3, days=days)
+            if status is GrowthStatus.GROWN
+            else None
+        ),
+        diameter_change_mm=_larger_by_mm(earlier.mean_diameter_mm, later.mean_diameter_mm),
+        course=_course(earlier.mean_diameter_mm, later.mean_diameter_mm, days=days),
+        solid_part_course=_solid_part_course(earlier, later, days=days),
+        part_solid=earlier.is_part_solid or later.is_part_solid,
+    )
+
+
+def doubling_time_days(earlier_mm3: float, later_mm3: float, *, days: int) -> float:
+    """Days in which the volume doubles: days ln 2 / ln(V2 / V1).
+
+    Schwartz, Cancer 1961;14:1272-1294.
+    """
+    return days * math.log(2) / math.log(later_mm3 / earlier_mm3)
+
+
+def _course(earlier_mm: float, later_mm: float, *, days: int) -> Course:
+    """Whether a diameter has grown as Lung-RADS means it."""
+    larger_mm = _larger_by_mm(earlier_mm, later_mm)
+    if days > LONGEST_YEAR_DAYS:
+        larger_mm *= YEAR_DAYS / days
+    return "growing" if larger_mm > GROWTH_ABOVE_MM else "stable"
+
+
+def _solid_part_course(earlier: NoduleSize, later: NoduleSize, *, days: int) -> Course | None:
+    if later.solid_part_mm is None:
+        return None
+    if earlier.solid_part_mm is not None:
+        return _course(earlier.solid_part_mm, later.solid_part_mm, days=days)
+    return "new" if earlier.texture == "non_solid" else "stable"
+
+
+def _larger_by_mm(earlier_mm: float, later_mm: float) -> float:
+    """The difference of both as they are reported: to one decimal."""
+    return round(rounded_mm(later_mm, 1) - rounded_mm(earlier_mm, 1), 1)

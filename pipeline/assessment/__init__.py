@@ -1,0 +1,1 @@
+"""Guidelines, risk models and clinical data: what findings may mean for a patient."""

@@ -1,0 +1,23 @@
+"""Guidelines as data: what they propose for nodules and studies."""
+
+from hounsfield.pipeline.assessment.guidelines.categories import (
+    FindingCategory,
+    StudyCategory,
+    classify_finding,
+    classify_study,
+)
+from hounsfield.pipeline.assessment.guidelines.facts import Courses, NoduleFacts
+from hounsfield.pipeline.assessment.guidelines.reading import guideline_names, load_guideline
+from hounsfield.pipeline.assessment.guidelines.schema import Guideline
+
+__all__ = [
+    "Courses",
+    "FindingCategory",
+    "Guideline",
+    "NoduleFacts",
+    "StudyCategory",
+    "classify_finding",
+    "classify_study",
+    "guideline_names",
+    "load_guideline",
+]

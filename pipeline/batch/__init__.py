@@ -1,0 +1,1 @@
+"""Many studies: plan, scheduler, workers, ledger, output folder, tables."""

@@ -1,0 +1,220 @@
+"""The tables of a run: findings, marks as LUNA16 means them, and the worklist."""
+
+from __future__ import annotations
+
+import csv
+from contextlib import ExitStack
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from hounsfield.models.contracts import NoduleClass
+from hounsfield.pipeline.batch.output_folder import REPORT_HTML, REPORT_JSON, whole_file
+from hounsfield.pipeline.errors import OutputError, writing_to
+from hounsfield.pipeline.report.schema import Report
+from hounsfield.preprocessing.codes import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from hounsfield.pipeline.batch.ledger import Ledger, Row
+    from hounsfield.pipeline.report.schema import FindingDocument, StudyClassDocument
+
+FINDINGS_CSV = "findings.csv"
+WORKLIST_CSV = "worklist.csv"
+LUNA16_CSV = "luna16_predictions.csv"
+
+FINDINGS_COLUMNS = (
+    "study_uid",
+    "series_uid",
+    "finding",
+    "x_mm",
+    "y_mm",
+    "z_mm",
+    "diameter_mm",
+    "score",
+    "class",
+    *(f"p_{name.value}" for name in NoduleClass),
+    "confidence_band",
+    "malignancy",
+    "lung",
+    "zone",
+    "volume_mm3",
+    "texture",
+    "lung_rads",
+)
+LUNA16_COLUMNS = ("seriesuid", "coordX", "coordY", "coordZ", "probability")
+_MEASURED = ("malignancy", "volume_mm3", "texture")
+LUNG_RADS = "lung_rads_2022"
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistRow:
+    """One study's series that was analysed, or that failed; the columns of worklist.csv."""
+
+    study_uid: str
+    series_uid: str
+    patient_id: str
+    study_date: str
+    verdict: str
+    reason: str
+    findings: int
+    highest_score: float | str
+    largest_diameter_mm: float | str
+    study_class: str
+    p_adenocarcinoma: float | str
+    p_large_cell_carcinoma: float | str
+    p_squamous_cell_carcinoma: float | str
+    p_normal: float | str
+    confidence_band: str
+    notices: str
+    report: str
+
+    @property
+    def urgency(self) -> tuple[float, float, str, str]:
+        """Sorts by the highest score, then the largest finding; what failed comes last."""
+        failed = self.verdict == Verdict.FAILED
+        score = -1.0 if failed else float(self.highest_score or 0.0)
+        size = float(self.largest_diameter_mm or 0.0)
+        return (-score, -size, self.study_uid, self.series_uid)
+
+
+def write_tables(out: Path, ledger: Ledger) -> list[WorklistRow]:
+    """Writes findings.csv, luna16_predictions.csv and worklist.csv, each whole or not at all.
+
+    Returns:
+        The worklist, most urgent first.
+
+    Raises:
+        OutputError: They cannot be written, or a report that the ledger names cannot be read.
+    """
+    worklist: list[WorklistRow] = []
+    with ExitStack() as stack:
+        write_finding = _table(stack, out / FINDINGS_CSV, FINDINGS_COLUMNS)
+        write_mark = _table(stack, out / LUNA16_CSV, LUNA16_COLUMNS)
+        for row in ledger.rows():
+            if row.folder is None:
+                if row.verdict == Verdict.FAILED and row.study_uid:
+                    worklist.append(_failed(row))
+                continue
+            report = _read_report(out / row.folder)
+            for finding in report.findings:
+                cells = _finding_cells(finding, report)
+                write_finding((row.study_uid, row.series_uid, *cells))
+            for mark in report.candidates:
+                write_mark((row.series_uid, *mark.centre_world_mm, mark.score))
+            worklist.append(_analysed(row, report))
+    worklist.sort(key=lambda each: each.urgency)
+    columns = tuple(each.name for each in fields(WorklistRow))
+    with ExitStack() as stack:
+        write_row = _table(stack, out / WORKLIST_CSV, columns)
+        for each in worklist:
+            write_row(astuple(each))
+    return worklist
+
+
+def read_findings(out: Path) -> Iterator[dict[str, str]]:
+    """The rows of findings.csv, by column."""
+    return _rows(out / FINDINGS_CSV)
+
+
+def read_worklist(out: Path) -> Iterator[dict[str, str]]:
+    """The rows of worklist.csv, by column."""
+    return _rows(out / WORKLIST_CSV)
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)
+
+
+def _table(
+    stack: ExitStack, path: Path, columns: tuple[str, ...]
+) -> Callable[[tuple[object, ...]], object]:
+    """Opens a table that appears when the stack ends well; gives what writes a row."""
+    temporary = stack.enter_context(whole_file(path))
+    file = stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    return writer.writerow
+
+
+def _read_report(folder: Path) -> Report:
+    path = folder / REPORT_JSON
+    with writing_to(path):
+        content = path.read_bytes()
+    try:
+        return Report.model_validate_json(content)
+    except ValidationError as error:
+        msg = (
+            f"{path} is no report of this version of Hounsfield; remove its folder and run again, "
+            "or choose another --out"
+        )
+        raise OutputError(msg) from error
+
+
+def _finding_cells(finding: FindingDocument, report: Report) -> tuple[object, ...]:
+    """The cells after the two identifiers."""
+    categories = {one.name: one.findings[finding.finding - 1] for one in report.guidelines}
+    measured = {name: finding.measurements.get(name, "") for name in _MEASURED}
+    return (
+        finding.finding,
+        *finding.centre_world_mm,
+        finding.diameter_mm,
+        finding.score,
+        finding.likeliest_class.value,
+        *(finding.class_probabilities[name] for name in NoduleClass),
+        finding.confidence_band.value,
+        measured["malignancy"],
+        finding.place.lung.value,
+        finding.place.zone.value,
+        measured["volume_mm3"],
+        measured["texture"],
+        categories.get(LUNG_RADS, ""),
+    )
+
+
+def _analysed(row: Row, report: Report) -> WorklistRow:
+    return WorklistRow(
+        study_uid=row.study_uid,
+        series_uid=row.series_uid,
+        patient_id=report.series.patient_id,
+        study_date=report.series.study_date,
+        verdict=row.verdict,
+        reason="",
+        findings=len(report.findings),
+        highest_score=max((each.score for each in report.findings), default=""),
+        largest_diameter_mm=max((each.diameter_mm for each in report.findings), default=""),
+        **_class_cells(report.study_class),
+        notices=row.notices,
+        report=f"{row.folder}/{REPORT_HTML}",
+    )
+
+
+def _class_cells(given: StudyClassDocument | None) -> dict[str, Any]:
+    """The columns that the class of a study fills."""
+    probabilities = (given and given.class_probabilities) or {}
+    return {
+        "study_class": given.likeliest_class.value if given else "",
+        **{f"p_{name.value}": probabilities.get(name, "") for name in NoduleClass},
+        "confidence_band": given.confidence_band.value if given and given.confidence_band else "",
+    }
+
+
+def _failed(row: Row) -> WorklistRow:
+    return WorklistRow(
+        study_uid=row.study_uid,
+        series_uid=row.series_uid,
+        patient_id="",
+        study_date="",
+        verdict=row.verdict,
+        reason=row.reason,
+        findings=0,
+        highest_score="",
+        largest_diameter_mm="",
+        **_class_cells(None),
+        notices=row.notices,
+        report="",
+    )

@@ -1,0 +1,163 @@
+"""Worker processes that analyse one series at a time, each losing at most its own series.
+
+`concurrent.futures` fails every waiting task when one worker dies and cannot stop a task that
+takes too long; with a pipe to each process the one at fault is known, and only it is replaced.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from hounsfield.pipeline.batch.worker import READY, Outcome, serve
+from hounsfield.preprocessing.codes import Reason
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
+
+    from hounsfield.pipeline.batch.prior_studies import Prior
+    from hounsfield.pipeline.batch.worker import WorkOrder
+    from hounsfield.preprocessing.series import Series
+
+_STOPPING_S = 5.0
+_STARTING_S = 300.0
+"""What a worker may take to start and load its models, on a slow disk too."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection
+    task: int | None = None
+    started: float = 0.0
+    ready: bool = False
+
+    def stop(self) -> None:
+        """Ends the process at once, whatever it does."""
+        self.process.kill()
+        self.process.join(_STOPPING_S)
+        self.pipe.close()
+
+
+class WorkerPool:
+    """A fixed number of workers: give a series to each with `submit`, take outcomes with `wait`.
+
+    Args:
+        order: What the workers do.
+        size: How many there are; each starts when there is work for it.
+        timeout_s: A series that takes longer fails as `Reason.TIMED_OUT`.
+    """
+
+    def __init__(self, order: WorkOrder, *, size: int, timeout_s: float) -> None:
+        self._order = order
+        self._size = size
+        self._timeout_s = timeout_s
+        self._context = get_context("spawn")
+        self._idle: list[_Worker] = []
+        self._busy: list[_Worker] = []
+        self._lost: deque[tuple[int, Outcome]] = deque()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more series would start at once."""
+        return len(self._busy) < self._size
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether `wait` would give something."""
+        return bool(self._busy or self._lost)
+
+    def submit(self, task: int, series: Series, prior: Prior | None = None) -> None:
+        """Gives a series, under a number of the caller's, to a worker; there must be room.
+
+        Args:
+            task: The number.
+            series: What is analysed.
+            prior: What it is compared with.
+        """
+        worker = self._idle.pop() if self._idle else self._new_worker()
+        if not worker.process.is_alive():  # it died while it was idle: no series is to blame
+            worker.stop()
+            worker = self._new_worker()
+        worker.task, worker.started = task, monotonic()
+        self._busy.append(worker)
+        try:
+            worker.pipe.send((series, prior))
+        except OSError:
+            self._lose(worker, Reason.WORKER_CRASHED, _how_it_ended(worker))
+
+    def wait(self, *, at_most_s: float = 1.0) -> tuple[int, Outcome] | None:
+        """Waits for the next outcome.
+
+        Returns:
+            The caller's number and the outcome, or None where nothing came in time.
+
+        Raises:
+            HounsfieldError: A worker could not load its models or not write its output.
+        """
+        if self._lost:
+            return self._lost.popleft()
+        for worker in self._ready(at_most_s):
+            try:
+                reply = worker.pipe.recv()
+            except (EOFError, OSError):
+                self._lose(worker, Reason.WORKER_CRASHED, _how_it_ended(worker))
+                break
+            if isinstance(reply, Exception):
+                raise reply
+            if reply == READY:  # from here on the series is timed, not the start
+                worker.ready, worker.started = True, monotonic()
+                continue
+            task = worker.task
+            worker.task = None
+            self._busy.remove(worker)
+            self._idle.append(worker)
+            assert task is not None
+            return task, reply
+        for worker in tuple(self._busy):
+            if monotonic() - worker.started > (self._timeout_s if worker.ready else _STARTING_S):
+                msg = f"It took longer than {self._timeout_s:g} s (run.timeout_s); given up."
+                self._lose(worker, Reason.TIMED_OUT, msg)
+        return self._lost.popleft() if self._lost else None
+
+    def stop(self) -> None:
+        """Ends all workers at once; what they were doing is lost."""
+        for worker in (*self._busy, *self._idle):
+            worker.stop()
+        self._busy.clear()
+        self._idle.clear()
+
+    def _ready(self, at_most_s: float) -> list[_Worker]:
+        """The workers that have something to say, or whose pipe has closed with their end."""
+        said = connection.wait([worker.pipe for worker in self._busy], timeout=at_most_s)
+        return [worker for worker in self._busy if worker.pipe in said]
+
+    def _new_worker(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=serve, args=(theirs, self._order), daemon=True)
+        process.start()
+        theirs.close()  # so that the pipe ends when the process does
+        return _Worker(process, ours)
+
+    def _lose(self, worker: _Worker, reason: Reason, message: str) -> None:
+        """Ends a worker together with its task."""
+        assert worker.task is not None
+        outcome = Outcome(monotonic() - worker.started, reason=reason, message=message)
+        self._lost.append((worker.task, outcome))
+        self._busy.remove(worker)
+        worker.stop()
+
+
+def _how_it_ended(worker: _Worker) -> str:
+    worker.process.join(_STOPPING_S)
+    code = worker.process.exitcode
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        hint = "; so the system ends a process when memory runs out" if name == "SIGKILL" else ""
+        return f"The worker process was ended by {name}{hint}."
+    return f"The worker process ended with code {code}."

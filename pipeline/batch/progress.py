@@ -1,0 +1,89 @@
+"""What a run tells while it goes on: a bar with the time left on a terminal, else plain lines."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as Bar,
+)
+
+from hounsfield.preprocessing.files.printable_path import path_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import TaskID
+
+    from hounsfield.pipeline.batch.ledger import Row
+    from hounsfield.preprocessing.series import Series
+
+_FILES_A_LINE = 10_000
+
+
+class Progress:
+    """Tells on standard error how far a run is; standard output is left to the results.
+
+    Args:
+        quiet: Says nothing at all.
+        verbose: Says a line for each series on a terminal too.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+        self._verbose = verbose or not self._console.is_terminal
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+
+    def say(self, sentence: str) -> None:
+        """Says one thing."""
+        self._console.print(f"{sentence}.", markup=False)
+
+    def looked_at(self, files: int) -> None:
+        """Says now and then how many files of the input were looked at."""
+        if files % _FILES_A_LINE == 0:
+            self.say(f"{files} files looked at")
+
+    def reading(self, series: Series) -> None:
+        """Says which series is read next."""
+        self.say(f"Reading {path_text(series.path)} {series.facts.series_description}".rstrip())
+
+    @contextmanager
+    def studies(self, total: int) -> Iterator[None]:
+        """Shows the bar while the studies are analysed."""
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("studies"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal or not total,
+        )
+        with self._bar:
+            self._task = self._bar.add_task("Analysing", total=total)
+            yield
+
+    def study_done(self) -> None:
+        """Moves the bar on."""
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task)
+
+    def series_done(self, row: Row) -> None:
+        """Says what became of a series, where that is wanted, and always that one failed."""
+        if not (self._verbose or row.verdict == "failed"):
+            return
+        what = f"{row.findings} findings" if row.folder else f"{row.reason}: {row.message}"
+        line = f"{row.series_uid}  {row.verdict}  {row.seconds:.1f} s  {what}"
+        self._console.print(line, markup=False)

@@ -1,0 +1,157 @@
+"""A run over many studies: from the inputs to the ledger, the reports and the tables."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from hounsfield.pipeline.assessment.clinical_table import (
+    read_clinical,
+    unknown_keys,
+    unknown_keys_message,
+)
+from hounsfield.pipeline.batch.csv_tables import write_tables
+from hounsfield.pipeline.batch.ledger import Ledger
+from hounsfield.pipeline.batch.output_folder import remove_partials
+from hounsfield.pipeline.batch.pool import WorkerPool
+from hounsfield.pipeline.batch.run_log import log_to_folder
+from hounsfield.pipeline.batch.scheduler import StudyLoop
+from hounsfield.pipeline.batch.work_plan import make_plan, require_separate_places
+from hounsfield.pipeline.batch.worker import WorkOrder, prepare_analysis
+from hounsfield.pipeline.errors import OutputHeldError, writing_to
+from hounsfield.pipeline.report.html import write_index
+from hounsfield.pipeline.report.provenance import read_provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from hounsfield.pipeline.assessment.clinical_table import ClinicalTable
+    from hounsfield.pipeline.batch.progress import Progress
+    from hounsfield.pipeline.batch.run_summary import RunOptions, RunSummary
+    from hounsfield.pipeline.batch.work_plan import Plan
+    from hounsfield.pipeline.batch.worker import Analyse
+    from hounsfield.pipeline.config import RunConfig
+
+LOCK_NAME = ".lock"
+LOGS_FOLDER = "logs"
+_log = logging.getLogger(__name__)
+
+
+def run(
+    inputs: Sequence[Path],
+    *,
+    out: Path,
+    config: RunConfig,
+    progress: Progress,
+    options: RunOptions,
+    clinical: Path | None = None,
+    prepare: Callable[[WorkOrder], Analyse] = prepare_analysis,
+) -> RunSummary:
+    """Analyses every study of the inputs that `out` does not hold yet.
+
+    Args:
+        inputs: Files and folders.
+        out: The output folder, made where it is missing.
+        config: How.
+        progress: Is told what happens.
+        options: What is done again.
+        clinical: A table of what is known of the patients; see `pipeline.clinical`.
+        prepare: Makes the analysis in each worker process; a function of a module.
+
+    Raises:
+        UsageError: An input is missing, or a model is not known.
+        OutputHeldError: Another run holds `out`.
+        OutputError: `out` cannot be written or is full; what was finished is kept.
+        KeyboardInterrupt: The run was stopped; what was finished is kept.
+    """
+    require_separate_places(inputs, out)
+    table, clinical_sha256 = _clinical(clinical)
+    provenance = read_provenance(config, clinical_sha256=clinical_sha256)
+    with _held(out), log_to_folder(out / LOGS_FOLDER), Ledger(out) as ledger:
+        _log.info("version %s", provenance.hounsfield_version)
+        remove_partials(out)
+        progress.say("Looking through the input")
+        plan = make_plan(
+            inputs,
+            kernel=config.series.kernel,
+            compare_with_prior=config.report.compare_with_prior,
+            on_file=progress.looked_at,
+        )
+        if table is not None:
+            _check_clinical(table, plan, progress)
+        order = WorkOrder(out.resolve(), config, provenance, prepare, table)
+        pool = WorkerPool(order, size=config.run.workers, timeout_s=config.run.timeout_s)
+        loop = StudyLoop(
+            out,
+            ledger=ledger,
+            pool=pool,
+            fingerprint=provenance.fingerprint,
+            options=options,
+            progress=progress,
+        )
+        try:
+            summary = loop.go(plan)
+        except KeyboardInterrupt:
+            _log.info("interrupted")
+            write_results(out, ledger)
+            raise
+        finally:
+            pool.stop()
+            remove_partials(out)
+        progress.say("Writing the tables")
+        write_results(out, ledger)
+    return summary
+
+
+def write_results(out: Path, ledger: Ledger) -> None:
+    """Writes the tables and the index page from what the ledger has."""
+    write_index(out, write_tables(out, ledger), ledger.counts())
+
+
+def _clinical(path: Path | None) -> tuple[ClinicalTable | None, str | None]:
+    """The table of clinical data and its sha256."""
+    if path is None:
+        return None, None
+    table = read_clinical(path)
+    return table, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check_clinical(table: ClinicalTable, plan: Plan, progress: Progress) -> None:
+    """Says which rows are of nobody in the input.
+
+    Raises:
+        UsageError: A row contradicts the images.
+    """
+    facts = [planned.series.facts for study in plan.studies for planned in study]
+    for one in facts:
+        table.of(patient_id=one.patient_id, study_uid=one.study_uid)
+    patients, studies = {one.patient_id for one in facts}, {one.study_uid for one in facts}
+    unknown = unknown_keys(table, patients, studies)
+    if unknown:
+        progress.say(unknown_keys_message(table, unknown))
+
+
+@contextmanager
+def _held(out: Path) -> Iterator[None]:
+    """Makes the output folder and holds it, so that no other run writes there.
+
+    The system frees the lock when the process ends, however it ends.
+    """
+    with writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / LOCK_NAME)
+    with writing_to(out / LOCK_NAME):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            msg = f"another run holds {out}; wait for its end, or choose another --out"
+            raise OutputHeldError(msg) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,84 @@
+"""The commands that judge. What they do is imported when one is called."""
+
+# typer reads the signatures at run time, so their types are imported plainly.
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hounsfield.pipeline.cli.options import Debug, Json, Out
+
+app = typer.Typer(help="Judge results against the truth.", no_args_is_help=True)
+
+
+@app.command("luna16")
+def evaluate_luna16(
+    annotations: Annotated[Path, typer.Option(help="Nodules: LUNA16's annotations.csv.")],
+    series: Annotated[Path, typer.Option(help="The scans that count: seriesuids.csv.")],
+    predictions: Annotated[Path, typer.Option(help="The marks that are judged.")],
+    out: Out,
+    excluded: Annotated[
+        Path | None, typer.Option(help="Findings to ignore: annotations_excluded.csv.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="Other predictions, for a paired bootstrap.")
+    ] = None,
+    ids: Annotated[Path | None, typer.Option(help="Numbers that stand for series UIDs.")] = None,
+    facts: Annotated[
+        Path | None, typer.Option(help="Slice thickness and scanner of each series, for strata.")
+    ] = None,
+    resamplings: Annotated[int, typer.Option(min=1, help="Bootstraps over scans.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the bootstraps.")] = 0,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Judge marks by the LUNA16 protocol, with intervals and a check of the submission."""
+    from hounsfield.pipeline.cli.errors import ending
+
+    with ending(debug=debug):
+        from hounsfield.pipeline.evaluation.luna16.command import luna16_command, luna16_summary
+
+        found = luna16_command(
+            annotations=annotations,
+            excluded=excluded,
+            series=series,
+            predictions=predictions,
+            out=out,
+            compare=compare,
+            ids=ids,
+            facts=facts,
+            resamplings=resamplings,
+            seed=seed,
+        )
+        typer.echo(found.model_dump_json(indent=2) if json else "\n".join(luna16_summary(found)))
+
+
+@app.command("classification")
+def evaluate_classification(
+    predictions: Annotated[
+        Path, typer.Option(help="A row a case: patient, case, true class, four probabilities.")
+    ],
+    out: Out,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="study_uid, true_class: judges a run's worklist.csv, given above."),
+    ] = None,
+    resamplings: Annotated[int, typer.Option(min=1, help="Bootstraps over patients.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the bootstraps.")] = 0,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Judge class probabilities, always beside a baseline that knows the size alone."""
+    from hounsfield.pipeline.cli.errors import ending
+
+    with ending(debug=debug):
+        from hounsfield.pipeline.evaluation.classification.command import (
+            classification_command,
+            classification_summary,
+        )
+
+        found = classification_command(
+            predictions=predictions, out=out, truth=truth, resamplings=resamplings, seed=seed
+        )
+        lines = classification_summary(found)
+        typer.echo(found.model_dump_json(indent=2) if json else "\n".join(lines))

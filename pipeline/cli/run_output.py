@@ -1,0 +1,119 @@
+"""What `hounsfield run` says at its end: where the report is, and a table of findings."""
+
+from __future__ import annotations
+
+import heapq
+import sys
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.table import Table
+
+from hounsfield.pipeline.batch.csv_tables import read_findings, read_worklist
+from hounsfield.pipeline.errors import ExitCode
+from hounsfield.pipeline.report.html import INDEX_HTML
+from hounsfield.pipeline.report.schema import RESEARCH_USE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hounsfield.pipeline.batch.run_summary import RunSummary
+
+_FILE_WIDTH = 120
+MOST_FINDINGS = 20
+"""So many are shown, best score first; findings.csv has all."""
+
+
+class RunDocument(BaseModel):
+    """What ``hounsfield run --json`` prints.
+
+    Attributes:
+        studies: Those of the input that hold something to analyse.
+        already_done: Those of them that an earlier run had finished.
+        verdicts: Series and files of the input by verdict.
+        reasons: Of those that were not analysed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: Literal[1] = 1
+    out: str
+    index: str
+    studies: int
+    already_done: int
+    findings: int
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+    exit_code: int
+
+
+def print_closing(out: Path, summary: RunSummary) -> None:
+    """Prints the result of a run to standard output, for a reader."""
+    width = None if sys.stdout.isatty() else _FILE_WIDTH
+    console = Console(highlight=False, soft_wrap=True, width=width)
+    if summary.findings:
+        console.print(_findings_table(out))
+    for words in closing_lines(out, summary):
+        console.print(words, markup=False)
+
+
+def closing_lines(out: Path, summary: RunSummary) -> list[str]:
+    """The sentences at the end: counts, reasons, and where the reports are."""
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(summary.verdicts.items()))
+    reasons = ", ".join(f"{count} {reason}" for reason, count in summary.reasons.most_common())
+    lines = []
+    if summary.exit_code is ExitCode.NOTHING_TO_ANALYSE:
+        lines.append(f"Nothing to analyse in the input{f' ({reasons})' if reasons else ''}.")
+    else:
+        lines.append(f"Series and files: {counts}{f' ({reasons})' if reasons else ''}.")
+    lines += [f"Failed: {told}" for told in summary.failed]
+    if summary.verdicts["failed"] > len(summary.failed):
+        lines.append("Failed: more, see ledger.sqlite and the index")
+    reports = [out / row["report"] for row in read_worklist(out) if row["report"]]
+    if len(reports) == 1:
+        lines.append(f"Report: {reports[0]}")
+    lines.extend([f"All results: {out / INDEX_HTML}", RESEARCH_USE])
+    return lines
+
+
+def print_closing_json(out: Path, summary: RunSummary) -> None:
+    """Prints the result of a run to standard output as one JSON object."""
+    document = RunDocument(
+        out=str(out),
+        index=str(out / INDEX_HTML),
+        studies=summary.studies,
+        already_done=summary.already_done,
+        findings=summary.findings,
+        verdicts=dict(sorted(summary.verdicts.items())),
+        reasons=dict(sorted(summary.reasons.items())),
+        exit_code=int(summary.exit_code),
+    )
+    sys.stdout.write(document.model_dump_json(indent=2) + "\n")
+
+
+def _findings_table(out: Path) -> Table:
+    best = heapq.nlargest(MOST_FINDINGS, read_findings(out), key=lambda row: float(row["score"]))
+    table = Table(title="Findings, best score first; classes are of research weights, no diagnosis")
+    for name in ("series", "no."):
+        table.add_column(name)
+    for name in ("score", "mm", "x, y, z mm"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("place", "class", "confidence"):
+        table.add_column(name)
+    for row in best:
+        table.add_row(
+            _shortened(row["series_uid"]),
+            row["finding"],
+            f"{float(row['score']):.2f}",
+            f"{float(row['diameter_mm']):.1f}",
+            ", ".join(f"{float(row[axis]):.1f}" for axis in ("x_mm", "y_mm", "z_mm")),
+            f"{row['lung']} {row['zone']}",
+            row["class"].replace("_", " "),
+            row["confidence_band"],
+        )
+    return table
+
+
+def _shortened(uid: str, length: int = 12) -> str:
+    return uid if len(uid) <= length else "…" + uid[-length:]

@@ -1,0 +1,1 @@
+"""The evaluation of four-class classification."""

@@ -1,0 +1,226 @@
+"""Reads classified cases and makes their document, the size-only baseline beside the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hounsfield.pipeline.evaluation import bootstrap
+from hounsfield.pipeline.evaluation.classification.metrics import (
+    CLASSES,
+    CONFIDENCE_BINS,
+    FIGURES,
+    OVERALL,
+    Cases,
+    confusion_matrix,
+    reliability,
+    weighted_figures,
+)
+from hounsfield.pipeline.evaluation.classification.size_baseline import size_only_probabilities
+from hounsfield.pipeline.evaluation.schema import (
+    ClassFigures,
+    ClassificationEvaluation,
+    ClassifierFigures,
+    ProtocolWarning,
+    ReliabilityBin,
+)
+from hounsfield.pipeline.evaluation.tables import Aliases, Table, read_table
+from hounsfield.preprocessing.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_SUM_TOLERANCE = 0.01  # four probabilities rounded to two or three digits still pass
+PROBABILITIES: Aliases = {f"p_{name}": (name,) for name in CLASSES}
+_COLUMNS: Aliases = {
+    "patient_id": ("patient",),
+    "case_id": ("finding", "finding_id", "case", "series_uid", "seriesuid"),
+    "true_class": ("class", "label", "truth"),
+    **PROBABILITIES,
+}
+
+
+def read_cases(path: Path) -> Cases:
+    """Reads ``patient_id, case_id, true_class``, four probabilities and maybe ``diameter_mm``.
+
+    Raises:
+        UsageError: With file, row and column: an unknown class, probabilities that are none, a
+            case twice, a diameter that is not above 0.
+    """
+    table = read_table(path, _COLUMNS, {"diameter_mm": ("diameter",)})
+    if not len(table):
+        msg = f"{path}: must hold at least one case, got none"
+        raise UsageError(msg)
+    return cases_of(table)
+
+
+def cases_of(table: Table) -> Cases:
+    """Makes cases of the columns that `read_cases` names.
+
+    Raises:
+        UsageError: As `read_cases`.
+    """
+    for index, name in enumerate(table.columns["true_class"]):
+        if name not in CLASSES:
+            raise table.cell_error(index, "true_class", f"one of {', '.join(CLASSES)}")
+    _refuse_repeated_cases(table)
+    _, patient = np.unique(table.columns["patient_id"], return_inverse=True)
+    true_class = np.array([CLASSES.index(name) for name in table.columns["true_class"]], np.intp)
+    return Cases(patient, true_class, _probabilities(table), _diameters_mm(table))
+
+
+def evaluate_classification(
+    name: str,
+    cases: Cases,
+    *,
+    resamplings: int = 1000,
+    seed: int = 0,
+    notices: Sequence[ProtocolWarning] = (),
+) -> ClassificationEvaluation:
+    """Evaluates a classifier, with bootstrap intervals clustered by patient.
+
+    Args:
+        name: Of the predictions.
+        cases: What was predicted, and the truth.
+        resamplings: Bootstraps; each draws patients, with all of their cases.
+        seed: Of the bootstraps and of the baseline's folds.
+        notices: What a reader must know of how the cases came about.
+    """
+    patients = int(cases.patient.max()) + 1
+    drawn = bootstrap.draw_counts(patients, resamplings=resamplings, seed=seed)
+    weights = drawn[:, cases.patient]
+    baseline = size_only_probabilities(cases, seed=seed)
+    model, model_resampled = _figures_of(cases, cases.probabilities, weights)
+    size, size_resampled = _figures_of(cases, baseline, weights)
+    differences = (model_resampled - size_resampled)[:, : len(OVERALL)]
+    return ClassificationEvaluation(
+        predictions=name,
+        cases=len(cases.true_class),
+        patients=patients,
+        class_order=list(CLASSES),
+        model=model,
+        size_only_baseline=size,
+        difference={key: _minus(getattr(model, key), getattr(size, key)) for key in OVERALL},
+        difference_interval_95=bootstrap.intervals_by_name(differences, OVERALL),
+        reliability=_reliability_bins(cases, weights),
+        notices=[*notices, *_notices(cases)],
+        resamplings=resamplings,
+        seed=seed,
+    )
+
+
+def _figures_of(
+    cases: Cases, probabilities: NDArray[np.float64], weights: NDArray[np.int32]
+) -> tuple[ClassifierFigures, NDArray[np.float64]]:
+    once = np.ones((1, len(cases.true_class)), np.int32)
+    plain = weighted_figures(cases.true_class, probabilities, once)[0]
+    figures = dict(zip(FIGURES, map(bootstrap.defined_or_none, plain), strict=True))
+    resampled = weighted_figures(cases.true_class, probabilities, weights)
+    matrix = confusion_matrix(cases.true_class, probabilities, once.astype(np.float64))[0]
+    document = ClassifierFigures(
+        confusion_matrix=matrix.astype(int).tolist(),
+        classes={
+            name: ClassFigures(
+                cases=int(matrix[k].sum()),
+                sensitivity=figures[f"sensitivity/{name}"],
+                specificity=figures[f"specificity/{name}"],
+                auc=figures[f"auc/{name}"],
+            )
+            for k, name in enumerate(CLASSES)
+        },
+        balanced_accuracy=figures["balanced_accuracy"],
+        macro_f1=figures["macro_f1"],
+        macro_auc=figures["macro_auc"],
+        expected_calibration_error=float(plain[FIGURES.index("expected_calibration_error")]),
+        brier_score=float(plain[FIGURES.index("brier_score")]),
+        interval_95=bootstrap.intervals_by_name(resampled, FIGURES),
+    )
+    return document, resampled
+
+
+def _reliability_bins(cases: Cases, weights: NDArray[np.int32]) -> list[ReliabilityBin]:
+    once = np.ones((1, len(cases.true_class)))
+    (count,), (confidence,), (right,) = reliability(cases.true_class, cases.probabilities, once)
+    drawn, _, drawn_right = reliability(
+        cases.true_class, cases.probabilities, weights.astype(np.float64)
+    )
+    accuracy = np.full(drawn.shape, np.nan)
+    np.divide(drawn_right, drawn, out=accuracy, where=drawn > 0)
+    ends = bootstrap.intervals_by_name(accuracy, [str(k) for k in range(CONFIDENCE_BINS)])
+    return [
+        ReliabilityBin(
+            lower=k / CONFIDENCE_BINS,
+            upper=(k + 1) / CONFIDENCE_BINS,
+            cases=int(count[k]),
+            mean_confidence=float(confidence[k] / count[k]) if count[k] else None,
+            accuracy=float(right[k] / count[k]) if count[k] else None,
+            interval_95=ends[str(k)],
+        )
+        for k in range(CONFIDENCE_BINS)
+    ]
+
+
+def _notices(cases: Cases) -> Iterator[ProtocolWarning]:
+    missing = int(np.isnan(cases.diameter_mm).sum())
+    if missing == len(cases.diameter_mm):
+        message = (
+            "No diameter_mm is given, so the baseline knows class frequencies only, not size; "
+            "add the column to see whether the model knows more than size."
+        )
+        yield ProtocolWarning(code="diameters_missing", message=message, cases=missing)
+    elif missing:
+        message = (
+            f"{missing} of {len(cases.diameter_mm)} cases have no diameter_mm; the baseline takes "
+            f"the training cases' median for them."
+        )
+        yield ProtocolWarning(code="diameters_missing", message=message, cases=missing)
+    absent = [name for k, name in enumerate(CLASSES) if not (cases.true_class == k).any()]
+    if absent:
+        message = f"No case is of class {', '.join(absent)}; means are over the other classes."
+        yield ProtocolWarning(code="classes_absent", message=message, classes=len(absent))
+
+
+def _probabilities(table: Table) -> NDArray[np.float64]:
+    probabilities = np.stack([table.finite_numbers(name) for name in PROBABILITIES], axis=1)
+    wrong = np.argwhere((probabilities < 0) | (probabilities > 1))
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        raise table.cell_error(row, list(PROBABILITIES)[column], "a probability from 0 to 1")
+    total = probabilities.sum(axis=1)
+    if (np.abs(total - 1) > _SUM_TOLERANCE).any():
+        row = int(np.flatnonzero(np.abs(total - 1) > _SUM_TOLERANCE)[0])
+        msg = (
+            f"{table.path}, row {table.row_numbers[row]}, columns p_...: the four probabilities "
+            f"must sum to 1, got {total[row]:.4g}"
+        )
+        raise UsageError(msg)
+    return probabilities
+
+
+def _diameters_mm(table: Table) -> NDArray[np.float64]:
+    if "diameter_mm" not in table.columns:
+        return np.full(len(table), np.nan)
+    cells = [cell or "nan" for cell in table.columns["diameter_mm"]]
+    filled = Table(table.path, {"diameter_mm": cells}, table.row_numbers)
+    diameter_mm = filled.numbers("diameter_mm")
+    wrong = np.flatnonzero((diameter_mm <= 0) | np.isinf(diameter_mm)).tolist()
+    if wrong:
+        raise filled.cell_error(wrong[0], "diameter_mm", "a diameter above 0 mm, or empty")
+    return diameter_mm
+
+
+def _refuse_repeated_cases(table: Table) -> None:
+    seen: set[tuple[str, str]] = set()
+    keys = zip(table.columns["patient_id"], table.columns["case_id"], strict=True)
+    for index, key in enumerate(keys):
+        if key in seen:
+            raise table.cell_error(index, "case_id", "a case that stands in no earlier row")
+        seen.add(key)
+
+
+def _minus(left: float | None, right: float | None) -> float | None:
+    return None if left is None or right is None else left - right

@@ -1,0 +1,1 @@
+"""The LUNA16 evaluation."""

@@ -1,0 +1,1 @@
+"""The report: documents with a schema, HTML and figures."""

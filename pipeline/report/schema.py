@@ -1,0 +1,198 @@
+"""`Report`: the document of an analysed series, `report.json`; versioned, with a JSON schema."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hounsfield.models.contracts import ConfidenceBand, Lung, NoduleClass, Zone
+from hounsfield.pipeline.report.growth_schema import GrowthDocument
+from hounsfield.preprocessing.codes import NoticeCode, Verdict
+
+RESEARCH_USE = "Research use only. Not a medical device."
+RESEARCH_CLASSES = (
+    "The classes come from research demonstration weights that were not validated on histology; "
+    "they are no diagnosis."
+)
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoticeDocument(BaseModel):
+    """Something a reader must know; its numbers stand beside the sentence, units in the keys."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    code: NoticeCode
+    message: str
+
+
+class SeriesDocument(_Document):
+    """What the headers and the geometry tell of the series; never a person's name."""
+
+    study_uid: str
+    series_uid: str
+    patient_id: str
+    patient_sex: str
+    patient_age_years: float | None
+    study_date: str
+    study_description: str
+    series_description: str
+    series_number: int | None
+    manufacturer: str
+    manufacturer_model_name: str
+    convolution_kernel: str
+    kvp: float | None
+    contrast_bolus_agent: str
+    slice_thickness_mm: float | None
+    format: str
+    files: int
+    shape_zyx: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float] = Field(description="Along x, y, z of the array.")
+    orientation: str
+
+
+class CandidateDocument(_Document):
+    """A place that the detector marked."""
+
+    centre_world_mm: tuple[float, float, float] = Field(description="x, y, z in LPS mm.")
+    diameter_mm: float
+    score: float = Field(ge=0, le=1)
+
+
+class SourceDocument(_Document):
+    """The centre on the original image; pixels are counted from 0 at the first one's centre."""
+
+    sop_instance_uid: str
+    frame_number: int
+    column: float
+    row: float
+
+
+class PlaceDocument(_Document):
+    """Lung side, the patient's own, and zone."""
+
+    lung: Lung
+    zone: Zone
+
+
+class RiskDocument(_Document):
+    """The probability of cancer by a published model, 0 to 1; a range where an input is missing."""
+
+    model: str
+    source: str
+    least: float = Field(ge=0, le=1)
+    most: float = Field(ge=0, le=1)
+    used: dict[str, float | str | bool]
+    missing: tuple[str, ...]
+
+
+class GuidelineDocument(_Document):
+    """What a guideline proposes for the study and for each finding."""
+
+    name: str
+    title: str
+    source: str
+    category: str | None = Field(description="None where the guideline has none for this.")
+    meaning: str
+    follow_up: tuple[str, ...]
+    not_assessed: tuple[str, ...]
+    driven_by: tuple[int, ...] = Field(description="Numbers of the findings that decide.")
+    findings: tuple[str, ...] = Field(description="Category of each finding, in their order.")
+
+
+class WhyDocument(_Document):
+    """Where the classifier saw what speaks for the likeliest class, and against it."""
+
+    picture: str = Field(description="File beside the report: over the CT, in three planes.")
+    file: str = Field(description="File beside the report: NIfTI, values above 0 speak for it.")
+
+
+class FindingDocument(CandidateDocument):
+    """A candidate that is kept and reported."""
+
+    finding: int = Field(ge=1, description="Number in the report, best score first.")
+    class_probabilities: dict[NoduleClass, float]
+    confidence_band: ConfidenceBand
+    place: PlaceDocument
+    source: SourceDocument | None
+    measurements: dict[str, float | str]
+    risks: tuple[RiskDocument, ...] = ()
+    notices: tuple[NoticeDocument, ...]
+    picture: str = Field(description="File beside the report.")
+    why: WhyDocument | None = Field(default=None, description="None where it cannot be told.")
+
+    @property
+    def likeliest_class(self) -> NoduleClass:
+        """The class with the largest probability; the first in order where they tie."""
+        return max(NoduleClass, key=lambda name: self.class_probabilities[name])
+
+
+class StudyClassDocument(_Document):
+    """The class of the study; probabilities, band and finding are None where nothing was found."""
+
+    likeliest_class: NoduleClass
+    class_probabilities: dict[NoduleClass, float] | None = None
+    confidence_band: ConfidenceBand | None = None
+    finding: int | None = Field(default=None, description="Number of the finding that decides.")
+    rule: str = Field(description="How the class came about, in a sentence.")
+
+
+class ModelDocument(_Document):
+    """Which weights were used."""
+
+    role: Literal["detector", "reducer", "segmenter", "rater", "classifier"]
+    name: str
+    version: str
+    sha256: str
+
+
+class ProvenanceDocument(_Document):
+    """What it takes to make the same report again."""
+
+    hounsfield_version: str
+    models: tuple[ModelDocument, ...]
+    config_sha256: str
+    operating_point: str
+    score_threshold: float
+    detector_spacing_mm: tuple[float, float, float] = Field(description="Along x, y, z.")
+    clinical_sha256: str | None = Field(default=None, description="Of the table of --clinical.")
+    fingerprint: str = Field(
+        description="Hash of version, weights, configuration and clinical data."
+    )
+
+
+class TimesDocument(_Document):
+    """The only part that differs between two runs on the same input."""
+
+    finished_at: str = Field(description="ISO 8601, UTC.")
+    seconds: dict[str, float] = Field(description="By stage.")
+    peak_memory_mb: float
+
+
+class Report(_Document):
+    """All that was found in one series."""
+
+    version: Literal[1] = 1
+    verdict: Verdict
+    series: SeriesDocument
+    notices: tuple[NoticeDocument, ...]
+    findings: tuple[FindingDocument, ...] = Field(description="Best score first.")
+    study_class: StudyClassDocument | None = Field(
+        default=None, description="None in reports of versions that gave none."
+    )
+    candidates: tuple[CandidateDocument, ...] = Field(description="Kept or not; best score first.")
+    guidelines: tuple[GuidelineDocument, ...] = ()
+    growth: GrowthDocument | None = Field(
+        default=None, description="None where the input holds no other study of the patient."
+    )
+    provenance: ProvenanceDocument
+    times: TimesDocument
+    remarks: tuple[str, ...] = (RESEARCH_USE, RESEARCH_CLASSES)
+
+    def as_json(self) -> str:
+        """Indented JSON with a final newline."""
+        return self.model_dump_json(indent=2) + "\n"

@@ -1,0 +1,89 @@
+import subprocess
+import sys
+
+import pytest
+
+from hounsfield.pipeline.assessment.guidelines import load_guideline
+from hounsfield.preprocessing.errors import UsageError
+from tests.pipeline.assessment.nodule_facts import nodule, study
+
+MINE = """
+title: Mine
+source: nobody
+applies_to: everybody
+round_to_decimals: 1
+categories:
+  - {name: small, title: small, follow_up: none}
+  - {name: large, title: large, follow_up: soon}
+rules:
+  - {category: large, texture: [solid], mean_diameter_mm: {from: 11.5}}
+  - {category: large, texture: [solid], margin: [spiculated]}
+  - {category: small, texture: [solid, part_solid, non_solid, calcified]}
+study: {without_nodules: small, not_evaluable: null}
+"""
+
+
+def test_a_guideline_is_added_by_a_file_alone(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE)
+    mine = load_guideline(path)
+    findings = (nodule("solid", 11.4), nodule("solid", 11.45), nodule("non_solid", 30.0))
+    assert [one.category for one in study(mine, *findings).findings] == ["small", "large", "small"]
+    assert study(mine, nodule("solid", 3.0, margin="spiculated")).follow_up == ("soon",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("title: Mine\n", "", "mine.yaml: title: Field required"),
+        ("from: 11.5", "from: 11.5, till: 20", r"rules.0.mean_diameter_mm.till: Extra inputs"),
+        ("from: 11.5", "from: 11.5, below: 11.5", "rules.0.mean_diameter_mm: from must be less"),
+        ("{from: 11.5}", "{}", "rules.0.mean_diameter_mm: must have from, below or both"),
+        ("from: 11.5", "from: wide", "rules.0.mean_diameter_mm.from: .*, got 'wide'"),
+        ("{name: small", "{name: 1", "categories.0.name: .*valid string, got 1"),
+        ("{name: small", "{name: large", "categories must have different names"),
+        ("without_nodules: small", "without_nodules: none", "category 'none' must be one of small"),
+        ("[solid], margin", "[solit], margin", "rules.1.texture.0: .* got 'solit'"),
+        (
+            "[solid], margin: [spiculated]",
+            "[solid], solid_part_mm: {from: 6}",
+            r"rules.1: solid_part_mm needs texture: \[part_solid\]",
+        ),
+        ("follow_up: soon", "follow_up: [{risk: low, text: soon}]", "a text for single .* at high"),
+        ("[solid, part_solid, ", "[part_solid, ", "none fits mean_diameter_mm 0.001, .*solid"),
+        ("  - {category: small, texture", "  - {texture", "rules.2.category: Field required"),
+        ("study:", "study: [", "cannot be read as YAML"),
+    ],
+)
+def test_a_broken_guideline_is_refused_with_its_key(tmp_path, old, new, message):
+    assert old in MINE
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE.replace(old, new))
+    with pytest.raises(UsageError, match=message):
+        load_guideline(path)
+
+
+def test_a_gap_between_two_bounds_is_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        MINE.replace(
+            "{category: small, texture: [solid,",
+            "{category: small, texture: [solid], mean_diameter_mm: {below: 11.4}}\n"
+            "  - {category: small, texture: [",
+        )
+    )
+    with pytest.raises(UsageError, match=r"none fits mean_diameter_mm 11\.4, texture solid"):
+        load_guideline(path)
+
+
+def test_an_unknown_guideline_tells_the_known_ones():
+    with pytest.raises(UsageError, match=r"one of: c_lung_rads, .* got 'lung_rads_1'"):
+        load_guideline("lung_rads_1")
+
+
+def test_guidelines_and_risk_models_need_nothing_heavy():
+    program = (
+        "import sys; import pipeline.guidelines, pipeline.risk_models; "
+        "sys.exit(bool({'torch', 'numpy', 'scipy', 'SimpleITK'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,117 @@
+"""The evidence is drawn over the planes of a finding, and saved, where it lies in the patient."""
+
+import gzip
+import io
+from dataclasses import replace
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from hounsfield.models.contracts import EvidenceMap, NoduleClass
+from hounsfield.pipeline.config import load_config
+from hounsfield.pipeline.report.figures.activation_map import evidence_files, evidence_picture
+from hounsfield.pipeline.report.figures.panel import png
+from hounsfield.pipeline.report.figures.pictures import finding_panels
+from tests.pipeline.report.test_pictures import FINDING, GAP, SIZE, volume_with_ball
+from tests.preprocessing.synthetic_chest import value_at
+
+CLASS_SHOWN = 2
+OBLIQUE = np.array([[0.0, -1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+"""Axes of a map that runs along no axis of the picture."""
+
+
+def finding_with_evidence_at(places_world_mm, *, step_mm=4.0, cells=10):
+    """A finding whose third class has evidence of the given sign around each place, 5 mm wide."""
+    affine = np.eye(4)
+    affine[:3, :3] = OBLIQUE * step_mm
+    affine[:3, 3] = -affine[:3, :3] @ np.full(3, (cells - 1) / 2)
+    zyx = np.indices((cells,) * 3).reshape(3, -1).T
+    world_mm = zyx[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
+    evidence = np.zeros((4, cells**3), np.float32)
+    for place_world_mm, sign in places_world_mm:
+        away_mm = np.linalg.norm(world_mm - place_world_mm, axis=1)
+        evidence[CLASS_SHOWN] += sign * np.exp(-((away_mm / 5) ** 2) / 2)
+    why = EvidenceMap(evidence.reshape(4, cells, cells, cells), affine)
+    probabilities = (0.1, 0.1, 0.7, 0.1)
+    return replace(FINDING, class_probabilities=probabilities, why=why)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    volume = volume_with_ball((0.0, 0.0, 0.0), flipped=False)
+    return finding_panels(volume, FINDING, load_config().report)
+
+
+def redness(plain, finding):
+    """How much redder than blue each panel is, where it changed from the plain picture."""
+    sheets = []
+    for content in (png(plain), evidence_picture(plain, finding, finding.why)):
+        sheet = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+        sheets.append(sheet[:SIZE])
+    change = sheets[1] - sheets[0]
+    red = change[..., 0] - change[..., 2]
+    return [red[:, start : start + SIZE] for start in range(0, 3 * SIZE, SIZE + GAP)]
+
+
+def at(panel, right_mm, down_mm):
+    row, column = (round(SIZE / 2 + mm * SIZE / 60) for mm in (down_mm, right_mm))
+    return panel[row - 2 : row + 3, column - 2 : column + 3].mean()
+
+
+@pytest.mark.parametrize(
+    ("place_mm", "panel", "right_mm", "down_mm"),
+    [
+        ((12.0, 0.0, 0.0), 0, 12, 0),
+        ((0.0, 12.0, 0.0), 0, 0, 12),
+        ((12.0, 0.0, 0.0), 1, 12, 0),
+        ((0.0, 0.0, 12.0), 1, 0, -12),
+        ((0.0, 12.0, 0.0), 2, 12, 0),
+        ((0.0, 0.0, 12.0), 2, 0, -12),
+    ],
+)
+def test_what_speaks_for_the_class_is_red_where_it_lies_and_nothing_is_drawn_elsewhere(
+    plain, place_mm, panel, right_mm, down_mm
+):
+    shown = redness(plain, finding_with_evidence_at([(place_mm, 1)]))[panel]
+    assert at(shown, right_mm, down_mm) > 60
+    assert at(shown, -right_mm, -down_mm) == 0
+
+
+def test_what_speaks_against_the_class_is_blue(plain):
+    places = [((12.0, 0.0, 0.0), 1), ((-12.0, 0.0, 0.0), -1)]
+    axial = redness(plain, finding_with_evidence_at(places))[0]
+    assert at(axial, 12, 0) > 60
+    assert at(axial, -12, 0) < -60
+
+
+def test_a_map_of_nothing_leaves_the_panels_as_they_are(plain):
+    assert not np.any(redness(plain, finding_with_evidence_at([])))
+
+
+def test_the_file_holds_the_evidence_for_the_class_where_it_lies():
+    place_world_mm = (6.0, -10.0, 14.0)
+    finding = finding_with_evidence_at([(place_world_mm, 1)])
+    files = evidence_files([FINDING, finding])
+    assert list(files) == ["finding_02_why.nii.gz"]
+    image = nib.Nifti1Image.from_bytes(gzip.decompress(files["finding_02_why.nii.gz"]))
+    saved = np.asarray(image.dataobj).transpose(2, 1, 0)
+    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
+    assert np.array_equal(saved, finding.why.evidence[CLASS_SHOWN])
+    assert value_at(saved, to_lps, place_world_mm) == pytest.approx(1.0)
+
+
+def test_a_carcinoma_is_told_from_normal_and_normal_from_the_carcinomas():
+    evidence = np.array([3.0, 1.0, 2.0, -6.0], np.float32).reshape(4, 1, 1, 1)
+    why = EvidenceMap(evidence, np.eye(4))
+    assert why.speaking_for(NoduleClass.ADENOCARCINOMA).item() == 9
+    assert why.speaking_for(NoduleClass.SQUAMOUS_CELL_CARCINOMA).item() == 8
+    assert why.speaking_for(NoduleClass.NORMAL).item() == -8
+
+
+def test_the_same_evidence_gives_the_same_bytes(plain):
+    finding = finding_with_evidence_at([((3.0, 0.0, 0.0), 1)])
+    pictures = [evidence_picture(plain, finding, finding.why) for _ in range(2)]
+    assert pictures[0] == pictures[1]
+    assert evidence_files([finding]) == evidence_files([finding])

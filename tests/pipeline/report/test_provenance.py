@@ -1,0 +1,36 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from hounsfield.pipeline.report.provenance import read_provenance
+from hounsfield.preprocessing.errors import UsageError
+from tests.pipeline.scripted import scripted_config
+
+
+def change(config, task, **values):
+    path = Path(getattr(config.models, task)) / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_the_threshold_is_that_of_the_model_with_the_last_word(tmp_path):
+    config = scripted_config(tmp_path, reducer=True)
+    change(config, "reducer", operating_points={"screening": 0.2, "default": 0.7, "strict": 0.8})
+    assert read_provenance(config).score_threshold == 0.7
+    assert read_provenance(scripted_config(tmp_path)).score_threshold == 0.3
+
+
+def test_a_rater_without_a_segmenter_is_refused(tmp_path):
+    config = scripted_config(tmp_path, segmenter=True)
+    models = config.models.model_copy(update={"segmenter": None})
+    with pytest.raises(UsageError, match=r"models\.rater needs models\.segmenter"):
+        read_provenance(config.model_copy(update={"models": models}))
+
+
+@pytest.mark.parametrize("values", [{"sha256": "d" * 64}, {"calibration": {"slope": 2.0}}])
+def test_a_reducer_behind_another_detector_or_other_scores_is_refused(tmp_path, values):
+    config = scripted_config(tmp_path, reducer=True)
+    change(config, "detector", **values)
+    sentence = "the reducer scripted-reducer belongs to scripted-detector with weights aaaaaaaaaaaa"
+    with pytest.raises(UsageError, match=sentence):
+        read_provenance(config)
