@@ -43,7 +43,7 @@ and 60 from 990,000 to train further with other shares. 120 from 1,000,000 judge
 1,010,000 0.5.0; 120 from here and 120 from 1,030,000 judge 0.5.1."""
 
 NODULES = 5
-LEAST_HIT_MM = 2.0
+MIN_HIT_MM = 2.0
 COLUMNS = (
     "patient_id",
     "case_id",
@@ -152,7 +152,7 @@ def _hit(mark: Candidate, nodules: Sequence[PhantomNodule]) -> int | None:
     """The nodule that a mark lies in; the nearest to its centre where it lies in several."""
     away = [
         float(np.linalg.norm(np.subtract(mark.centre_world_mm, one.centre_world_mm)))
-        / max(one.diameter_mm / 2, LEAST_HIT_MM)
+        / max(one.diameter_mm / 2, MIN_HIT_MM)
         for one in nodules
     ]
     nearest = int(np.argmin(away))

@@ -26,7 +26,7 @@ import numpy as np
 
 from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
 from hounsfield.pipeline.evaluation.luna16.evaluate import (
-    Truth,
+    GroundTruth,
     evaluate_luna16,
     judge_submission,
 )
@@ -69,7 +69,7 @@ def measure(folder: Path, loop_bootstraps: int, repeats: int) -> dict[str, float
     for _ in range(repeats):
         start = time.perf_counter()
         scans = read_scan_list(folder / "series.csv")
-        truth = Truth(
+        truth = GroundTruth(
             scans,
             read_findings(folder / "annotations.csv", scans),
             read_findings(folder / "excluded.csv", scans),
@@ -147,7 +147,7 @@ def write_submission(folder: Path) -> None:
 
 
 def loop_judge(
-    truth: Truth, marks: Marks
+    truth: GroundTruth, marks: Marks
 ) -> tuple[dict[int, list[float | None]], dict[int, list[float]]]:
     """Judges mark by mark; returns the nodules' scores and the false positives' by scan."""
     by_scan: dict[int, list[tuple[float, ...]]] = {}

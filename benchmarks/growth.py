@@ -115,7 +115,7 @@ def judge_pair(index: int, folder: Path) -> list[Outcome]:
         f"pair {index}: slices {slice_mm:g} mm, breath {visit.breath_mm:+.0f} mm, both studies in "
         f"{seconds:.0f} s, {report.times.peak_memory_mb:.0f} MB; registration "
         f"{report.times.seconds.get('register', 0.0):.1f} s, overlap {report.growth.lung_overlap}, "
-        f"likeness {report.growth.vessel_likeness}; {report.growth.why_not}",
+        f"vessel_correlation {report.growth.vessel_correlation}; {report.growth.why_not}",
         flush=True,
     )
     return list(_outcomes(first, later, report, slice_mm))

@@ -190,7 +190,7 @@ def _outlined_by_segmenters(fold_models: Path, source: Path) -> dict[int, list[_
             for real in real_nodules(source, number.__eq__):
                 if real.rated.malignancy is None:
                     continue
-                drawn = segmenter.segment(real.volume, [real.told])[0].drawn
+                drawn = segmenter.segment(real.volume, [real.told])[0].reader_style
                 outlined = outlined_nodule(real.volume, drawn) if drawn else None
                 one = _Rated(real.patient_id, real.rated, outlined)
                 rated.setdefault(number, []).append(one)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from hounsfield.data.prepared.splits import is_kept_for_examination, patient_fold
+from hounsfield.data.prepared.splits import is_held_out, patient_fold
 from hounsfield.data.readers.nodule_crop_files import NoduleFiles, read_nodule_crops
 from hounsfield.models.contracts import Candidate
 from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
@@ -44,7 +44,7 @@ def real_nodules(source: Path, chosen: Callable[[int], bool]) -> Iterator[RealNo
     rng = np.random.default_rng(1)
     for crop in read_nodule_crops(source).cases:
         assert isinstance(crop, NoduleFiles)
-        if crop.patient_id == NEVER_TRAINED_ON or is_kept_for_examination(crop.patient_id):
+        if crop.patient_id == NEVER_TRAINED_ON or is_held_out(crop.patient_id):
             continue
         if not chosen(patient_fold(crop.patient_id)):
             continue

@@ -17,7 +17,7 @@ from safetensors.torch import save
 from hounsfield.data.phantom import PhantomSettings, make_phantom
 from hounsfield.models.inference.retina_detector import window_xyz
 from hounsfield.models.inference.runtimes import openvino_answers
-from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, RetinaPlan, retina_net
+from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, RetinaConfig, retina_net
 from hounsfield.models.store.bundle_import import SPACING_MM
 from hounsfield.models.training.engine.onnx_graph import network_graph
 from hounsfield.models.training.retinanet.task import RETINA_GRAPH
@@ -42,7 +42,7 @@ def main() -> None:
 def compare() -> float:
     """Prints seconds a study for both ways and their ratio; returns those of the shipped way."""
     torch.set_num_threads(available_processors())
-    plan = RetinaPlan()
+    plan = RetinaConfig()
     phantom = make_phantom(SEED, settings=PhantomSettings()).volume
     whole = [
         math.ceil(size * mm / wanted)

@@ -99,8 +99,8 @@ def judge_crops(
         results.append(
             CropResult(
                 real.patient_id,
-                _dice(nodule.drawn, real.inside),
-                _dice(nodule.exact, real.inside),
+                _dice(nodule.reader_style, real.inside),
+                _dice(nodule.boundary, real.inside),
                 real.rated,
                 measure(nodule, real.volume),
             )

@@ -42,14 +42,14 @@ HIGH_ABOVE, REVIEW_FROM = 0.85, 0.60
 
 
 def confidence_band(
-    class_probabilities: Sequence[float], *, unlike_training: bool = False
+    class_probabilities: Sequence[float], *, out_of_distribution: bool = False
 ) -> ConfidenceBand:
     """Reads the band off the largest calibrated class probability.
 
     Above 0.85 `HIGH`; from 0.60 to 0.85, both included, `REVIEW`; below 0.60 `UNCERTAIN`; whatever
     the probability, `OUT_OF_DISTRIBUTION` for an input unlike the training data.
     """
-    if unlike_training:
+    if out_of_distribution:
         return ConfidenceBand.OUT_OF_DISTRIBUTION
     largest = max(class_probabilities)
     if largest > HIGH_ABOVE:
@@ -88,7 +88,7 @@ class Zone(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LungLocation:
     """Where in the lungs a finding lies."""
 
     lung: Lung
@@ -105,11 +105,11 @@ class Finding:
         score: Calibrated, 0 to 1.
         class_probabilities: In the order of `NoduleClass`.
         confidence_band: How far the class may be trusted.
-        place: Lung side and zone.
+        location: Lung side and zone.
         source: The original image and the pixel of the centre; None for MetaImage and NIfTI.
         measurements: By name, units in the names; empty where nothing was measured.
         notices: What a reader must know of this finding.
-        why: Where the classifier saw what speaks for each class; None where nothing is to be shown.
+        activation_map: Class activation map of the classifier; None where there is none to show.
     """
 
     centre_world_mm: WorldPoint
@@ -117,11 +117,11 @@ class Finding:
     score: float
     class_probabilities: tuple[float, float, float, float]
     confidence_band: ConfidenceBand
-    place: Place
+    location: LungLocation
     source: SourcePixel | None = None
     measurements: Mapping[str, float | str] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
-    why: EvidenceMap | None = None
+    activation_map: ActivationMap | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,16 +148,16 @@ class Segmentation:
         return self.share >= 0.5
 
 
-class Outlines(NamedTuple):
+class NoduleSegmentations(NamedTuple):
     """Both outlines of a nodule; None where nothing like one is there.
 
     Attributes:
-        exact: To its true edge.
-        drawn: As readers outline it.
+        boundary: To its true edge.
+        reader_style: As readers outline it.
     """
 
-    exact: Segmentation | None
-    drawn: Segmentation | None
+    boundary: Segmentation | None
+    reader_style: Segmentation | None
 
 
 class Detector(Protocol):
@@ -179,12 +179,12 @@ class Reducer(Protocol):
 class Segmenter(Protocol):
     """Finds the voxels of each candidate."""
 
-    def segment(self, volume: Volume, candidates: Sequence[Candidate]) -> list[Outlines]:
+    def segment(self, volume: Volume, candidates: Sequence[Candidate]) -> list[NoduleSegmentations]:
         """Returns both outlines of each candidate.
 
         Args:
             volume: The native grid.
-            candidates: Place and size.
+            candidates: LungLocation and size.
         """
         ...
 
@@ -202,35 +202,35 @@ class Rater(Protocol):
 
         Args:
             volume: The native grid.
-            candidates: Place and size.
+            candidates: LungLocation and size.
             outlines: Of the edge as readers draw it.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EvidenceMap:
+class ActivationMap:
     """Where a classifier sees what speaks for each class: its logits are made of these values.
 
     Attributes:
-        evidence: float32, ``[class, z, y, x]``, classes in the order of `NoduleClass`; above 0
+        activation: float32, ``[class, z, y, x]``, classes in the order of `NoduleClass`; above 0
             speaks for the class, below against it; the mean over the classes is 0.
         affine: 4 x 4; (x, y, z) indices of voxel centres to LPS mm.
     """
 
-    evidence: NDArray[np.float32]
+    activation: NDArray[np.float32]
     affine: NDArray[np.float64]
 
-    def speaking_for(self, name: NoduleClass) -> NDArray[np.float32]:
+    def contrast_for(self, name: NoduleClass) -> NDArray[np.float32]:
         """``[z, y, x]``: for a carcinoma and against normal, or for normal and against carcinoma.
 
         Against carcinoma is against the mean of the three.
         """
         classes = list(NoduleClass)
-        normal = self.evidence[classes.index(NoduleClass.NORMAL)]
-        named = self.evidence[classes.index(name)]
+        normal = self.activation[classes.index(NoduleClass.NORMAL)]
+        named = self.activation[classes.index(name)]
         if name is NoduleClass.NORMAL:
-            rest = (self.evidence.sum(axis=0) - normal) / (len(classes) - 1)
+            rest = (self.activation.sum(axis=0) - normal) / (len(classes) - 1)
         else:
             rest = normal
         difference: NDArray[np.float32] = named - rest
@@ -243,13 +243,13 @@ class Classification:
 
     Attributes:
         probabilities: Calibrated, in the order of `NoduleClass`.
-        unlike_training: Whether its surroundings look like nothing the classifier was trained on.
-        why: Close up, what speaks for each class; None from a classifier that cannot tell.
+        out_of_distribution: Whether its surroundings are unlike the training data.
+        activation_map: Class activation map, close up; None where the classifier has none.
     """
 
     probabilities: tuple[float, float, float, float]
-    unlike_training: bool = False
-    why: EvidenceMap | None = None
+    out_of_distribution: bool = False
+    activation_map: ActivationMap | None = None
 
 
 class Classifier(Protocol):

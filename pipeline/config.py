@@ -52,7 +52,7 @@ class ReportConfig(_Section):
     window_centre_hu: float
     window_width_hu: float = Field(gt=0)
     compare_with_prior: bool
-    evidence_maps: bool
+    activation_maps: bool
 
 
 class ExecutionConfig(_Section):

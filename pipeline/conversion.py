@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
-from hounsfield.pipeline.batch.output_folder import whole_file
+from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError
@@ -65,7 +65,7 @@ def convert(
     written: Volume | WorkingVolume = volume
     if grid == "working":
         written = to_working_volume(volume, find_lungs(volume), spacing_mm=spacing_mm)
-    with whole_file(out) as temporary, temporary.open("wb") as file:
+    with atomic_file(out) as temporary, temporary.open("wb") as file:
         write_volume(written, cast("BinaryIO", file), volume_format)
     return volume
 

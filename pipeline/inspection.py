@@ -10,7 +10,7 @@ from hounsfield.pipeline.report.schema import NoticeDocument
 from hounsfield.preprocessing.codes import Reason, Verdict
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.files.printable_path import path_text
+from hounsfield.preprocessing.files.printable_path import printable_path
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.quality.assess import assess_quality
 from hounsfield.preprocessing.reading import read_volume
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hounsfield.preprocessing.codes import Notice
-    from hounsfield.preprocessing.discovery import PassedOver
+    from hounsfield.preprocessing.discovery import SkippedFile
     from hounsfield.preprocessing.series import Series
 
 INSPECTION_VERSION = 1
@@ -77,7 +77,7 @@ def inspect(
     for series_of_study in by_study(found.series).values():
         ranked = rank_series(series_of_study, kernel=kernel)
         rows += _study_rows(ranked, _read_notices if read_pixels else _header_notices, on_series)
-    rows += [_file_row(one) for one in found.passed_over]
+    rows += [_file_row(one) for one in found.skipped_files]
     return sorted(rows, key=lambda row: (row.path, row.series_uid or ""))
 
 
@@ -132,7 +132,7 @@ def _series_row(
     else:
         verdict = Verdict.ANALYSED_WITH_NOTICES if notices else Verdict.ANALYSED
     return InspectionRow(
-        path=path_text(series.path),
+        path=printable_path(series.path),
         study_uid=series.facts.study_uid,
         series_uid=series.facts.series_uid,
         verdict=verdict,
@@ -147,7 +147,7 @@ def _series_row(
     )
 
 
-def _file_row(one: PassedOver) -> InspectionRow:
+def _file_row(one: SkippedFile) -> InspectionRow:
     return InspectionRow(
         path=one.path, verdict=one.reason.verdict, reason=one.reason, message=one.message
     )

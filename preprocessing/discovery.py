@@ -14,7 +14,7 @@ from hounsfield.preprocessing.dicom.series import group_instances
 from hounsfield.preprocessing.duplicates import distinct_names, split_copies
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.archives import list_archive
-from hounsfield.preprocessing.files.printable_path import path_text
+from hounsfield.preprocessing.files.printable_path import printable_path
 from hounsfield.preprocessing.files.sources import ByteSource
 from hounsfield.preprocessing.files.walk import walk_files
 from hounsfield.preprocessing.formats.metaimage import describe_metaimage
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class PassedOver:
+class SkippedFile:
     """A file that belongs to no series, and why.
 
     Attributes:
@@ -46,7 +46,7 @@ class Discovery:
     """What was found, both in the order of their paths."""
 
     series: tuple[Series, ...]
-    passed_over: tuple[PassedOver, ...]
+    skipped_files: tuple[SkippedFile, ...]
 
 
 def discover(inputs: Sequence[Path], *, progress: Callable[[int], None] | None = None) -> Discovery:
@@ -68,7 +68,7 @@ def discover(inputs: Sequence[Path], *, progress: Callable[[int], None] | None =
             search.look_at(ByteSource(found))
         else:
             path, error = found
-            search.pass_over(path_text(path), error)
+            search.pass_over(printable_path(path), error)
         if progress is not None:
             progress(count)
     return search.result()
@@ -87,13 +87,13 @@ class _Search:
 
     instances: list[Instance] = field(default_factory=list)
     single_files: list[Series] = field(default_factory=list)
-    passed_over: list[PassedOver] = field(default_factory=list)
+    skipped_files: list[SkippedFile] = field(default_factory=list)
     unknown: list[ByteSource] = field(default_factory=list)
     data_files: set[ByteSource] = field(default_factory=set)
     archives: dict[Path, dict[str, ByteSource]] = field(default_factory=dict)
 
     def pass_over(self, path: str, error: SeriesError) -> None:
-        self.passed_over.append(PassedOver(path, error.reason, error.message))
+        self.skipped_files.append(SkippedFile(path, error.reason, error.message))
 
     def look_at(self, source: ByteSource) -> None:
         """Takes one file (or archive, with all its members) to where it belongs."""
@@ -116,8 +116,8 @@ class _Search:
             series.extend(group.as_series(group_instances(group.instances)))
         series.extend(distinct_names(self.single_files))
         return Discovery(
-            tuple(sorted(series, key=lambda one: (path_text(one.path), one.facts.series_uid))),
-            tuple(sorted(self.passed_over, key=lambda one: (one.path, one.message))),
+            tuple(sorted(series, key=lambda one: (printable_path(one.path), one.facts.series_uid))),
+            tuple(sorted(self.skipped_files, key=lambda one: (one.path, one.message))),
         )
 
     def _take(self, source: ByteSource, kind: ContentKind) -> None:

@@ -7,7 +7,7 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hounsfield.preprocessing.files.printable_path import path_text
+from hounsfield.preprocessing.files.printable_path import printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.codes import Reason
 
 
-PARSER_SURPRISES = (
+PYDICOM_PARSE_ERRORS = (
     AssertionError, AttributeError, EOFError, IndexError, KeyError, MemoryError,
     NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error, zlib.error,
 )  # fmt: skip
@@ -52,7 +52,7 @@ class SeriesError(HounsfieldError):
 
     def __init__(self, reason: Reason, message: str) -> None:
         self.reason = reason
-        self.message = path_text(message)
+        self.message = printable_path(message)
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[type[SeriesError], tuple[Reason, str]]:

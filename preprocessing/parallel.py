@@ -30,7 +30,7 @@ def usable_threads() -> int:
     return min(most or available_processors(), available_processors())
 
 
-def side_by_side(work: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
+def thread_map(work: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
     """Does the same to each, in threads, for work inside numpy, scipy and Pillow.
 
     Returns:

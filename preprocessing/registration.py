@@ -37,10 +37,10 @@ FIELD_SMOOTHING_MM = 15.0
 VESSEL_MM, OFF_SURFACE_MM = 6.0, 12.0
 """Likeness is that of what is finer, so far inside both lungs: their surfaces are alike in all."""
 
-INSIDE_BELOW_HU, LEAST_VOXELS = -500, 500
+INSIDE_BELOW_HU, MIN_VOXELS = -500, 500
 """What counts as inside, and how much of it there must be."""
 
-LEAST_OVERLAP, LEAST_LIKENESS = 0.85, 0.15
+MIN_OVERLAP, MIN_VESSEL_CORRELATION = 0.85, 0.15
 """What a registration must reach; docs/growth.md has the figures of one and of two persons."""
 
 _INVERSION_STEPS = 15
@@ -53,19 +53,19 @@ class LungRegistration:
     Attributes:
         overlap: Dice coefficient of the lungs of both studies, 0 to 1, right on right and left on
             left, once they are brought together.
-        likeness: Correlation of the vessels in them, -1 to 1: the lungs of two persons can be
-            laid on one another well enough, their vessels cannot.
+        vessel_correlation: Correlation of the vessels in them, -1 to 1: the lungs of two persons
+            can be registered well enough, their vessels cannot.
         transform: SimpleITK's, from the later study to the earlier one.
     """
 
     overlap: float
-    likeness: float
+    vessel_correlation: float
     transform: Transform
 
     @property
     def is_good(self) -> bool:
         """Whether places may be carried over."""
-        return self.overlap >= LEAST_OVERLAP and self.likeness >= LEAST_LIKENESS
+        return self.overlap >= MIN_OVERLAP and self.vessel_correlation >= MIN_VESSEL_CORRELATION
 
     def earlier_world_mm(self, later_world_mm: ArrayLike) -> NDArray[np.float64]:
         """Maps places of the later study, LPS mm, shape (..., 3), to the earlier one."""
@@ -109,8 +109,8 @@ def register_lungs(later: Lungs, earlier: Lungs) -> LungRegistration:
     both = SimpleITK.CompositeTransform(3)
     both.AddTransform(affine)
     both.AddTransform(SimpleITK.DisplacementFieldTransform(field))
-    likeness = _likeness(fixed, _resampled(moving, fixed, both))
-    return LungRegistration(_overlap(later, earlier, both), likeness, both)
+    vessel_correlation = _likeness(fixed, _resampled(moving, fixed, both))
+    return LungRegistration(_overlap(later, earlier, both), vessel_correlation, both)
 
 
 def _image(lungs: Lungs) -> Image:
@@ -202,7 +202,7 @@ def _likeness(fixed: Image, moved: Image) -> float:
         for one in hu
     ]
     inside = lungs[0] & lungs[1]
-    if np.count_nonzero(inside) < LEAST_VOXELS:
+    if np.count_nonzero(inside) < MIN_VOXELS:
         return 0.0
     fine = [one - gaussian_filter(one, VESSEL_MM / GRID_MM) for one in hu]
     return float(np.corrcoef(fine[0][inside], fine[1][inside])[0, 1])

@@ -16,13 +16,13 @@ from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
 TRICKY = Path(__file__).parents[2] / "shared" / "real" / "tricky"
-PROGRAM = "from pipeline.command_line import main; main()"
-MOST_SECONDS, MOST_BYTES = 60, 3 * 2**30
+PROGRAM = "from hounsfield.pipeline.cli.main import main; main()"
+MAX_SECONDS, MAX_BYTES = 60, 3 * 2**30
 """Bounds, not aims: a bomb would break them at once."""
 
 
 def limit_memory():
-    resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
+    resource.setrlimit(resource.RLIMIT_DATA, (MAX_BYTES, MAX_BYTES))
 
 
 def run(source, out):
@@ -32,10 +32,10 @@ def run(source, out):
         capture_output=True,
         text=True,
         check=False,
-        timeout=2 * MOST_SECONDS,
+        timeout=2 * MAX_SECONDS,
         preexec_fn=limit_memory,
     )
-    assert time.monotonic() - started < MOST_SECONDS
+    assert time.monotonic() - started < MAX_SECONDS
     assert "Traceback" not in ended.stderr
     return ended
 

@@ -28,7 +28,7 @@ def test_every_command_is_in_the_help():
 
 
 def test_help_imports_nothing_heavy():
-    program = "import sys, pipeline.command_line; print(*sys.modules)"
+    program = "import sys, hounsfield.pipeline.cli.main; print(*sys.modules)"
     command = [sys.executable, "-c", program]
     modules = set(
         subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
@@ -113,7 +113,7 @@ def test_status_tells_counts_rate_time_left_and_failures(tmp_path):
 
 def test_a_terminate_signal_ends_like_an_interrupt():
     program = (
-        "import os, signal; from pipeline.ending import ending\n"
+        "import os, signal; from hounsfield.pipeline.cli.errors import ending\n"
         "with ending(debug=False): os.kill(os.getpid(), signal.SIGTERM); signal.pause()"
     )
     ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)

@@ -1,1 +1,1 @@
-"""Outlines, contours and segmentations by others, as voxels of a volume."""
+"""NoduleSegmentations, contours and segmentations by others, as voxels of a volume."""

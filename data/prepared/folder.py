@@ -27,7 +27,7 @@ from hounsfield.data.prepared.splits import (
     patient_fold,
     read_split,
 )
-from hounsfield.data.readers.dataset import LeftOut
+from hounsfield.data.readers.dataset import ExcludedCase
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError, UsageError
 
@@ -74,10 +74,10 @@ class PreparationReport(BaseModel):
     patients: int
     nodules: int
     ignored: int
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[ExcludedCase, ...]
 
     @property
-    def failed(self) -> tuple[LeftOut, ...]:
+    def failed(self) -> tuple[ExcludedCase, ...]:
         """What is wrong with the source."""
         return tuple(one for one in self.left_out if one.failed)
 
@@ -133,7 +133,7 @@ class PreparedFolder:
         self._facts.pop(uid, None)
         remove_case(self._out / _case_name(uid))
 
-    def close(self, made: Mapping[str, int], left_out: Sequence[LeftOut]) -> PreparationReport:
+    def close(self, made: Mapping[str, int], left_out: Sequence[ExcludedCase]) -> PreparationReport:
         """Writes the tables, each whole or not at all, and makes the report."""
         known = dict(sorted(self._facts.items()))
         manifest = SplitManifest(

@@ -6,10 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from hounsfield.data.prepared.folder import PreparationReport, PreparedFolder
-from hounsfield.data.prepared.splits import is_kept_for_examination
+from hounsfield.data.prepared.splits import is_held_out
 from hounsfield.data.readers.class_folders import read_class_folders
 from hounsfield.data.readers.ct_table import read_ct_table
-from hounsfield.data.readers.dataset import LeftOut, failure
+from hounsfield.data.readers.dataset import ExcludedCase, failure
 from hounsfield.data.readers.lidc_idri import read_lidc_idri
 from hounsfield.data.readers.luna16 import read_luna16
 from hounsfield.data.readers.lung_pet_ct_dx import read_lung_pet_ct_dx
@@ -95,13 +95,13 @@ def prepare(
     return folder.close(made, left_out)
 
 
-def _refusal(case: CaseSource, *, include_held_out: bool) -> LeftOut | None:
+def _refusal(case: CaseSource, *, include_held_out: bool) -> ExcludedCase | None:
     """Why a case is not even looked at."""
     uid = case.series_uid
     if not case.patient_id:
         msg = f"{uid} has no PatientID (0010,0020): it could be on both sides of a split"
-        return LeftOut(name=uid, reason="no_labels", message=msg, failed=True)
-    if is_kept_for_examination(case.patient_id) and not include_held_out:
+        return ExcludedCase(name=uid, reason="no_labels", message=msg, failed=True)
+    if is_held_out(case.patient_id) and not include_held_out:
         msg = f"{uid} is of {case.patient_id}, who is kept for the final examination"
-        return LeftOut(name=uid, reason="held_out", message=msg, failed=False)
+        return ExcludedCase(name=uid, reason="held_out", message=msg, failed=False)
     return None

@@ -68,7 +68,7 @@ def part_of(fold: int, *, held: int, folds: int) -> Part:
 def patient_fold(patient_id: str, *, folds: int = FOLDS) -> int:
     """A patient's fold where the data set names none; the same on every machine.
 
-    It does not follow from what `is_kept_for_examination` looks at: otherwise those patients
+    It does not follow from what `is_held_out` looks at: otherwise those patients
     would be whole folds, and the folds empty without them.
     """
     return patient_hash(patient_id) // EXAMINATION_MODULUS % folds
@@ -79,7 +79,7 @@ def patient_hash(patient_id: str) -> int:
     return int(hashlib.sha256(patient_id.encode()).hexdigest(), 16)
 
 
-def is_kept_for_examination(patient_id: str) -> bool:
+def is_held_out(patient_id: str) -> bool:
     """Whether a public patient is kept for this project's final examination."""
     if patient_id in _KEPT_FOR_EXAMINATION:
         return True

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from hounsfield.preprocessing.series import Series
 
-MOST_MM = 160.0
+MAX_MM = 160.0
 """A volume wider than this in the plane is a chest, not what surrounds one lesion."""
 
 NORMAL = HISTOLOGIES[-1]
@@ -65,7 +65,7 @@ class ClassedVolume:
         z, y, x = volume.shape_zyx
         width_mm = float(max(np.multiply((x, y), volume.spacing_mm[:2])))
         findings: tuple[KnownFinding, ...] = ()
-        if width_mm <= MOST_MM:
+        if width_mm <= MAX_MM:
             hu, affine = upright_view(volume)
             working, _ = on_working_grid(hu, np.zeros(hu.shape, bool), affine)
             middle = volume.world_mm((np.array((x, y, z)) - 1) / 2).tolist()

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from hounsfield.data.phantom.nodule_spec import HISTOLOGIES
 from hounsfield.data.prepared.case import KnownFinding
 from hounsfield.data.prepared.splits import FOLDS
-from hounsfield.data.readers.dataset import DatasetContents, LeftOut, usable_ct
+from hounsfield.data.readers.dataset import DatasetContents, ExcludedCase, usable_ct
 from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
@@ -140,7 +140,7 @@ def read_ct_table(table: Path) -> DatasetContents:
             one series. It names the line.
     """
     cases: list[LabelledSeries] = []
-    left_out: list[LeftOut] = []
+    left_out: list[ExcludedCase] = []
     where_of: dict[str, str] = {}
     for listed in _listed_series(table):
         usable = usable_ct(discover([listed.path]))[0] if listed.path.exists() else []
@@ -150,7 +150,9 @@ def read_ct_table(table: Path) -> DatasetContents:
                 f"{f'holds {len(usable)}' if listed.path.exists() else 'is not there'}"
             )
             left_out.append(
-                LeftOut(name=str(listed.path), reason="series_missing", message=msg, failed=True)
+                ExcludedCase(
+                    name=str(listed.path), reason="series_missing", message=msg, failed=True
+                )
             )
             continue
         case = listed.labelled(usable[0])

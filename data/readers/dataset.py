@@ -22,7 +22,7 @@ UNKNOWN_DIAMETER_MM = 10.0
 """Of places without a size; what LUNA16's protocol takes for them."""
 
 
-class LeftOut(BaseModel):
+class ExcludedCase(BaseModel):
     """Something of a source that is not prepared.
 
     Attributes:
@@ -71,10 +71,10 @@ class DatasetContents:
     """What lies in a source: cases to prepare, and what is left out before any voxel is read."""
 
     cases: Sequence[CaseSource]
-    left_out: Sequence[LeftOut] = ()
+    left_out: Sequence[ExcludedCase] = ()
 
 
-def usable_ct(found: Discovery) -> tuple[list[Series], list[LeftOut]]:
+def usable_ct(found: Discovery) -> tuple[list[Series], list[ExcludedCase]]:
     """Parts the CT series that can be read from what is damaged.
 
     Files and series of other kinds (tables, PET, segmentations, localizers) are passed over in
@@ -87,19 +87,19 @@ def usable_ct(found: Discovery) -> tuple[list[Series], list[LeftOut]]:
         if series.rejection is not None and _worth_telling(series.rejection.reason)
     ]
     left_out += [
-        LeftOut(name=one.path, reason=one.reason, message=one.message, failed=True)
-        for one in found.passed_over
+        ExcludedCase(name=one.path, reason=one.reason, message=one.message, failed=True)
+        for one in found.skipped_files
         if _worth_telling(one.reason)
     ]
     return usable, left_out
 
 
-def failure(name: str, error: SeriesError) -> LeftOut:
+def failure(name: str, error: SeriesError) -> ExcludedCase:
     """What is told of a series that could not be prepared."""
     return _left_out(name, error)
 
 
-def missing_series(source: Path, uids: Iterable[str], *, what: str) -> list[LeftOut]:
+def missing_series(source: Path, uids: Iterable[str], *, what: str) -> list[ExcludedCase]:
     """What is told, in one sentence, of series that labels name and that are not there."""
     missing = sorted(uids)
     if not missing:
@@ -108,12 +108,12 @@ def missing_series(source: Path, uids: Iterable[str], *, what: str) -> list[Left
         f"{what} name {len(missing)} series that are not in the source (the first: {missing[0]}): "
         "download more and prepare again, if they are wanted"
     )
-    return [LeftOut(name=str(source), reason="series_missing", message=msg, failed=False)]
+    return [ExcludedCase(name=str(source), reason="series_missing", message=msg, failed=False)]
 
 
-def _left_out(name: str, error: SeriesError) -> LeftOut:
+def _left_out(name: str, error: SeriesError) -> ExcludedCase:
     failed = error.reason.verdict is Verdict.FAILED
-    return LeftOut(name=name, reason=error.reason, message=error.message, failed=failed)
+    return ExcludedCase(name=name, reason=error.reason, message=error.message, failed=failed)
 
 
 def _worth_telling(reason: Reason) -> bool:

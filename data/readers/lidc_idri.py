@@ -13,7 +13,7 @@ from hounsfield.data.prepared.fingerprints import files_fingerprint
 from hounsfield.data.readers.dataset import (
     UNKNOWN_DIAMETER_MM,
     DatasetContents,
-    LeftOut,
+    ExcludedCase,
     failure,
     missing_series,
     usable_ct,
@@ -48,7 +48,7 @@ def read_lidc_idri(source: Path) -> DatasetContents:
         uid = series.facts.series_uid
         if uid not in readings:
             msg = f"no XML with readings of the series {uid} is in the source"
-            left_out.append(LeftOut(name=uid, reason="no_labels", message=msg, failed=False))
+            left_out.append(ExcludedCase(name=uid, reason="no_labels", message=msg, failed=False))
             continue
         labelled.append(
             LabelledSeries(
@@ -108,11 +108,11 @@ def _within(finding: KnownFinding, place_world_mm: tuple[float, float, float]) -
 
 def _readings_under(
     source: Path,
-) -> tuple[dict[str, LidcReadings], dict[str, Path], list[LeftOut]]:
+) -> tuple[dict[str, LidcReadings], dict[str, Path], list[ExcludedCase]]:
     """The readings by series, the file of each, and what could not be used."""
     readings: dict[str, LidcReadings] = {}
     xml_of: dict[str, Path] = {}
-    left_out: list[LeftOut] = []
+    left_out: list[ExcludedCase] = []
     for path in sorted(source.rglob("*.xml")):
         try:
             found = read_lidc_xml(path)
@@ -126,7 +126,7 @@ def _readings_under(
             if path.read_bytes() != first.read_bytes():
                 msg = f"{path} reads the same series as {first}, which is used"
                 left_out.append(
-                    LeftOut(name=str(path), reason="no_labels", message=msg, failed=False)
+                    ExcludedCase(name=str(path), reason="no_labels", message=msg, failed=False)
                 )
             continue
         readings[found.series_uid], xml_of[found.series_uid] = found, path

@@ -15,7 +15,7 @@ from hounsfield.data.annotations.voxel_regions import image_voxels, source_affin
 from hounsfield.data.annotations.xml_files import number_of, read_xml, text_of
 from hounsfield.data.prepared.case import KnownFinding
 from hounsfield.data.prepared.fingerprints import files_fingerprint
-from hounsfield.data.readers.dataset import DatasetContents, LeftOut, usable_ct
+from hounsfield.data.readers.dataset import DatasetContents, ExcludedCase, usable_ct
 from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
@@ -84,7 +84,7 @@ def read_lung_pet_ct_dx(source: Path) -> DatasetContents:
         if not uids:
             uid = series.facts.series_uid
             msg = f"no boxes of the series {uid} are in the source"
-            left_out.append(LeftOut(name=uid, reason="no_labels", message=msg, failed=False))
+            left_out.append(ExcludedCase(name=uid, reason="no_labels", message=msg, failed=False))
             continue
         files = tuple(path_of.pop(uid) for uid in dict.fromkeys(uids))
         labelled.append(
@@ -99,7 +99,7 @@ def read_lung_pet_ct_dx(source: Path) -> DatasetContents:
     if lone:
         msg = f"{len(lone)} box file(s) are of images that are not there (the first: {lone[0]})"
         left_out.append(
-            LeftOut(name=str(source), reason="series_missing", message=msg, failed=False)
+            ExcludedCase(name=str(source), reason="series_missing", message=msg, failed=False)
         )
     return DatasetContents(labelled, left_out)
 

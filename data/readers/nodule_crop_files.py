@@ -15,7 +15,7 @@ import numpy as np
 
 from hounsfield.data.prepared.case import FULL_VOXEL, CaseOrigin, KnownFinding, PreparedCase
 from hounsfield.data.prepared.fingerprints import files_fingerprint, voxels_sha256
-from hounsfield.data.readers.dataset import DatasetContents, LeftOut
+from hounsfield.data.readers.dataset import DatasetContents, ExcludedCase
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError, UsageError
 from hounsfield.preprocessing.geometry.reorient import upright_view
@@ -125,7 +125,7 @@ def read_nodule_crops(source: Path) -> DatasetContents:
             del nodules[nodule.series_uid]
             msg = f"{gone[0]}, which {TABLE} names, is not there"
             left_out.append(
-                LeftOut(name=nodule.series_uid, reason="unreadable", message=msg, failed=True)
+                ExcludedCase(name=nodule.series_uid, reason="unreadable", message=msg, failed=True)
             )
     return DatasetContents(list(nodules.values()), left_out)
 

@@ -14,7 +14,7 @@ from hounsfield.data.annotations.tumour_contours import read_tumours, referenced
 from hounsfield.data.annotations.voxel_regions import VoxelRegion
 from hounsfield.data.prepared.case import KnownFinding
 from hounsfield.data.prepared.fingerprints import files_fingerprint
-from hounsfield.data.readers.dataset import DatasetContents, LeftOut, failure, usable_ct
+from hounsfield.data.readers.dataset import DatasetContents, ExcludedCase, failure, usable_ct
 from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import SeriesError, UsageError
@@ -82,7 +82,7 @@ def read_nsclc_radiomics(source: Path) -> DatasetContents:
         uid, patient = series.facts.series_uid, series.facts.patient_id
         if uid not in tumours_of:
             msg = f"no RTSTRUCT or SEG of the series {uid} is in the source"
-            left_out.append(LeftOut(name=uid, reason="no_labels", message=msg, failed=False))
+            left_out.append(ExcludedCase(name=uid, reason="no_labels", message=msg, failed=False))
             continue
         tumours = _TumourFile(tumours_of[uid], histology_of.get(patient, ""))
         labelled.append(
@@ -126,7 +126,7 @@ def _is_clinical(path: Path) -> bool:
     return {"PatientID", "Histology"} <= set(header)
 
 
-def _tumour_files(series: Sequence[Series]) -> tuple[dict[str, Path], list[LeftOut]]:
+def _tumour_files(series: Sequence[Series]) -> tuple[dict[str, Path], list[ExcludedCase]]:
     """The RTSTRUCT (else the SEG) of each CT series by its UID."""
     found: dict[str, Path] = {}
     left_out = []

@@ -39,7 +39,7 @@ WIDTH_MM, HEIGHT_MM = 400.0, 330.0
 """What every scan covers: a whole chest."""
 
 
-class PhantomRecipe(BaseModel):
+class PhantomSetConfig(BaseModel):
     """Which phantoms are made; a setting that is not said is drawn for each seed.
 
     Attributes:
@@ -158,7 +158,7 @@ def read_phantoms(recipe: Path) -> DatasetContents:
         UsageError: The file is missing, or a setting is wrong; the sentence names it.
     """
     try:
-        wanted = PhantomRecipe.model_validate(yaml.safe_load(recipe.read_text(encoding="utf-8")))
+        wanted = PhantomSetConfig.model_validate(yaml.safe_load(recipe.read_text(encoding="utf-8")))
     except OSError as error:
         msg = f"the recipe {recipe} cannot be read: {error.strerror}"
         raise UsageError(msg) from error

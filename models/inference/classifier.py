@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import special
 
-from hounsfield.models.contracts import Classification, EvidenceMap, NoduleClass
+from hounsfield.models.contracts import ActivationMap, Classification, NoduleClass
 from hounsfield.models.inference.out_of_distribution import strangeness
 from hounsfield.models.views.close_and_wide import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
 from hounsfield.preprocessing.working_grid import normalise_hu
@@ -68,7 +68,7 @@ class NoduleClassifier:
             for candidate, evidence, (a, b, c, d), unlike in zip(
                 part, maps[:, 0], rows, strange, strict=True
             ):
-                why = EvidenceMap(
+                why = ActivationMap(
                     # What all classes have in common changes no probability.
                     evidence - evidence.mean(axis=0),
                     self._affine(volume, candidate.centre_world_mm, cells=evidence.shape[-1]),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hounsfield.models.store.manifest import Manifest
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
-MOST_CANDIDATES = 100
+MAX_CANDIDATES = 100
 """As many marks a scan as the LUNA16 protocol reads."""
 
 DIAMETER_RANGE_MM = (2.0, 100.0)
@@ -48,11 +48,11 @@ class HeatmapDetector:
         self._network = network
 
     def detect(self, volume: WorkingVolume) -> list[Candidate]:
-        """Returns at most `MOST_CANDIDATES`, best score first."""
+        """Returns at most `MAX_CANDIDATES`, best score first."""
         marks = self._marks(volume)
         cells, logits = _peaks(marks, volume.search_mask)
         centres_zyx, diameters = _decode(marks, cells)
-        kept = _suppress(centres_zyx * volume.spacing_mm[::-1], diameters, logits)[:MOST_CANDIDATES]
+        kept = _suppress(centres_zyx * volume.spacing_mm[::-1], diameters, logits)[:MAX_CANDIDATES]
         calibration = self._manifest.calibration
         scores = special.expit(calibration.slope * logits + calibration.intercept)
         world = volume.world_mm(centres_zyx[:, ::-1])

@@ -6,35 +6,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hounsfield.models.measurements.density import density_of
-from hounsfield.preprocessing.parallel import side_by_side
+from hounsfield.preprocessing.parallel import thread_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hounsfield.models.contracts import Candidate, Outlines, Segmentation, Segmenter
+    from hounsfield.models.contracts import Candidate, NoduleSegmentations, Segmentation, Segmenter
     from hounsfield.models.measurements.density import Density
     from hounsfield.preprocessing.volume import Volume
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outlined:
+class SegmentedNodule:
     """A nodule as it was outlined; all None where nothing like one was found.
 
     Attributes:
-        exact: To its true edge, of which its size is taken.
-        drawn: As readers would outline it.
+        boundary: To its true edge, of which its size is taken.
+        reader_style: As readers would outline it.
         density: Inside what readers would outline, in whose bounds they name a texture.
     """
 
-    exact: Segmentation | None = None
-    drawn: Segmentation | None = None
+    boundary: Segmentation | None = None
+    reader_style: Segmentation | None = None
     density: Density | None = None
 
 
 def outline(
     segmenter: Segmenter, volume: Volume, candidates: Sequence[Candidate]
-) -> list[Outlined]:
-    """Outlines each candidate.
+) -> list[SegmentedNodule]:
+    """NoduleSegmentations each candidate.
 
     Args:
         segmenter: Knows both edges.
@@ -42,8 +42,10 @@ def outline(
         candidates: Place and size.
     """
 
-    def outlined(both: Outlines) -> Outlined:
-        seen = both.drawn or both.exact
-        return Outlined(both.exact, both.drawn, density_of(seen, volume) if seen else None)
+    def outlined(both: NoduleSegmentations) -> SegmentedNodule:
+        seen = both.reader_style or both.boundary
+        return SegmentedNodule(
+            both.boundary, both.reader_style, density_of(seen, volume) if seen else None
+        )
 
-    return side_by_side(outlined, segmenter.segment(volume, candidates))
+    return thread_map(outlined, segmenter.segment(volume, candidates))

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from hounsfield.models.views.rating import SUSPICIOUS, network_input, outlined_nodule, rating_view
-from hounsfield.preprocessing.parallel import side_by_side
+from hounsfield.preprocessing.parallel import thread_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ class MalignancyRater:
         if len(candidates) != len(outlines):
             msg = f"there must be an outline a candidate, got {len(outlines)}, {len(candidates)}"
             raise ValueError(msg)
-        nodules = side_by_side(
+        nodules = thread_map(
             lambda outline: outlined_nodule(volume, outline) if outline else None, outlines
         )
         calibration = self._manifest.calibration
@@ -75,7 +75,7 @@ class MalignancyRater:
     def logits(self, nodules: Sequence[OutlinedNodule | None]) -> list[float | None]:
         """What the network answers before calibration; None where no voxel is half nodule."""
         hu_window = self._manifest.hu_window
-        views = side_by_side(lambda nodule: rating_view(nodule) if nodule else None, nodules)
+        views = thread_map(lambda nodule: rating_view(nodule) if nodule else None, nodules)
         images = [network_input(view, hu_window) for view in views if view is not None]
         answers = iter(_averaged_logits(self._network, images))
         return [None if view is None else next(answers) for view in views]

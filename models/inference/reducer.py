@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hounsfield.models.store.manifest import Calibration, Manifest
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
-MOST_LOOKED_AT = 50
+MAX_REDUCED_CANDIDATES = 50
 """Candidates of a series, by the detector's score. The others stay below all of these."""
 
 VIEW_VOXELS = 32
@@ -29,7 +29,7 @@ VIEW_SPACINGS_MM = (1.0, 2.5)
 """Close up: 32 mm, margin and texture. Around it: 80 mm, the tree, the wall, a mass."""
 
 BATCH = 10
-LEAST_SCORE = 1e-6
+MIN_SCORE = 1e-6
 """Scores nearer to 0 or 1 have this one's logit: a score of 0 or 1 has none."""
 
 
@@ -58,20 +58,20 @@ class CandidateReducer:
     def logits(self, volume: WorkingVolume, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
         """The detector's logit and the network's of each candidate, ``[candidates, 2]``.
 
-        Candidates beyond the best `MOST_LOOKED_AT` have the lowest of the network's logits.
+        Candidates beyond the best `MAX_REDUCED_CANDIDATES` have the lowest of the network's logits.
 
         Args:
             volume: They lie in it.
             candidates: Best score first.
         """
         scores = np.array([candidate.score for candidate in candidates], np.float64)
-        detector = special.logit(np.clip(scores, LEAST_SCORE, 1 - LEAST_SCORE))
-        looked_at = candidates[:MOST_LOOKED_AT]
+        detector = special.logit(np.clip(scores, MIN_SCORE, 1 - MIN_SCORE))
+        looked_at = candidates[:MAX_REDUCED_CANDIDATES]
         network = np.zeros(len(candidates))
         for first in range(0, len(looked_at), BATCH):
             part = looked_at[first : first + BATCH]
             network[first : first + len(part)] = self._look(volume, part)
-        network[MOST_LOOKED_AT:] = network[:MOST_LOOKED_AT].min(initial=np.inf)
+        network[MAX_REDUCED_CANDIDATES:] = network[:MAX_REDUCED_CANDIDATES].min(initial=np.inf)
         return np.stack((detector, network), axis=1)
 
     def _look(self, volume: WorkingVolume, candidates: Sequence[Candidate]) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from hounsfield.models.networks.retina_net import RetinaPlan
+    from hounsfield.models.networks.retina_net import RetinaConfig
     from hounsfield.models.store.manifest import Manifest
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
@@ -66,7 +66,7 @@ class RetinaDetector:
         self._detector = boxes_of(network, self._plan).eval()
 
     def detect(self, volume: WorkingVolume) -> list[Candidate]:
-        """Returns at most `RetinaPlan.most_boxes`, best score first."""
+        """Returns at most `RetinaConfig.most_boxes`, best score first."""
         boxes_ras, raw_scores = self._boxes(volume.hu)
         centres_xyz = lps_centres(boxes_ras, volume.hu.shape[::-1])
         diameters_mm = box_diameters(boxes_ras, volume.spacing_mm)
@@ -112,7 +112,7 @@ class _OpenVinoMaps(nn.Module):
 
     def __init__(
         self,
-        plan: RetinaPlan,
+        plan: RetinaConfig,
         answers: Callable[[NDArray[np.float32]], list[NDArray[np.float32]]],
     ) -> None:
         super().__init__()
@@ -155,7 +155,7 @@ def box_diameters(
     return diameters
 
 
-def window_xyz(shape_xyz: Sequence[int], plan: RetinaPlan) -> tuple[int, int, int]:
+def window_xyz(shape_xyz: Sequence[int], plan: RetinaConfig) -> tuple[int, int, int]:
     """The window to look through: all of a plane where it may be, as deep as memory allows.
 
     Of all depths that need as few windows, the least is taken. Windows must begin where the

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage, special
 
-from hounsfield.models.contracts import Outlines, Segmentation
+from hounsfield.models.contracts import NoduleSegmentations, Segmentation
 from hounsfield.models.views.segmentation import (
     DRAWN_EDGE,
     EXACT_EDGE,
@@ -39,7 +39,7 @@ looked at again where the first look found it."""
 FINEST_STEP_MM = 0.4
 """Voxels wider than this are sampled several times along an axis, so that shares are exact."""
 
-MOST_PARTS = 6
+MAX_PARTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class NoduleSegmenter:
         self._manifest = manifest
         self._network = network
 
-    def segment(self, volume: Volume, candidates: Sequence[Candidate]) -> list[Outlines]:
+    def segment(self, volume: Volume, candidates: Sequence[Candidate]) -> list[NoduleSegmentations]:
         """Returns both outlines of each candidate; None where nothing like a nodule is there.
 
         Args:
@@ -94,7 +94,9 @@ class NoduleSegmenter:
             for key, one in seen.items()
         }
         return [
-            Outlines(exact=outlines[index, EXACT_EDGE], drawn=outlines[index, DRAWN_EDGE])
+            NoduleSegmentations(
+                boundary=outlines[index, EXACT_EDGE], reader_style=outlines[index, DRAWN_EDGE]
+            )
             for index in range(len(looks))
         ]
 
@@ -185,7 +187,7 @@ def on_native_grid(
         last = min(int(np.ceil(centre + (high + 1 - middle) / per_voxel)), size - 1)
         if last < first:
             return None
-        count = int(np.clip(np.ceil(step / max(FINEST_STEP_MM, view_mm / 2)), 1, MOST_PARTS))
+        count = int(np.clip(np.ceil(step / max(FINEST_STEP_MM, view_mm / 2)), 1, MAX_PARTS))
         voxels = first + (np.arange((last - first + 1) * count) + 0.5) / count - 0.5
         indices.append((voxels - centre) * per_voxel + middle)
         start.append(first)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SMOOTH_FROM, LOBULATED_FROM = 0.95, 0.87
 """Solidity; fitted to the median ratings of LIDC-IDRI's readers. See `benchmarks.segmentation`."""
 
-LEAST_POINTS = 8
+MIN_POINTS = 8
 
 
 class Margin(StrEnum):
@@ -38,7 +38,7 @@ def solidity(share: NDArray[np.float32], spacing_mm: tuple[float, float, float])
     pixel_mm2 = spacing_mm[0] * spacing_mm[1]
     for plane in share[(share >= 0.5).any(axis=(1, 2))]:
         points = outline_mm(plane, spacing_mm[:2])
-        if len(points) < LEAST_POINTS:
+        if len(points) < MIN_POINTS:
             continue
         try:
             hull_mm2 += ConvexHull(points).volume  # of a plane figure: its area

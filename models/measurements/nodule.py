@@ -17,7 +17,7 @@ from hounsfield.models.measurements.pleura import pleura_distance_mm
 from hounsfield.models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
 
 if TYPE_CHECKING:
-    from hounsfield.models.inference.outlines import Outlined
+    from hounsfield.models.inference.outlines import SegmentedNodule
     from hounsfield.preprocessing.volume import Volume
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
@@ -71,7 +71,7 @@ class NoduleMeasurements:
 
 
 def measure(
-    nodule: Outlined, volume: Volume, working: WorkingVolume | None = None
+    nodule: SegmentedNodule, volume: Volume, working: WorkingVolume | None = None
 ) -> NoduleMeasurements | None:
     """Measures a nodule on the native grid; its slices are the planes of the first axis.
 
@@ -83,7 +83,7 @@ def measure(
     Returns:
         The measurements; None where no voxel is at least half nodule.
     """
-    segmentation, spacing_mm = nodule.exact, volume.spacing_mm
+    segmentation, spacing_mm = nodule.boundary, volume.spacing_mm
     if segmentation is None or nodule.density is None:
         return None
     share, mask = segmentation.share, segmentation.mask

@@ -21,7 +21,7 @@ SOFT_TISSUE = (0.6, 0.9)
 """Of a view's values from 0 to 1, what a second picture of it spreads: -160 to 260 HU, where the
 recipe's window is -1000 to 400. Dead tissue is 20 HU darker than what lives."""
 
-LOOKS = (
+ATTRIBUTES = (
     "spiculated",
     "lobulated",
     "part-solid",
@@ -43,8 +43,8 @@ class ClassNet(nn.Module):
     """A residual trunk for each view in two windows, and a 1 x 1 x 1 convolution for evidence.
 
     Input (batch, 2, 40, 40, 40), values 0 to 1; output (batch, 2, 14, 10, 10, 10): for each view
-    what each place adds to each of the four classes, then to each of `LOOKS`. The logit of a class
-    is the mean over the places of a view, summed over both views, and nothing else: the maps
+    what each place adds to each of the four classes, then to each of `ATTRIBUTES`. The logit of a
+    class is the mean over the places of a view, summed over both views, and nothing else: the maps
     explain it wholly.
 
     Zhou et al., "Learning deep features for discriminative localization", CVPR 2016, with fixed
@@ -75,7 +75,7 @@ class ClassNet(nn.Module):
         self.dropout = nn.Dropout3d(dropout_percent / 100)
         # Without bias, which would be a bell of evidence that no voxel gave.
         self.evidence = nn.ModuleList(
-            nn.Conv3d(channels[-1], len(NoduleClass) + len(LOOKS), 1, bias=False)
+            nn.Conv3d(channels[-1], len(NoduleClass) + len(ATTRIBUTES), 1, bias=False)
             for channels in (close_channels, wide_channels)
         )
         self.register_buffer("weight", _bell(), persistent=False)
@@ -96,8 +96,8 @@ def class_logits(maps: torch.Tensor) -> torch.Tensor:
     return maps[:, :, : len(NoduleClass)].mean((3, 4, 5)).sum(1)
 
 
-def look_logits(maps: torch.Tensor) -> torch.Tensor:
-    """The logits (batch, 10) of `LOOKS`."""
+def attribute_logits(maps: torch.Tensor) -> torch.Tensor:
+    """The logits (batch, 10) of `ATTRIBUTES`."""
     return maps[:, :, len(NoduleClass) :].mean((3, 4, 5)).sum(1)
 
 

@@ -33,7 +33,7 @@ STEM_KERNEL = 7
 
 
 @dataclass(frozen=True, slots=True)
-class RetinaPlan:
+class RetinaConfig:
     """Everything that a RetinaNet is built and read with; as it stands here, it is the bundle's.
 
     All sizes are in voxels, along x, y, z of the array that the network sees.
@@ -81,7 +81,7 @@ class ResNetPyramid(nn.Module):
     (8, 8, 4) and (16, 16, 8).
     """
 
-    def __init__(self, plan: RetinaPlan) -> None:
+    def __init__(self, plan: RetinaConfig) -> None:
         super().__init__()
         backbone = ResNet(
             block=ResNetBottleneck,
@@ -112,21 +112,21 @@ class ResNetPyramid(nn.Module):
         return list(self.fpn(levels).values())
 
 
-def retina_plan(settings: Mapping[str, Any]) -> RetinaPlan:
+def retina_plan(settings: Mapping[str, Any]) -> RetinaConfig:
     """Reads the `network` of a manifest or a recipe; what it does not say is as in the bundle.
 
     Raises:
         UsageError: A setting is not known.
     """
-    known = {field.name for field in fields(RetinaPlan)}
+    known = {field.name for field in fields(RetinaConfig)}
     unknown = sorted(set(settings) - known)
     if unknown:
         msg = f"network: {unknown[0]!r} is not known; a retinanet has {', '.join(sorted(known))}"
         raise UsageError(msg)
-    return RetinaPlan(**settings)
+    return RetinaConfig(**settings)
 
 
-def retina_net(plan: RetinaPlan) -> RetinaNet:
+def retina_net(plan: RetinaConfig) -> RetinaNet:
     """Builds the network: for each level a map of logits and one of box offsets."""
     return RetinaNet(
         spatial_dims=3,
@@ -137,12 +137,12 @@ def retina_net(plan: RetinaPlan) -> RetinaNet:
     )
 
 
-def anchors_of(plan: RetinaPlan) -> AnchorGeneratorWithAnchorShape:
+def anchors_of(plan: RetinaConfig) -> AnchorGeneratorWithAnchorShape:
     """The boxes that the network's offsets are told from."""
     return AnchorGeneratorWithAnchorShape(plan.anchor_scales, plan.anchor_shapes_xyz)
 
 
-def boxes_of(network: nn.Module, plan: RetinaPlan) -> RetinaNetDetector:
+def boxes_of(network: nn.Module, plan: RetinaConfig) -> RetinaNetDetector:
     """MONAI's detector around a network: anchors, their decoding, the choice of boxes."""
     detector = RetinaNetDetector(network, anchors_of(plan))
     detector.set_box_selector_parameters(

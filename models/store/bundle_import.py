@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save
 
-from hounsfield.models.networks.retina_net import RetinaPlan, retina_net
+from hounsfield.models.networks.retina_net import RetinaConfig, retina_net
 from hounsfield.models.store.folders import STORE
 from hounsfield.models.store.manifest import (
     Calibration,
@@ -72,7 +72,7 @@ def check_weights(weights: Mapping[str, Tensor], path: Path) -> None:
         UsageError: It names what is missing, what is too much, and what has another shape.
     """
     with torch.device("meta"):
-        wanted = retina_net(RetinaPlan()).state_dict()
+        wanted = retina_net(RetinaConfig()).state_dict()
     missing = [f"{name!r}" for name in wanted if name not in weights]
     extra = [f"{name!r}" for name in weights if name not in wanted]
     reshaped = [
@@ -116,7 +116,7 @@ def bundle_manifest(name: str, version: str) -> Manifest:
         "lung nodules, trained by the MONAI Consortium on LUNA16.",
         licence="Apache-2.0, MONAI Consortium",
         architecture="retina_net",
-        network=RetinaPlan().as_settings(),
+        network=RetinaConfig().as_settings(),
         weights="",
         sha256="",
         spacing_mm=SPACING_MM,
@@ -149,7 +149,7 @@ def _graph(weights: Mapping[str, Tensor]) -> bytes | None:
     """The network for OpenVINO; None where the package that writes it is missing."""
     if find_spec("onnxscript") is None:
         return None
-    network = retina_net(RetinaPlan())
+    network = retina_net(RetinaConfig())
     network.load_state_dict(weights)
     return network_graph(network, RETINA_GRAPH)
 

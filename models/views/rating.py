@@ -42,7 +42,7 @@ USUAL_MEASURES = np.array([5.8, 40.0, 0.968, 150.0])
 MEASURES_SPREAD = np.array([1.4, 400.0, 0.055, 100.0])
 """Mean and deviation of `MEASURES` over LIDC-IDRI's nodules, which bring them to about one."""
 
-MOST_SPREAD = 4.0
+MAX_SPREAD = 4.0
 
 DENSEST_PERCENT = 98
 AROUND_MM = 3
@@ -169,7 +169,7 @@ def measures(nodule: OutlinedNodule) -> NDArray[np.float32]:
         smooth[around].std(),
     ]
     spread = (np.array(values) - USUAL_MEASURES) / MEASURES_SPREAD
-    scaled: NDArray[np.float32] = spread.clip(-MOST_SPREAD, MOST_SPREAD).astype(np.float32)
+    scaled: NDArray[np.float32] = spread.clip(-MAX_SPREAD, MAX_SPREAD).astype(np.float32)
     return scaled
 
 

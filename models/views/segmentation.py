@@ -24,13 +24,13 @@ DRAWN_EDGE, EXACT_EDGE = 0, 1
 true edge. One answer cannot be both: trained on readers' outlines and exact digital nodules alike,
 a single channel made solid digital nodules a quarter too large."""
 
-LEAST_WIDTH_MM = 20.0
+MIN_WIDTH_MM = 20.0
 """Edge of the cube for the smallest nodules, whose surroundings are needed to tell vessels."""
 
 
 def view_spacing_mm(diameter_mm: float) -> float:
     """Distance of the view's voxels for a candidate of a diameter."""
-    return max(WIDTH_IN_DIAMETERS * diameter_mm, LEAST_WIDTH_MM) / VIEW_VOXELS
+    return max(WIDTH_IN_DIAMETERS * diameter_mm, MIN_WIDTH_MM) / VIEW_VOXELS
 
 
 def view_offsets_mm(diameter_mm: float) -> NDArray[np.float64]:

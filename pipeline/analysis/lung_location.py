@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.models.contracts import Lung, Place, Zone
+from hounsfield.models.contracts import Lung, LungLocation, Zone
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _SIDES = {RIGHT_LUNG: Lung.RIGHT, LEFT_LUNG: Lung.LEFT}
 _SEARCH_MM = 40.0
 
 
-def place_of(volume: WorkingVolume, centre_world_mm: WorldPoint) -> Place:
+def locate_in_lungs(volume: WorkingVolume, centre_world_mm: WorldPoint) -> LungLocation:
     """Names the lung and the zone of a point.
 
     The lung is the one whose nearest voxel is nearest within 40 mm (a mass may lie outside the
@@ -34,7 +34,7 @@ def place_of(volume: WorkingVolume, centre_world_mm: WorldPoint) -> Place:
         heights = np.arange(volume.lung_labels.shape[0])
     bottom, top = heights[0], heights[-1]
     third = int(3 * (centre_xyz[2] - bottom) / (top - bottom + 1))
-    return Place(_SIDES[label], _ZONES_FROM_BELOW[min(max(third, 0), 2)])
+    return LungLocation(_SIDES[label], _ZONES_FROM_BELOW[min(max(third, 0), 2)])
 
 
 def _nearest_label(volume: WorkingVolume, centre_xyz: NDArray[np.float64]) -> int:

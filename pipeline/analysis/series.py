@@ -13,25 +13,25 @@ from hounsfield.models.contracts import (
     confidence_band,
 )
 from hounsfield.models.inference.loading import load_models
-from hounsfield.models.inference.outlines import Outlined, outline
+from hounsfield.models.inference.outlines import SegmentedNodule, outline
 from hounsfield.models.measurements.nodule import measure
 from hounsfield.pipeline.analysis.detection import keep, search
 from hounsfield.pipeline.analysis.growth.comparison import growth_since
 from hounsfield.pipeline.analysis.growth.study_nodules import StudyNodules
-from hounsfield.pipeline.analysis.lung_location import place_of
+from hounsfield.pipeline.analysis.lung_location import locate_in_lungs
 from hounsfield.pipeline.analysis.study_class import study_class
 from hounsfield.pipeline.analysis.timing import StageTimes
 from hounsfield.pipeline.assessment.guidelines import load_guideline
 from hounsfield.pipeline.assessment.proposals import clinical_facts, guide, risks_of
 from hounsfield.pipeline.batch.output_folder import REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
 from hounsfield.pipeline.report.build import finding_documents, report_document
-from hounsfield.pipeline.report.figures.activation_map import evidence_files
+from hounsfield.pipeline.report.figures.activation_map import activation_files
 from hounsfield.pipeline.report.figures.pictures import report_pictures
 from hounsfield.pipeline.report.html import report_page
 from hounsfield.pipeline.report.segmentation_file import segmentation_file
 from hounsfield.preprocessing.codes import Notice, NoticeCode
 from hounsfield.preprocessing.lungs.segment import find_lungs
-from hounsfield.preprocessing.parallel import side_by_side
+from hounsfield.preprocessing.parallel import thread_map
 from hounsfield.preprocessing.quality.assess import assess_quality
 from hounsfield.preprocessing.reading import read_volume
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
 
-UNLIKE_TRAINING = Notice(
+OUT_OF_DISTRIBUTION = Notice(
     NoticeCode.OUTSIDE_TRAINING,
     "The surroundings of this finding look like nothing the classifier was trained on: its class "
     "means nothing.",
@@ -99,18 +99,18 @@ def analyse_series(
     with times.stage("classify"):
         kept = keep(candidates, threshold=provenance.score_threshold, config=config.detection)
         classes = models.classifier.classify(working, kept)
-        if not config.report.evidence_maps:
-            classes = [replace(one, why=None) for one in classes]
-    nodules = [Outlined()] * len(kept)
+        if not config.report.activation_maps:
+            classes = [replace(one, activation_map=None) for one in classes]
+    nodules = [SegmentedNodule()] * len(kept)
     if models.segmenter is not None:
         with times.stage("segment"):
             nodules = outline(models.segmenter, volume, kept)
     ratings: list[float | None] = [None] * len(kept)
     if models.rater is not None:
         with times.stage("rate"):
-            ratings = models.rater.rate(volume, kept, [one.drawn for one in nodules])
+            ratings = models.rater.rate(volume, kept, [one.reader_style for one in nodules])
     with times.stage("measure"):
-        findings = side_by_side(
+        findings = thread_map(
             lambda given: make_finding(*given, volume=volume, working=working),
             zip(kept, classes, nodules, ratings, strict=True),
         )
@@ -126,7 +126,7 @@ def analyse_series(
     risks = [risks_of(finding, known, nodule_count=len(findings)) for finding in findings]
     documents = finding_documents(findings, risks)
     decided = study_class(documents)
-    outlines = [one.exact for one in nodules]
+    outlines = [one.boundary for one in nodules]
     with times.stage("pictures"):
         pictures = report_pictures(
             volume, working, findings, outlines, config.report, shown=decided.finding
@@ -146,7 +146,7 @@ def analyse_series(
     )
     page = report_page(report, pictures)
     files = {REPORT_JSON: report.as_json().encode(), REPORT_HTML: page.encode(), **pictures}
-    files |= evidence_files(findings)
+    files |= activation_files(findings)
     if any(outlines):
         files[SEGMENTATION_NII] = segmentation_file(volume, outlines)
     return Analysis(report, files)
@@ -178,7 +178,7 @@ def prepare(order: WorkOrder) -> Analyse:
 def make_finding(
     candidate: Candidate,
     classes: Classification,
-    nodule: Outlined,
+    nodule: SegmentedNodule,
     rating: float | None,
     *,
     volume: Volume,
@@ -195,11 +195,11 @@ def make_finding(
         score=candidate.score,
         class_probabilities=classes.probabilities,
         confidence_band=confidence_band(
-            classes.probabilities, unlike_training=classes.unlike_training
+            classes.probabilities, out_of_distribution=classes.out_of_distribution
         ),
-        place=place_of(working, candidate.centre_world_mm),
+        location=locate_in_lungs(working, candidate.centre_world_mm),
         source=volume.source_pixel(candidate.centre_world_mm),
         measurements=measurements,
-        notices=(UNLIKE_TRAINING,) if classes.unlike_training else (),
-        why=classes.why,
+        notices=(OUT_OF_DISTRIBUTION,) if classes.out_of_distribution else (),
+        activation_map=classes.activation_map,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from hounsfield.models.contracts import Zone
 from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
-from hounsfield.pipeline.assessment.guidelines import Courses, NoduleFacts, classify_study
+from hounsfield.pipeline.assessment.guidelines import IntervalChanges, NoduleFacts, classify_study
 from hounsfield.pipeline.assessment.guidelines.categories import GROWTH
 from hounsfield.pipeline.assessment.risk_models import RiskInputs, brock, mayo
 from hounsfield.pipeline.report.schema import GuidelineDocument, RiskDocument
@@ -39,7 +39,7 @@ def guide(
     guidelines: Mapping[str, Guideline],
     findings: Sequence[Finding],
     notices: Collection[Notice],
-    courses: Sequence[Courses] | None = None,
+    courses: Sequence[IntervalChanges] | None = None,
 ) -> tuple[GuidelineDocument, ...]:
     """Proposes the category of a study, and of each finding, by each guideline.
 
@@ -49,7 +49,7 @@ def guide(
         notices: Of the series: cut lungs and suspect HU make a study incomplete.
         courses: What became of each finding since an earlier study; None where none was compared.
     """
-    known = [Courses()] * len(findings) if courses is None else courses
+    known = [IntervalChanges()] * len(findings) if courses is None else courses
     nodules = [nodule_facts(*both) for both in zip(findings, known, strict=True)]
     codes = {notice.code for notice in notices}
     documents = []
@@ -77,7 +77,7 @@ def guide(
     return tuple(documents)
 
 
-def nodule_facts(finding: Finding, courses: Courses = Courses()) -> NoduleFacts:  # noqa: B008 - immutable
+def nodule_facts(finding: Finding, courses: IntervalChanges = IntervalChanges()) -> NoduleFacts:  # noqa: B008 - immutable
     """What was measured, in a guideline's words; the detector's size where nothing was."""
     measured = finding.measurements
     solid_part, pleura = (_length(finding, one) for one in ("solid_part_mm", "pleura_distance_mm"))
@@ -93,7 +93,7 @@ def nodule_facts(finding: Finding, courses: Courses = Courses()) -> NoduleFacts:
         if texture == "calcified"
         else None,
         course=courses.nodule,
-        solid_part_course=courses.solid_part,
+        solid_part_change=courses.solid_part,
     )
 
 
@@ -118,7 +118,7 @@ def risks_of(
             if "margin" in finding.measurements
             else None
         ),
-        upper_lobe=_IN_UPPER_LOBE[finding.place.zone],
+        upper_lobe=_IN_UPPER_LOBE[finding.location.zone],
         nodule_count=nodule_count,
     )
     return tuple(

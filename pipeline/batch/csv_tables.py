@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from hounsfield.models.contracts import NoduleClass
-from hounsfield.pipeline.batch.output_folder import REPORT_HTML, REPORT_JSON, whole_file
+from hounsfield.pipeline.batch.output_folder import REPORT_HTML, REPORT_JSON, atomic_file
 from hounsfield.pipeline.errors import OutputError, writing_to
 from hounsfield.pipeline.report.schema import Report
 from hounsfield.preprocessing.codes import Verdict
@@ -134,7 +134,7 @@ def _table(
     stack: ExitStack, path: Path, columns: tuple[str, ...]
 ) -> Callable[[tuple[object, ...]], object]:
     """Opens a table that appears when the stack ends well; gives what writes a row."""
-    temporary = stack.enter_context(whole_file(path))
+    temporary = stack.enter_context(atomic_file(path))
     file = stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
@@ -168,8 +168,8 @@ def _finding_cells(finding: FindingDocument, report: Report) -> tuple[object, ..
         *(finding.class_probabilities[name] for name in NoduleClass),
         finding.confidence_band.value,
         measured["malignancy"],
-        finding.place.lung.value,
-        finding.place.zone.value,
+        finding.location.lung.value,
+        finding.location.zone.value,
         measured["volume_mm3"],
         measured["texture"],
         categories.get(LUNG_RADS, ""),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.errors import writing_to
-from hounsfield.preprocessing.files.atomic_write import sync, whole_file
+from hounsfield.preprocessing.files.atomic_write import atomic_file, sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,10 +21,10 @@ __all__ = [
     "REPORT_HTML",
     "REPORT_JSON",
     "SEGMENTATION_NII",
+    "atomic_file",
     "folder_name",
     "publish_folder",
     "remove_partials",
-    "whole_file",
     "write_partial_folder",
 ]
 
@@ -35,7 +35,7 @@ REPORT_JSON, REPORT_HTML = "report.json", "report.html"
 KEY_PICTURE, SEGMENTATION_NII = "key_image.png", "segmentation.nii.gz"
 """The files of a series' folder that others look for; a picture of each finding is beside them."""
 
-_LONGEST_NAME = 80
+_MAX_NAME = 80
 
 
 def folder_name(uid: str) -> str:
@@ -43,7 +43,7 @@ def folder_name(uid: str) -> str:
 
     A name that had to be changed gets a hash of the identifier, so that two stay two.
     """
-    safe = re.sub(r"[^A-Za-z0-9._-]", "_", uid)[:_LONGEST_NAME].strip(".") or "_"
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", uid)[:_MAX_NAME].strip(".") or "_"
     if safe == uid:
         return safe
     return f"{safe}-{hashlib.sha256(uid.encode()).hexdigest()[:8]}"

@@ -17,7 +17,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from hounsfield.preprocessing.files.printable_path import path_text
+from hounsfield.preprocessing.files.printable_path import printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,9 @@ class Progress:
 
     def reading(self, series: Series) -> None:
         """Says which series is read next."""
-        self.say(f"Reading {path_text(series.path)} {series.facts.series_description}".rstrip())
+        self.say(
+            f"Reading {printable_path(series.path)} {series.facts.series_description}".rstrip()
+        )
 
     @contextmanager
     def studies(self, total: int) -> Iterator[None]:

@@ -19,7 +19,7 @@ from hounsfield.pipeline.batch.ledger import Ledger
 from hounsfield.pipeline.batch.output_folder import remove_partials
 from hounsfield.pipeline.batch.pool import WorkerPool
 from hounsfield.pipeline.batch.run_log import log_to_folder
-from hounsfield.pipeline.batch.scheduler import StudyLoop
+from hounsfield.pipeline.batch.scheduler import StudyScheduler
 from hounsfield.pipeline.batch.work_plan import make_plan, require_separate_places
 from hounsfield.pipeline.batch.worker import WorkOrder, prepare_analysis
 from hounsfield.pipeline.errors import OutputHeldError, writing_to
@@ -86,7 +86,7 @@ def run(
             _check_clinical(table, plan, progress)
         order = WorkOrder(out.resolve(), config, provenance, prepare, table)
         pool = WorkerPool(order, size=config.run.workers, timeout_s=config.run.timeout_s)
-        loop = StudyLoop(
+        loop = StudyScheduler(
             out,
             ledger=ledger,
             pool=pool,

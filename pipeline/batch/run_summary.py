@@ -12,7 +12,7 @@ from hounsfield.preprocessing.codes import Verdict
 if TYPE_CHECKING:
     from hounsfield.pipeline.batch.ledger import Row
 
-MOST_FAILED = 20
+MAX_FAILED = 20
 """So many failures are told at the end of a run; the ledger has all."""
 
 
@@ -31,7 +31,7 @@ class RunSummary:
     Attributes:
         studies: Those that hold something to analyse.
         already_done: Those of them that an earlier run had finished.
-        failed: The first `MOST_FAILED` that failed: what, and why.
+        failed: The first `MAX_FAILED` that failed: what, and why.
     """
 
     studies: int = 0
@@ -43,7 +43,7 @@ class RunSummary:
 
     def count(self, row: Row) -> None:
         """Adds a series."""
-        if row.verdict == Verdict.FAILED and len(self.failed) < MOST_FAILED:
+        if row.verdict == Verdict.FAILED and len(self.failed) < MAX_FAILED:
             told = row.message if row.path in row.message else f"{row.path}: {row.message}"
             self.failed.append(told)
         self.verdicts[row.verdict] += 1

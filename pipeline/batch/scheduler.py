@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _Study = tuple["PlannedSeries", ...]
 """The series of one study that are still to be tried, the best first."""
 
-MAYBE_OF_EARLIER = (
+RETRY_WITHOUT_PRIOR = (
     Reason.WORKER_CRASHED,
     Reason.TIMED_OUT,
     Reason.OUT_OF_MEMORY,
@@ -40,7 +40,7 @@ MAYBE_OF_EARLIER = (
 _log = logging.getLogger(__name__)
 
 
-class StudyLoop:
+class StudyScheduler:
     """Takes the studies of a plan through the workers; all that is finished is in the ledger.
 
     Args:
@@ -213,7 +213,7 @@ def _without_earlier_study(planned: PlannedSeries, outcome: Outcome) -> PlannedS
     Whatever an earlier study does to a process, it must not cost the later one its report.
     """
     prior = planned.prior
-    if prior is None or not prior.series or outcome.reason not in MAYBE_OF_EARLIER:
+    if prior is None or not prior.series or outcome.reason not in RETRY_WITHOUT_PRIOR:
         return None
     told = (
         f"Beside the earlier study, {prior.days} days before, the analysis failed "

@@ -13,7 +13,7 @@ from hounsfield.pipeline.batch.prior_studies import find_priors
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError
-from hounsfield.preprocessing.files.printable_path import path_text
+from hounsfield.preprocessing.files.printable_path import printable_path
 from hounsfield.preprocessing.selection import KernelChoice, by_study, rank_series
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hounsfield.pipeline.batch.prior_studies import Prior
-    from hounsfield.preprocessing.discovery import PassedOver
+    from hounsfield.preprocessing.discovery import SkippedFile
     from hounsfield.preprocessing.errors import SeriesError
     from hounsfield.preprocessing.series import Series
 
@@ -51,7 +51,7 @@ class PlannedSeries:
     def key(self) -> tuple[str, str, str, int]:
         """Its key in the ledger."""
         facts = self.series.facts
-        return (path_text(self.series.path), facts.study_uid, facts.series_uid, self.part)
+        return (printable_path(self.series.path), facts.study_uid, facts.series_uid, self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def make_plan(
     found = discover([path.absolute() for path in inputs], progress=on_file)
     names = _Names()
     studies: list[tuple[PlannedSeries, ...]] = []
-    left_out = [_passed_over(one) for one in found.passed_over]
+    left_out = [_passed_over(one) for one in found.skipped_files]
     for series_of_study in by_study(found.series).values():
         planned: list[PlannedSeries] = []
         for series, rejection in rank_series(series_of_study, kernel=kernel):
@@ -165,7 +165,7 @@ class _Names:
 
     def give(self, series: Series) -> tuple[int, str]:
         facts = series.facts
-        key = (path_text(series.path), facts.study_uid, facts.series_uid)
+        key = (printable_path(series.path), facts.study_uid, facts.series_uid)
         self._keys[key] += 1
         study, name = folder_name(facts.study_uid), folder_name(facts.series_uid)
         folder = f"{STUDIES_FOLDER}/{study}/{name}"
@@ -174,7 +174,7 @@ class _Names:
         return self._keys[key], folder if again == 1 else f"{folder}-part{again}"
 
 
-def _passed_over(one: PassedOver) -> Row:
+def _passed_over(one: SkippedFile) -> Row:
     return Row(
         path=one.path,
         study_uid="",
@@ -188,7 +188,7 @@ def _passed_over(one: PassedOver) -> Row:
 
 def _rejected(series: Series, part: int, rejection: SeriesError) -> Row:
     return Row(
-        path=path_text(series.path),
+        path=printable_path(series.path),
         study_uid=series.facts.study_uid,
         series_uid=series.facts.series_uid,
         part=part,

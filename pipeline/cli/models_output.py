@@ -11,7 +11,7 @@ from hounsfield.models.store.folders import (
     user_store,
     verified_weights,
 )
-from hounsfield.pipeline.batch.output_folder import whole_file
+from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.pipeline.errors import writing_to
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def export_model(name: str, out: Path) -> None:
     from hounsfield.models.store.export import onnx_model
 
     content = onnx_model(model_folder(name))
-    with whole_file(out) as temporary:
+    with atomic_file(out) as temporary:
         temporary.write_bytes(content)
 
 

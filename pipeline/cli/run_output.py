@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hounsfield.pipeline.batch.run_summary import RunSummary
 
 _FILE_WIDTH = 120
-MOST_FINDINGS = 20
+MAX_FINDINGS = 20
 """So many are shown, best score first; findings.csv has all."""
 
 
@@ -93,7 +93,7 @@ def print_closing_json(out: Path, summary: RunSummary) -> None:
 
 
 def _findings_table(out: Path) -> Table:
-    best = heapq.nlargest(MOST_FINDINGS, read_findings(out), key=lambda row: float(row["score"]))
+    best = heapq.nlargest(MAX_FINDINGS, read_findings(out), key=lambda row: float(row["score"]))
     table = Table(title="Findings, best score first; classes are of research weights, no diagnosis")
     for name in ("series", "no."):
         table.add_column(name)

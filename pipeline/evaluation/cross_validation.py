@@ -13,7 +13,7 @@ from hounsfield.data.prepared.case import load_facts
 from hounsfield.data.prepared.splits import case_files, read_split
 from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.models.training.engine.material import read_cases
-from hounsfield.pipeline.batch.output_folder import whole_file
+from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.pipeline.errors import writing_to
 from hounsfield.pipeline.evaluation.fold_predictions import (
     PREDICTIONS_CSV,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hounsfield.data.prepared.case import CaseFacts
-    from hounsfield.models.training.engine.configuration import DataPlan, TrainingConfig
+    from hounsfield.models.training.engine.configuration import DataConfig, TrainingConfig
     from hounsfield.models.training.reporting.progress import TrainingProgress
     from hounsfield.pipeline.evaluation.schema import Luna16Evaluation
 
@@ -147,7 +147,7 @@ def _folds_with_scans(config: TrainingConfig) -> list[int]:
     return sorted({entry.fold for split in splits for entry in split.series})
 
 
-def _scans(data: DataPlan) -> list[CaseFacts]:
+def _scans(data: DataConfig) -> list[CaseFacts]:
     """What is known of the scans that are tested on; their arrays are not opened."""
     scans = map(load_facts, case_files(data.cases, "test", held=data.fold))
     return [scan for scan in scans if scan.patient_id not in data.held_out_patients]
@@ -198,7 +198,7 @@ def _join(
     folder = out / f"folds-{'-'.join(map(str, folds))}" if left_out else out
     with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(folder / PREDICTIONS_CSV) as path, path.open("wb") as joined:
+    with atomic_file(folder / PREDICTIONS_CSV) as path, path.open("wb") as joined:
         for number, fold in enumerate(folds):
             with (out / _name(fold) / PREDICTIONS_CSV).open("rb") as part:
                 header = part.readline()

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hounsfield.models.store.folders import read_manifest, verified_weights
 from hounsfield.pipeline.batch.csv_tables import LUNA16_COLUMNS
-from hounsfield.pipeline.batch.output_folder import whole_file
+from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREDICTIONS_CSV, FOLD_JSON = "predictions.csv", "fold.json"
-MOST_MARKS = 100
+MAX_MARKS = 100
 """Of a scan; the LUNA16 protocol reads no more."""
 
 _SECONDS_A_LINE = 30.0
@@ -59,7 +59,7 @@ def predict_fold(
 ) -> FoldRecord:
     """Writes ``predictions.csv`` and, last, ``fold.json`` into the folder of the fold's model.
 
-    Every candidate is written however low its score, best first, at most `MOST_MARKS` a scan.
+    Every candidate is written however low its score, best first, at most `MAX_MARKS` a scan.
 
     Args:
         detector: The model in `folder`.
@@ -72,13 +72,13 @@ def predict_fold(
     """
     fold, started = config.data.fold, time.monotonic()
     with (
-        whole_file(folder / PREDICTIONS_CSV) as path,
+        atomic_file(folder / PREDICTIONS_CSV) as path,
         path.open("w", newline="", encoding="utf-8") as stream,
     ):
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(LUNA16_COLUMNS)
         for case in _told(cases, fold):
-            for mark in detector.detect(case.volume)[:MOST_MARKS]:
+            for mark in detector.detect(case.volume)[:MAX_MARKS]:
                 writer.writerow((case.series_uid, *mark.centre_world_mm, mark.score))
     record = FoldRecord(
         fold=fold,
@@ -88,7 +88,7 @@ def predict_fold(
         series_uids=tuple(case.series_uid for case in cases),
         seconds_a_scan=round((time.monotonic() - started) / max(1, len(cases)), 2),
     )
-    with whole_file(folder / FOLD_JSON) as path:
+    with atomic_file(folder / FOLD_JSON) as path:
         path.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return record
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hounsfield.pipeline.batch.output_folder import whole_file
+from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.pipeline.errors import writing_to
 
 if TYPE_CHECKING:
@@ -21,5 +21,5 @@ def write_files(out: Path, files: Mapping[str, bytes]) -> None:
     with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        with whole_file(out / name) as temporary:
+        with atomic_file(out / name) as temporary:
             temporary.write_bytes(content)

@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.pipeline.batch.output_folder import whole_file
+from hounsfield.pipeline.batch.output_folder import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,7 +55,7 @@ def write_truth(scans: Sequence[CaseFacts], folder: Path) -> TruthTables:
 
 def _write(path: Path, rows: Iterable[Sequence[object]]) -> None:
     with (
-        whole_file(path) as temporary,
+        atomic_file(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as stream,
     ):
         csv.writer(stream, lineterminator="\n").writerows(rows)

@@ -9,17 +9,17 @@ import numpy as np
 
 from hounsfield.models.contracts import NoduleClass
 from hounsfield.pipeline.report.schema import (
+    ActivationMapDocument,
     CandidateDocument,
     FindingDocument,
+    LocationDocument,
     NoticeDocument,
-    PlaceDocument,
     Report,
     SeriesDocument,
     SourceDocument,
-    WhyDocument,
 )
 from hounsfield.preprocessing.codes import Verdict
-from hounsfield.preprocessing.files.printable_path import path_text
+from hounsfield.preprocessing.files.printable_path import printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -98,14 +98,14 @@ def picture_name(finding: int) -> str:
     return f"finding_{finding:02d}.png"
 
 
-def why_picture_name(finding: int) -> str:
+def activation_picture_name(finding: int) -> str:
     """The file that shows why a finding got its class, by its number from 1."""
-    return f"finding_{finding:02d}_why.png"
+    return f"finding_{finding:02d}_cam.png"
 
 
-def why_file_name(finding: int) -> str:
+def activation_file_name(finding: int) -> str:
     """The same as NIfTI."""
-    return f"finding_{finding:02d}_why.nii.gz"
+    return f"finding_{finding:02d}_cam.nii.gz"
 
 
 def _series(series: Series, volume: Volume) -> SeriesDocument:
@@ -136,7 +136,7 @@ def _series(series: Series, volume: Volume) -> SeriesDocument:
 
 def _without_folders(series: Series, notices: Iterable[Notice]) -> Iterator[Notice]:
     """Names files without their folders: those may be named after the patient."""
-    folders = {source.folder for source in series.sources} | {path_text(series.path)}
+    folders = {source.folder for source in series.sources} | {printable_path(series.path)}
     # A member at the top of an archive is named ``study.zip!slice.dcm``.
     before = {folder if folder.endswith("!") else f"{folder}/" for folder in folders}
     for notice in notices:
@@ -170,18 +170,20 @@ def _finding(number: int, finding: Finding, risks: tuple[RiskDocument, ...]) -> 
         finding=number,
         class_probabilities=dict(zip(NoduleClass, probabilities, strict=True)),
         confidence_band=finding.confidence_band,
-        place=PlaceDocument(lung=finding.place.lung, zone=finding.place.zone),
+        location=LocationDocument(lung=finding.location.lung, zone=finding.location.zone),
         source=None if finding.source is None else _source(finding.source),
         measurements={name: _rounded(value) for name, value in finding.measurements.items()},
         risks=risks,
         notices=_notices(finding.notices),
         picture=picture_name(number),
-        why=None if finding.why is None else _why(number),
+        activation_map=None if finding.activation_map is None else _why(number),
     )
 
 
-def _why(number: int) -> WhyDocument:
-    return WhyDocument(picture=why_picture_name(number), file=why_file_name(number))
+def _why(number: int) -> ActivationMapDocument:
+    return ActivationMapDocument(
+        picture=activation_picture_name(number), file=activation_file_name(number)
+    )
 
 
 def _rounded(value: float | str) -> float | str:

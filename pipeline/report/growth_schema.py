@@ -67,7 +67,7 @@ class GrowthDocument(_Document):
     lung_overlap: float | None = Field(
         default=None, description="Dice coefficient of the lungs of both studies, registered."
     )
-    vessel_likeness: float | None = Field(
+    vessel_correlation: float | None = Field(
         default=None, description="Correlation of what is finer than 6 mm in them."
     )
     cautions: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from hounsfield.pipeline.report.growth_schema import (
 
 if TYPE_CHECKING:
     from hounsfield.models.contracts import Candidate, Finding, WorldPoint
-    from hounsfield.models.inference.outlines import Outlined
+    from hounsfield.models.inference.outlines import SegmentedNodule
     from hounsfield.pipeline.analysis.growth.change import NoduleSize, SizeChange
     from hounsfield.pipeline.analysis.growth.study_nodules import StudyNodules
     from hounsfield.preprocessing.volume import Volume
@@ -41,7 +41,7 @@ class EarlierNodule:
 
     mark: Candidate | Finding
     size: NoduleSize | None
-    outlined: Outlined
+    outlined: SegmentedNodule
     is_finding: bool = True
 
 

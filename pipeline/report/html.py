@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from hounsfield.models.contracts import HIGH_ABOVE, REVIEW_FROM, ConfidenceBand
 from hounsfield.pipeline.batch.csv_tables import FINDINGS_CSV, LUNA16_CSV, WORKLIST_CSV
 from hounsfield.pipeline.batch.ledger import LEDGER_NAME
-from hounsfield.pipeline.batch.output_folder import whole_file
+from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.pipeline.report.labels import measurement_rows
 from hounsfield.pipeline.report.schema import RESEARCH_CLASSES, RESEARCH_USE
 
@@ -60,7 +60,7 @@ def lead_sentence(report: Report) -> str:
     decisive = _decisive(report)
     if decisive is None:
         return "No finding above the operating point."
-    place = f"{decisive.place.lung} lung, {decisive.place.zone} zone"
+    place = f"{decisive.location.lung} lung, {decisive.location.zone} zone"
     size = f"{decisive.diameter_mm:.1f} mm, {place}"
     if len(report.findings) == 1:
         return f"One finding: {size}."
@@ -96,7 +96,7 @@ def write_index(
         hidden=max(0, len(worklist) - INDEX_ROWS),
         files=(WORKLIST_CSV, FINDINGS_CSV, LUNA16_CSV, LEDGER_NAME),
     )
-    with whole_file(out / INDEX_HTML) as temporary:
+    with atomic_file(out / INDEX_HTML) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return out / INDEX_HTML
 

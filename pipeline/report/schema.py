@@ -72,7 +72,7 @@ class SourceDocument(_Document):
     row: float
 
 
-class PlaceDocument(_Document):
+class LocationDocument(_Document):
     """Lung side, the patient's own, and zone."""
 
     lung: Lung
@@ -104,7 +104,7 @@ class GuidelineDocument(_Document):
     findings: tuple[str, ...] = Field(description="Category of each finding, in their order.")
 
 
-class WhyDocument(_Document):
+class ActivationMapDocument(_Document):
     """Where the classifier saw what speaks for the likeliest class, and against it."""
 
     picture: str = Field(description="File beside the report: over the CT, in three planes.")
@@ -117,13 +117,15 @@ class FindingDocument(CandidateDocument):
     finding: int = Field(ge=1, description="Number in the report, best score first.")
     class_probabilities: dict[NoduleClass, float]
     confidence_band: ConfidenceBand
-    place: PlaceDocument
+    location: LocationDocument
     source: SourceDocument | None
     measurements: dict[str, float | str]
     risks: tuple[RiskDocument, ...] = ()
     notices: tuple[NoticeDocument, ...]
     picture: str = Field(description="File beside the report.")
-    why: WhyDocument | None = Field(default=None, description="None where it cannot be told.")
+    activation_map: ActivationMapDocument | None = Field(
+        default=None, description="None where it cannot be told."
+    )
 
     @property
     def likeliest_class(self) -> NoduleClass:

@@ -23,7 +23,7 @@ from pydicom.valuerep import VR
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.dicom.values import Elements, uid
-from hounsfield.preprocessing.errors import PARSER_SURPRISES, SeriesError
+from hounsfield.preprocessing.errors import PYDICOM_PARSE_ERRORS, SeriesError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -35,7 +35,7 @@ UNDEFINED_LENGTH = 0xFFFFFFFF
 _PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _HEAD_BYTES = 32 * 1024
 _HEAD_GROWTH = 32
-_MOST_HEAD_BYTES = 64 * 1024 * 1024  # functional groups of thousands of frames take some 20 MiB
+_MAX_HEAD_BYTES = 64 * 1024 * 1024  # functional groups of thousands of frames take some 20 MiB
 _COUNTED_CHUNK_BYTES = 1024 * 1024
 _INFLATED_HEAD_BYTES = 8 * 1024 * 1024
 _VALUE_REPRESENTATIONS = frozenset(vr.value.encode() for vr in VR if len(vr.value) == 2)
@@ -82,17 +82,17 @@ def parse_header(file: BinaryIO, size: int, tags: list[int]) -> ParsedHeader | N
         whole = len(head) >= size
         try:
             parsed = _parse(head, start, tags)
-        except PARSER_SURPRISES as error:
+        except PYDICOM_PARSE_ERRORS as error:
             if whole or isinstance(error, RecursionError):
                 msg = f"its DICOM elements cannot be parsed ({type(error).__name__})"
                 raise SeriesError(Reason.UNREADABLE, msg) from error
             parsed = None
         if parsed is not None and (whole or parsed.pixel_offset is not None):
             return parsed
-        if length >= _MOST_HEAD_BYTES:
-            msg = f"it has no pixel data within its first {_MOST_HEAD_BYTES >> 20} MiB of elements"
+        if length >= _MAX_HEAD_BYTES:
+            msg = f"it has no pixel data within its first {_MAX_HEAD_BYTES >> 20} MiB of elements"
             raise SeriesError(Reason.UNREADABLE, msg)
-        length = min(length * _HEAD_GROWTH, size, _MOST_HEAD_BYTES)
+        length = min(length * _HEAD_GROWTH, size, _MAX_HEAD_BYTES)
         more = file.read(length - len(head))
         if not more:
             size = len(head)

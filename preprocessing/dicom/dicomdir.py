@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.errors import PARSER_SURPRISES, SeriesError
+from hounsfield.preprocessing.errors import PYDICOM_PARSE_ERRORS, SeriesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def referenced_files(source: ByteSource) -> list[tuple[str, ...]]:
             dataset = dcmread(file, force=True, specific_tags=["DirectoryRecordSequence"])
             records = dataset.get("DirectoryRecordSequence") or []
             named = [record.get("ReferencedFileID") for record in records]
-    except PARSER_SURPRISES as error:
+    except PYDICOM_PARSE_ERRORS as error:
         msg = f"{source}: this DICOMDIR cannot be parsed ({type(error).__name__})"
         raise SeriesError(Reason.NOT_AN_IMAGE, msg) from error
     return [(name,) if isinstance(name, str) else tuple(name) for name in named if name]

@@ -15,7 +15,7 @@ Fragment = tuple[int, int]
 """Offset in the file and length in bytes."""
 
 _ITEM = (0xFFFE, 0xE000)
-_MOST_FRAGMENTS = 200_000
+_MAX_FRAGMENTS = 200_000
 
 
 class FragmentsError(ValueError):
@@ -39,7 +39,7 @@ def find_fragments(file: BinaryIO, offset: int, size: int) -> tuple[list[int], l
     offsets: list[int] = []
     fragments: list[Fragment] = []
     file.seek(offset)
-    for number in range(_MOST_FRAGMENTS):
+    for number in range(_MAX_FRAGMENTS):
         header = file.read(8)
         if len(header) < 8:
             # A missing sequence delimiter alone loses nothing.

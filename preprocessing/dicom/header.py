@@ -32,7 +32,7 @@ from hounsfield.preprocessing.dicom.values import (
     uid,
     unsigned_short,
 )
-from hounsfield.preprocessing.errors import PARSER_SURPRISES, SeriesError
+from hounsfield.preprocessing.errors import PYDICOM_PARSE_ERRORS, SeriesError
 from hounsfield.preprocessing.volume import SeriesFacts
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def read_instance(source: ByteSource) -> Instance:
         if str(source) in error.message:
             raise
         raise SeriesError(error.reason, f"{source}: {error.message}") from error
-    except PARSER_SURPRISES as error:
+    except PYDICOM_PARSE_ERRORS as error:
         msg = f"{source}: its DICOM elements make no sense ({type(error).__name__})"
         raise SeriesError(Reason.UNREADABLE, msg) from error
 

@@ -23,7 +23,7 @@ from hounsfield.preprocessing.dicom.volume import spacing_hint_mm, too_many_lost
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.formats.common import MAX_VOXELS
 from hounsfield.preprocessing.geometry.slice_geometry import (
-    MOST_MISSING_SLICES,
+    MAX_MISSING_SLICES,
     SAME_PLACE_MM,
     StackGeometry,
     fit_stack,
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.files.sources import ByteSource
     from hounsfield.preprocessing.volume import SeriesFacts
 
-FEWEST_SLICES = 8
+MIN_SLICES = 8
 """Fewer are no scan of a chest."""
 
-SHORTEST_EXTENT_MM = 40.0
+MIN_EXTENT_MM = 40.0
 """Along the slice normal; less holds no lung that could be searched."""
 
 
@@ -130,7 +130,7 @@ def _volumes(
 
 def _no_position(instances: Sequence[Instance]) -> SeriesError:
     msg = f"{instances[0].source} has no ImagePositionPatient (0020,0032)"
-    if len(instances) < FEWEST_SLICES:
+    if len(instances) < MIN_SLICES:
         return SeriesError(
             Reason.TOO_FEW_SLICES, f"{len(instances)} slice(s) are no chest scan, and {msg}"
         )
@@ -178,7 +178,7 @@ def _stack_series(
     layout = stack[0].instance.pixels
     damages = [instance.damage for instance in lost if instance.damage is not None]
     rejection = _too_large(geometry, stack[0])
-    if len(damages) > MOST_MISSING_SLICES:
+    if len(damages) > MAX_MISSING_SLICES:
         rejection = too_many_lost(damages, len(stack) + len(damages))
     return replace(
         _rejected([*_instances_of(ordered), *lost], rejection or _too_few(geometry)),
@@ -221,11 +221,11 @@ def _too_large(geometry: StackGeometry, plane: Plane) -> SeriesError | None:
 
 def _too_few(geometry: StackGeometry) -> SeriesError | None:
     extent = geometry.slices * geometry.spacing_mm
-    if geometry.slices >= FEWEST_SLICES and extent >= SHORTEST_EXTENT_MM:
+    if geometry.slices >= MIN_SLICES and extent >= MIN_EXTENT_MM:
         return None
     msg = (
         f"{geometry.slices} slice(s) over {extent:.1f} mm are no chest scan, which takes at least "
-        f"{FEWEST_SLICES} slices and {SHORTEST_EXTENT_MM:.0f} mm"
+        f"{MIN_SLICES} slices and {MIN_EXTENT_MM:.0f} mm"
     )
     return SeriesError(Reason.TOO_FEW_SLICES, msg)
 

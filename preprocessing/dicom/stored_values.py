@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.dicom.frames import Frame
     from hounsfield.preprocessing.dicom.header import PixelLayout
 
-LOWEST_HU = -1024
+MIN_HU = -1024
 """No scanner measures less on the scale of CT: lower values are padding, written as `AIR_HU`."""
 
 BELIEVABLE_HU = (-5000, 32000)
 """Beyond it nothing is a HU, not even metal on an extended scale."""
 
-_MOST_UNBELIEVABLE = 0.01
+_MAX_UNBELIEVABLE = 0.01
 """The fraction of voxels that may lie beyond, as single broken pixels do."""
 
 _PADDING_NEVER_IN = (-900, 3071)
@@ -89,7 +89,7 @@ def is_believable(stored: StoredValues, layout: PixelLayout, frame: Frame) -> bo
     padding = padding_mask(stored, layout, frame)
     if padding is not None:
         beyond &= ~padding
-    return bool(np.count_nonzero(beyond) <= _MOST_UNBELIEVABLE * values.size)
+    return bool(np.count_nonzero(beyond) <= _MAX_UNBELIEVABLE * values.size)
 
 
 def _padding_bounds(stored: StoredValues, layout: PixelLayout) -> tuple[int, int] | None:
@@ -171,8 +171,8 @@ def replace_padding(
     if padding is not None:
         out[padding] = AIR_HU
         count = int(np.count_nonzero(padding))
-    if lowest_hu < LOWEST_HU and out.min() < LOWEST_HU:
-        too_low = out < LOWEST_HU
+    if lowest_hu < MIN_HU and out.min() < MIN_HU:
+        too_low = out < MIN_HU
         out[too_low] = AIR_HU
         count += int(np.count_nonzero(too_low))
     return count

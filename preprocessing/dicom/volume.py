@@ -14,7 +14,7 @@ from hounsfield.preprocessing.dicom.notices import geometry_notices, lossy_notic
 from hounsfield.preprocessing.dicom.pixels import FrameFindings, read_hu
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.geometry.slice_geometry import (
-    MOST_MISSING_SLICES,
+    MAX_MISSING_SLICES,
     StackGeometry,
     fit_stack,
 )
@@ -34,7 +34,7 @@ def read_dicom_volume(series: Series) -> Volume:
     """Reads the pixels of a series that `group_instances` made.
 
     Slices that turn out to be unreadable count as missing: up to
-    `slice_geometry.MOST_MISSING_SLICES` are interpolated with a notice that names them.
+    `slice_geometry.MAX_MISSING_SLICES` are interpolated with a notice that names them.
 
     Raises:
         SeriesError: The series' own rejection where it is not readable; `missing_slices`,
@@ -47,7 +47,7 @@ def read_dicom_volume(series: Series) -> Volume:
     whole = [plane for plane in planes if plane.instance.damage is None]
     # A second round happens only where decoding failed; the geometry is then found anew.
     while True:
-        if not whole or len(lost) > MOST_MISSING_SLICES:
+        if not whole or len(lost) > MAX_MISSING_SLICES:
             raise too_many_lost(lost, len(planes))
         geometry = fit_stack([plane.frame for plane in whole], spacing_hint_mm(whole[0]))
         hu, findings, failures = _read_planes(whole, geometry)
@@ -85,7 +85,7 @@ def too_many_lost(lost: Sequence[SeriesError], count: int) -> SeriesError:
     if count == 1:
         return lost[0]
     msg = (
-        f"{len(lost)} of {count} slices cannot be read, at most {MOST_MISSING_SLICES} are "
+        f"{len(lost)} of {count} slices cannot be read, at most {MAX_MISSING_SLICES} are "
         f"interpolated; the first: {lost[0].message}"
     )
     return SeriesError(lost[0].reason, msg)

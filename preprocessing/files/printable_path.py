@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def path_text(path: Path | str) -> str:
+def printable_path(path: Path | str) -> str:
     r"""Gives a path, or a sentence that holds one, with bytes that are no UTF-8 as ``\xe9``.
 
     Discs written in Latin-1 or GBK have such names; Python keeps their bytes as lone surrogates,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from hounsfield.preprocessing.files.archives import ZipEntry, read_entry, read_entry_head
-from hounsfield.preprocessing.files.printable_path import path_text
+from hounsfield.preprocessing.files.printable_path import printable_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ class ByteSource:
 
     def __str__(self) -> str:
         """The name for messages: ``study.zip!folder/slice.dcm`` for a member."""
-        path = path_text(self.path)
+        path = printable_path(self.path)
         return f"{path}!{self.entry.name}" if self.entry else path
 
     def __lt__(self, other: ByteSource) -> bool:
@@ -37,14 +37,14 @@ class ByteSource:
     @property
     def name(self) -> str:
         """The file's own name, without folders."""
-        return self.entry.name.rsplit("/", 1)[-1] if self.entry else path_text(self.path.name)
+        return self.entry.name.rsplit("/", 1)[-1] if self.entry else printable_path(self.path.name)
 
     @property
     def folder(self) -> str:
         """Where it lies: its folder, or the archive and the folder inside it."""
         if self.entry is None:
-            return path_text(self.path.parent)
-        return f"{path_text(self.path)}!{self.entry.name.rpartition('/')[0]}"
+            return printable_path(self.path.parent)
+        return f"{printable_path(self.path)}!{self.entry.name.rpartition('/')[0]}"
 
     def size_bytes(self) -> int:
         """How many bytes `open` gives, known without reading them."""

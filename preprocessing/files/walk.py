@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError, UsageError
-from hounsfield.preprocessing.files.printable_path import path_text
+from hounsfield.preprocessing.files.printable_path import printable_path
 
 if TYPE_CHECKING:
     import os
@@ -30,10 +30,10 @@ def walk_files(inputs: Sequence[Path]) -> Iterator[Path | tuple[Path, SeriesErro
         try:
             path.stat()
         except FileNotFoundError as error:
-            msg = f"{path_text(path)} does not exist"
+            msg = f"{printable_path(path)} does not exist"
             raise UsageError(msg) from error
         except OSError as error:  # too long a name, no permission, a loop of links
-            msg = f"{path_text(path)} cannot be opened: {error.strerror or error}"
+            msg = f"{printable_path(path)} cannot be opened: {error.strerror or error}"
             raise UsageError(msg) from error
         yield from walk.visit(path)
 

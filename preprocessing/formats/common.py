@@ -29,7 +29,7 @@ MAX_VOXELS: Final = 2**30
 """A chest at 1024 x 1024 with 1,024 slices; more is a header that lies."""
 HIGHEST_AIR_HU: Final = -500
 """Values that cannot get this low hold no lungs: a mask, a window's grey levels, an MR."""
-LOWEST_HU: Final = -1024
+MIN_HU: Final = -1024
 """Lower values were never measured: scanners pad with -2000, and tools add the intercept to it."""
 
 
@@ -145,12 +145,12 @@ def to_hu(
     if scaled.dtype.kind == "f":
         scaled = np.rint(scaled)
     hu = np.array(scaled, dtype=np.int16, order="C")
-    if lowest >= LOWEST_HU:
+    if lowest >= MIN_HU:
         return hu, ()
-    padding = hu < LOWEST_HU
+    padding = hu < MIN_HU
     hu[padding] = AIR_HU
     count = int(padding.sum())
-    message = f"{count} voxels below {LOWEST_HU} HU are padding and were set to {AIR_HU} HU."
+    message = f"{count} voxels below {MIN_HU} HU are padding and were set to {AIR_HU} HU."
     numbers = {"voxels": count, "lowest_hu": lowest}
     return hu, (Notice(NoticeCode.PADDING_REPLACED, message, numbers),)
 

@@ -34,19 +34,19 @@ SAME_PLACE_MM = 0.05
 NORMAL_TOLERANCE = 1e-3
 """Off the slice normal, in mm per mm: more is a tilt."""
 
-MOST_TILT_DEGREES = 45.0
+MAX_TILT_DEGREES = 45.0
 """No gantry tilts further (30 degrees is usual): such slices are not one stack."""
 
-MOST_MISSING_SLICES = 3
+MAX_MISSING_SLICES = 3
 """In the whole series; more fail it."""
 
-MOST_ADJACENT_MISSING = 2
+MAX_ADJACENT_MISSING = 2
 """Side by side; more fail the series."""
 
-MOST_MISSING_GAP_MM = 12.0
+MAX_MISSING_GAP_MM = 12.0
 """The widest gap that is filled: a wider one could hide a nodule that matters."""
 
-_MOST_EXPECTED_SLICES = 20_000
+_MAX_EXPECTED_SLICES = 20_000
 
 CONTIGUOUS_GAP = 1.5
 """Of the slice thickness: up to here, tissue between two slices has been measured."""
@@ -205,7 +205,7 @@ def _in_plane_shifts(
         )
         raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
     tilt = math.degrees(math.atan(float(np.linalg.norm(slope))))
-    if tilt > MOST_TILT_DEGREES:
+    if tilt > MAX_TILT_DEGREES:
         msg = f"slices are stacked {tilt:.0f} degrees off their normal: they are not one volume"
         raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
     return shifts, tilt
@@ -241,7 +241,7 @@ def _fit_grid(
 def _grid_of(depths: NDArray[np.float64], spacing: float) -> _Grid | None:
     """The even grid of about this spacing that every slice lies on, if there is one."""
     steps = np.rint(np.diff(depths) / spacing).astype(int)
-    if steps.min() < 1 or steps.sum() > _MOST_EXPECTED_SLICES:
+    if steps.min() < 1 or steps.sum() > _MAX_EXPECTED_SLICES:
         return None
     index = np.concatenate([[0], np.cumsum(steps)])
     exact = float(depths[-1]) / int(index[-1])
@@ -254,19 +254,19 @@ def _grid_of(depths: NDArray[np.float64], spacing: float) -> _Grid | None:
 
 def _may_be_filled(grid: _Grid) -> bool:
     """Whether so few slices are missing that interpolating them is honest."""
-    if len(grid.missing) > MOST_MISSING_SLICES:
+    if len(grid.missing) > MAX_MISSING_SLICES:
         return False
     steps = np.diff(grid.grid_index or (0,))
     widest = int(steps.max()) if len(steps) else 1
     if widest == 1:
         return True
-    return widest - 1 <= MOST_ADJACENT_MISSING and widest * grid.spacing_mm <= MOST_MISSING_GAP_MM
+    return widest - 1 <= MAX_ADJACENT_MISSING and widest * grid.spacing_mm <= MAX_MISSING_GAP_MM
 
 
 def _has_hole(gaps: NDArray[np.float64], thickness: Sequence[float | None], typical: float) -> bool:
     """Whether tissue was never scanned: a gap wider than the slices beside it and than most."""
     for gap, before, after in zip(gaps, thickness, thickness[1:], strict=False):
-        covered = min(max(before or typical, after or typical), MOST_MISSING_GAP_MM)
+        covered = min(max(before or typical, after or typical), MAX_MISSING_GAP_MM)
         if gap > CONTIGUOUS_GAP * max(covered, typical):
             return True
     return False
@@ -285,7 +285,7 @@ def _too_many_missing(
             f"there, with a gap of {widest:.1f} mm"
         )
     limits = (
-        f"at most {MOST_MISSING_SLICES} missing slices, {MOST_ADJACENT_MISSING} side by side and "
-        f"a gap of {MOST_MISSING_GAP_MM:.0f} mm are filled"
+        f"at most {MAX_MISSING_SLICES} missing slices, {MAX_ADJACENT_MISSING} side by side and "
+        f"a gap of {MAX_MISSING_GAP_MM:.0f} mm are filled"
     )
     return SeriesError(Reason.MISSING_SLICES, f"{msg}; {limits}")

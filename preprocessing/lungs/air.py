@@ -28,7 +28,7 @@ GAS_SHARE, GAS_SHARE_SMALL = 0.9, 0.2
 """A part is gas where this share of its inner voxels is within the band of air. Vessels keep
 even an emphysematous lung below it. In a small part partial volume hides most of the gas."""
 
-SMALLEST_PART_ML, SMALL_PART_ML = 3.0, 50.0
+MIN_PART_ML, SMALL_PART_ML = 3.0, 50.0
 """Islands below the first are folds of skin and scraps that closing brings back; islands below
 the second are judged as small parts."""
 
@@ -187,7 +187,7 @@ def _lung_parts(
     inner_voxels = np.bincount(labels[inner], minlength=count + 1)
     gas_voxels = np.bincount(labels[inner & gas], minlength=count + 1)
     share = np.where(part_ml < SMALL_PART_ML, GAS_SHARE_SMALL, GAS_SHARE)
-    keep = (part_ml >= SMALLEST_PART_ML) & (gas_voxels <= share * inner_voxels)
+    keep = (part_ml >= MIN_PART_ML) & (gas_voxels <= share * inner_voxels)
     keep[0] = False
     kept: NDArray[np.bool_] = keep[labels]
     return kept

@@ -16,7 +16,7 @@ TUBE_BAND_HU = 80
 TUBE_AREA_MM2 = (45.0, 900.0)
 TUBE_WIDTH_MM = 36.0
 TUBE_FILLED = 0.5
-SHORTEST_TUBE_MM = 24.0
+MIN_TUBE_MM = 24.0
 """A tracheal section: 8 to 34 mm across in the plane (Breatnach 1984: 10 to 27 mm, and the
 carina), compact, and seen over this length."""
 
@@ -24,7 +24,7 @@ MEDIASTINUM_HALF_WIDTH_MM = 45.0
 BRONCHI_HALF_WIDTH_MM = 35.0
 """How far from the trachea's axis bronchi count as main; beyond, they belong to the lung."""
 
-LARGEST_AIRWAY_ML = 110.0
+MAX_AIRWAY_ML = 110.0
 """Trachea and main bronchi hold less; more has leaked into the lung."""
 
 GROWTH_STEPS_HU = (60, 110, 160, 220)
@@ -87,7 +87,7 @@ def _longest_tube(pure_air: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.
         return None
     lengths = [(box[0].stop - box[0].start) * spacing_mm for box in boxes]
     best = int(np.argmax(lengths))
-    if lengths[best] < SHORTEST_TUBE_MM:
+    if lengths[best] < MIN_TUBE_MM:
         return None
     tube: NDArray[np.bool_] = chains == best + 1
     return tube
@@ -98,7 +98,7 @@ def _grow(
 ) -> NDArray[np.bool_]:
     """Follows the lumen from the trachea at a rising threshold until it leaks into the lung."""
     grown = trachea
-    largest = LARGEST_AIRWAY_ML * 1000 / spacing_mm**3
+    largest = MAX_AIRWAY_ML * 1000 / spacing_mm**3
     for band in GROWTH_STEPS_HU:
         labels, count = ndimage.label((hu < air_hu + band) | trachea)
         joined = np.zeros(count + 1, dtype=bool)

@@ -21,7 +21,7 @@ HULL_REACH_MM = 30.0
 """How far from the lung its convex hull is searched: to the middle of a 60 mm mass that has
 pushed the lung aside, and not to the middle of the heart or the liver."""
 
-SMALLEST_WALL_PART_ML = 10.0
+MIN_WALL_PART_ML = 10.0
 """A ball of 27 mm: anything smaller at the chest wall the closing has taken in."""
 
 SEARCH_MARGIN_MM = 3.0
@@ -95,7 +95,7 @@ def _thick_parts(mask: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.bool_
     opened = dilate(dilate(erode(erode(mask)))) & mask
     parts, _ = label(opened)
     part_ml = np.bincount(parts.ravel()) * spacing_mm**3 / 1000
-    keep = part_ml >= SMALLEST_WALL_PART_ML
+    keep = part_ml >= MIN_WALL_PART_ML
     keep[0] = False
     kept: NDArray[np.bool_] = keep[parts]
     return kept

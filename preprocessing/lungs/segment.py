@@ -29,17 +29,17 @@ LUNG_GRID_MM = 3.0
 
 VOXEL_ML = LUNG_GRID_MM**3 / 1000
 
-SMALLEST_LUNGS_ML = 150.0
+MIN_LUNGS_ML = 150.0
 """Less lung than this is no chest: the bases on an abdominal CT, the sinuses of a head."""
 
-LARGEST_BODY_MM3 = 2e9
+MAX_BODY_MM3 = 2e9
 """The whole body in the widest field of view, 800 x 800 x 2000 mm, and room beside it."""
 
-MOST_CUT_PER_CM = 0.8
+MAX_CUT_PER_CM = 0.8
 """Area where the view cuts the lungs, over their volume. A slab of 4 cm through the chest, the
 thinnest that is analysed, has 0.5; the foam of a head holder, open to all sides, had 1.5."""
 
-CROP_LUNG_FRACTION, SMALLEST_CROP_ML = 0.2, 5.0
+CROP_LUNG_FRACTION, MIN_CROP_ML = 0.2, 5.0
 """A box cut out of a lung is smaller, but lung fills at least this part of it."""
 
 
@@ -146,7 +146,7 @@ def find_lungs(volume: Volume, *, threads: int | None = None) -> Lungs:
 def _refuse_if_too_large(volume: Volume) -> None:
     """A spacing that lies would make the coarse grid of it fill the memory."""
     sides_mm = np.multiply(volume.shape_zyx[::-1], volume.spacing_mm)
-    if np.prod(sides_mm) <= LARGEST_BODY_MM3:
+    if np.prod(sides_mm) <= MAX_BODY_MM3:
         return
     x, y, z = sides_mm
     msg = (
@@ -158,12 +158,12 @@ def _refuse_if_too_large(volume: Volume) -> None:
 def _refuse_if_no_lungs(volume: Volume, lungs: NDArray[np.bool_], *, cut_cm2: float) -> None:
     """Ends the series where what was found is too little, or too open, to be lungs."""
     found_ml = np.count_nonzero(lungs) * VOXEL_ML
-    is_crop = found_ml >= SMALLEST_CROP_ML and lungs.mean() >= CROP_LUNG_FRACTION
-    is_open = cut_cm2 > MOST_CUT_PER_CM * found_ml
-    if is_crop or (found_ml >= SMALLEST_LUNGS_ML and not is_open):
+    is_crop = found_ml >= MIN_CROP_ML and lungs.mean() >= CROP_LUNG_FRACTION
+    is_open = cut_cm2 > MAX_CUT_PER_CM * found_ml
+    if is_crop or (found_ml >= MIN_LUNGS_ML and not is_open):
         return
     told = volume.series.body_part_examined.upper()
-    got = f"found {found_ml:.0f} ml of air-holding lung, wanted {SMALLEST_LUNGS_ML:.0f} ml"
+    got = f"found {found_ml:.0f} ml of air-holding lung, wanted {MIN_LUNGS_ML:.0f} ml"
     if is_open:
         got = f"{found_ml:.0f} ml that could be lung lie open to the edge of the view"
     if any(word in told for word in ("CHEST", "LUNG", "THORAX")):

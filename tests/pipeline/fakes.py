@@ -9,10 +9,10 @@ import numpy as np
 from scipy import ndimage
 
 from hounsfield.models.contracts import (
+    ActivationMap,
     Candidate,
     Classification,
-    EvidenceMap,
-    Outlines,
+    NoduleSegmentations,
     Segmentation,
 )
 from hounsfield.models.inference.loading import Models
@@ -63,7 +63,7 @@ class BrightSegmenter:
             ]
             near = np.add.outer(np.add.outer(away[0] ** 2, away[1] ** 2), away[2] ** 2) <= 1
             nodule = (near & (volume.hu[box] > -400)).astype(np.float32)
-            outlines.append(Outlines(*[Segmentation(tuple(low.tolist()), nodule)] * 2))
+            outlines.append(NoduleSegmentations(*[Segmentation(tuple(low.tolist()), nodule)] * 2))
         return outlines
 
 
@@ -86,8 +86,8 @@ class EvenClassifier:
         for candidate in candidates:
             affine = np.diag([4.0, 4.0, 4.0, 1.0])
             affine[:3, 3] = np.subtract(candidate.centre_world_mm, 4.0)
-            why = EvidenceMap(evidence, affine)
-            answers.append(Classification((0.62, 0.05, 0.21, 0.12), why=why))
+            why = ActivationMap(evidence, affine)
+            answers.append(Classification((0.62, 0.05, 0.21, 0.12), activation_map=why))
         return answers
 
 

@@ -74,7 +74,7 @@ def scripted_config(
     *,
     reducer: bool = False,
     segmenter: bool = False,
-    evidence_maps: bool = True,
+    activation_maps: bool = True,
     **run: float,
 ) -> RunConfig:
     """A configuration whose models are manifests without weights."""
@@ -91,7 +91,7 @@ def scripted_config(
         names[task] = str(model)
     path = folder / "config.yaml"
     path.write_text(
-        json.dumps({"models": names, "report": {"evidence_maps": evidence_maps}, "run": run})
+        json.dumps({"models": names, "report": {"activation_maps": activation_maps}, "run": run})
     )
     return load_config(str(path))
 
@@ -153,7 +153,7 @@ def make_report(study_uid="1.2", series_uid="1.2.3", *, scores=(0.9,), provenanc
             "finding": number,
             "class_probabilities": dict(zip(NoduleClass, (0.1, 0.62, 0.2, 0.08), strict=True)),
             "confidence_band": "review",
-            "place": {"lung": "left", "zone": "upper"},
+            "location": {"lung": "left", "zone": "upper"},
             "source": None,
             "measurements": {},
             "notices": (),

@@ -33,7 +33,7 @@ def write_file(path, volume=None):
 
 
 def reasons(found):
-    return {Path(one.path).name: one.reason for one in found.passed_over}
+    return {Path(one.path).name: one.reason for one in found.skipped_files}
 
 
 def test_every_format_is_found_by_content_at_any_depth(tmp_path):
@@ -49,7 +49,7 @@ def test_every_format_is_found_by_content_at_any_depth(tmp_path):
         (SeriesFormat.METAIMAGE, (20, 24, 28)),
     ]
     assert [one.rejection for one in found.series] == [None] * 3
-    assert found.passed_over == ()
+    assert found.skipped_files == ()
 
 
 def test_what_is_no_series_is_named_with_a_reason(tmp_path):
@@ -80,7 +80,7 @@ def test_a_file_reached_twice_counts_once(tmp_path):
     found = discover([tmp_path, tmp_path / "study", paths[3], tmp_path])
     [series] = found.series
     assert len(series.sources) == 20
-    assert found.passed_over == ()
+    assert found.skipped_files == ()
 
 
 def test_files_and_folders_that_may_not_be_read_are_reported(tmp_path, monkeypatch):
@@ -100,7 +100,7 @@ def test_files_and_folders_that_may_not_be_read_are_reported(tmp_path, monkeypat
     refuse("open", Path.open)
     found = discover([tmp_path])
     assert reasons(found) == {"locked": Reason.UNREADABLE, "secret": Reason.UNREADABLE}
-    assert all("Permission denied" in one.message for one in found.passed_over)
+    assert all("Permission denied" in one.message for one in found.skipped_files)
     assert len(found.series) == 1
 
 
@@ -111,7 +111,7 @@ def test_an_input_that_does_not_exist_is_a_mistake_of_the_user(tmp_path):
 
 def test_an_empty_folder_holds_nothing(tmp_path):
     found = discover([tmp_path])
-    assert (found.series, found.passed_over) == ((), ())
+    assert (found.series, found.skipped_files) == ((), ())
 
 
 def test_the_same_series_in_two_folders_is_a_duplicate(tmp_path):
@@ -157,9 +157,9 @@ def test_the_raw_file_belongs_to_its_header(tmp_path):
     )
     found = discover([tmp_path])
     assert [source.name for source in found.series[0].sources] == ["z.mhd", "0.raw"]
-    assert found.passed_over == ()
+    assert found.skipped_files == ()
     (tmp_path / "0.raw").unlink()
-    [missing] = discover([tmp_path]).passed_over
+    [missing] = discover([tmp_path]).skipped_files
     assert missing.reason is Reason.UNREADABLE
     assert "'0.raw' is not there" in missing.message
 
@@ -172,7 +172,7 @@ def test_a_header_cannot_name_a_file_outside_its_folder(tmp_path):
             "NDims = 3\nOffset = 0 0 0\nElementSpacing = 10 10 10\nDimSize = 20 20 20\n"
             f"ElementType = MET_SHORT\nElementDataFile = {name}\n"
         )
-        [refused] = discover([tmp_path / "in"]).passed_over
+        [refused] = discover([tmp_path / "in"]).skipped_files
         assert "is not there" in refused.message
 
 
@@ -201,7 +201,7 @@ def test_an_archive_is_looked_into_and_gives_the_same_series(tmp_path):
         (SeriesFormat.METAIMAGE, (20, 20, 20)),
     }
     assert {one.path for one in found.series} == {path}
-    assert found.passed_over == ()
+    assert found.skipped_files == ()
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -209,7 +209,7 @@ def test_an_archive_in_an_archive_is_named_and_not_opened(tmp_path):
     (tmp_path / "in").mkdir()
     inner = zip_folder(write_dicom(tmp_path / "x")[0].parent, tmp_path / "in" / "inner.zip")
     path = zip_folder(tmp_path / "in", tmp_path / "outer.zip")
-    [passed] = discover([path]).passed_over
+    [passed] = discover([path]).skipped_files
     assert passed.path == f"{path}!{inner.name}"
     assert passed.reason is Reason.UNSUPPORTED_ENCODING
 
@@ -236,7 +236,7 @@ def test_names_in_any_alphabet_and_any_bytes_are_found_and_can_be_printed(tmp_pa
     (series,) = found.series
     assert read_volume(series).shape_zyx == (20, 24, 28)
     assert str(series.sources[0]).startswith(f"{tmp_path}/caf\\xe9/\u80ba/Ren\u00e9/")
-    for one in found.passed_over:
+    for one in found.skipped_files:
         assert "caf\\xe9" in one.path.encode().decode()
         assert "caf\\xe9" in one.message.encode().decode()
-    assert len(found.passed_over) == 2
+    assert len(found.skipped_files) == 2

@@ -5,7 +5,7 @@ import pytest
 import SimpleITK
 
 from hounsfield.preprocessing.lungs.segment import find_lungs
-from hounsfield.preprocessing.registration import LEAST_OVERLAP, register_lungs
+from hounsfield.preprocessing.registration import MIN_OVERLAP, register_lungs
 from tests.digital_patient import FIRST, LATER, scanned
 
 
@@ -49,10 +49,13 @@ def test_the_same_lungs_give_the_same_bits_on_any_number_of_threads(pair, regist
         SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
     one, other = (each.earlier_world_mm(places(second, 0, 1, 2)) for each in (registration, again))
     assert one.tobytes() == other.tobytes()
-    assert (registration.overlap, registration.likeness) == (again.overlap, again.likeness)
+    assert (registration.overlap, registration.vessel_correlation) == (
+        again.overlap,
+        again.vessel_correlation,
+    )
 
 
 def test_the_lungs_of_another_person_are_refused(pair):
     refused = register_lungs(pair[1][1], find_lungs(scanned(None, seed=8).volume))
-    assert refused.overlap > LEAST_OVERLAP
+    assert refused.overlap > MIN_OVERLAP
     assert not refused.is_good

@@ -183,7 +183,7 @@ VERDICTS = {
 
 
 def files_by_reason(found: Discovery):
-    count = Counter(one.reason for one in found.passed_over)
+    count = Counter(one.reason for one in found.skipped_files)
     for series in found.series:
         if not series.readable:
             count[series.rejection.reason] += len(series.sources)
@@ -191,7 +191,7 @@ def files_by_reason(found: Discovery):
 
 
 def sentences(found: Discovery):
-    return [one.message for one in found.passed_over] + [
+    return [one.message for one in found.skipped_files] + [
         series.rejection.message for series in found.series if series.rejection
     ]
 

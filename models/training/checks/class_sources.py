@@ -15,12 +15,12 @@ from hounsfield.models.training.engine.material import SOURCES, read_cases
 
 if TYPE_CHECKING:
     from hounsfield.data.prepared.case import PreparedCase
-    from hounsfield.models.training.engine.configuration import DataPlan
+    from hounsfield.models.training.engine.configuration import DataConfig
 
 log = logging.getLogger(__name__)
 
 
-def told_sources(plan: DataPlan) -> tuple[str, ...]:
+def told_sources(plan: DataConfig) -> tuple[str, ...]:
     """Sentences for the log and the card: whose the cancers are, whose the normals, and the trap.
 
     A series with a carcinoma counts as cancer. As normal count series whose labelled findings are

@@ -26,7 +26,7 @@ NODULES_A_SCAN = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TrialMarks:
+class InsertionMarks:
     """The marks that count, each with its ratings: what one or more models said of it.
 
     Attributes:
@@ -49,7 +49,7 @@ def collect_marks(
     *,
     rounds: int,
     seed: int,
-) -> TrialMarks:
+) -> InsertionMarks:
     """Looks at untouched volumes, and at the same with nodules inserted.
 
     Args:
@@ -86,7 +86,7 @@ def collect_marks(
             len(hits),
             sum(map(len, false)),
         )
-    return TrialMarks(tuple(hits), np.array(diameters), np.concatenate(false), len(cases))
+    return InsertionMarks(tuple(hits), np.array(diameters), np.concatenate(false), len(cases))
 
 
 def _on(mark: Candidate, finding: KnownFinding) -> bool:

@@ -26,7 +26,7 @@ PLACES, PLACE_VOXELS = 12, 16
 """So many cubes of lung are looked at in a series, of so many voxels along the edge."""
 
 FOLDS, RESAMPLINGS = 5, 1000
-LEAST_PATIENTS = 2 * FOLDS
+MIN_PATIENTS = 2 * FOLDS
 """With fewer on either side nothing is told."""
 
 RIDGE = 1e-2
@@ -95,10 +95,10 @@ def scanner_trap(
         seed: Of folds and bootstrap.
 
     Returns:
-        None where fewer than `LEAST_PATIENTS` patients are on a side: nothing can be told.
+        None where fewer than `MIN_PATIENTS` patients are on a side: nothing can be told.
     """
     names, patient = np.unique(patients, return_inverse=True)
-    if min(len(np.unique(patient[is_cancer == side])) for side in (True, False)) < LEAST_PATIENTS:
+    if min(len(np.unique(patient[is_cancer == side])) for side in (True, False)) < MIN_PATIENTS:
         return None
     rng = np.random.default_rng(seed)
     fold = (rng.permutation(len(names)) % FOLDS)[patient]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.models.contracts import NoduleClass
-from hounsfield.models.networks.class_net import LOOKS
+from hounsfield.models.networks.class_net import ATTRIBUTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,11 +26,11 @@ SUSPICIOUS_FROM, BENIGN_TO = 4, 2
 LONG_FROM = 1.6
 """Longest over shortest axis."""
 
-UNKNOWN_LOOKS: NDArray[np.float32] = np.full(len(LOOKS), -1, np.float32)
+UNKNOWN_ATTRIBUTES: NDArray[np.float32] = np.full(len(ATTRIBUTES), -1, np.float32)
 
 
-def looks_of(spec: NoduleSpec) -> NDArray[np.float32]:
-    """Which of `LOOKS` a digital nodule has, 0 or 1."""
+def attributes_of(spec: NoduleSpec) -> NDArray[np.float32]:
+    """Which of `ATTRIBUTES` a digital nodule has, 0 or 1."""
     true = {
         "spiculated": spec.margin == "spiculated",
         "lobulated": spec.margin == "lobulated",
@@ -43,7 +43,7 @@ def looks_of(spec: NoduleSpec) -> NDArray[np.float32]:
         "at the hilum": spec.place == "hilar",
         "at the pleura": spec.place == "pleura",
     }
-    return np.array([true[look] for look in LOOKS], np.float32)
+    return np.array([true[look] for look in ATTRIBUTES], np.float32)
 
 
 def allowed_classes(finding: KnownFinding) -> frozenset[NoduleClass]:

@@ -16,9 +16,9 @@ from hounsfield.models.training.augmentation.pasting import nodule_stamp, paste
 from hounsfield.models.training.augmentation.sites import brightest_near
 from hounsfield.models.training.classifier.class_material import (
     CARCINOMAS,
-    UNKNOWN_LOOKS,
+    UNKNOWN_ATTRIBUTES,
     allowed_classes,
-    looks_of,
+    attributes_of,
     own_findings,
 )
 from hounsfield.models.training.engine.seeded_samples import SeededSamples
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from hounsfield.data.phantom import NoduleSpec
     from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
-    from hounsfield.models.training.classifier.sampling_config import ClassSamplingPlan
+    from hounsfield.models.training.classifier.sampling_config import ClassifierSamplingConfig
 
 CUT_SHARE = 0.8
 """Part of the drawn nodules that end where the lung does."""
 
-LEAST_MM = 2.5
+MIN_MM = 2.5
 """What the lung leaves of a drawn nodule must be of this diameter, or it is put elsewhere."""
 
 TRIES = 50
@@ -51,7 +51,7 @@ class _Shown:
     centre_zyx: NDArray[np.float64]
     classes: frozenset[NoduleClass]
     diameter_mm: float
-    looks: NDArray[np.float32] = field(default_factory=UNKNOWN_LOOKS.copy)
+    looks: NDArray[np.float32] = field(default_factory=UNKNOWN_ATTRIBUTES.copy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +86,7 @@ class ClassificationSamples(SeededSamples):
         cases: Sequence[PreparedCase],
         false_marks: Sequence[NDArray[np.float64]],
         crops: Sequence[NoduleCrop],
-        plan: ClassSamplingPlan,
+        plan: ClassifierSamplingConfig,
         *,
         length: int,
         seed: int,
@@ -156,7 +156,7 @@ class ClassificationSamples(SeededSamples):
         case, finding = self._own[classes][int(rng.integers(len(self._own[classes])))]
         site = case.volume.voxel_xyz(finding.centre_world_mm)[::-1]
         cube, centre = cube_around(case.volume, site)
-        looks = UNKNOWN_LOOKS if finding.drawn_as is None else looks_of(finding.drawn_as)
+        looks = UNKNOWN_ATTRIBUTES if finding.drawn_as is None else attributes_of(finding.drawn_as)
         return _Shown(cube, centre, classes, finding.diameter_mm, looks)
 
     def _drawn_carcinoma(self, rng: np.random.Generator) -> _Shown:
@@ -213,9 +213,9 @@ class ClassificationSamples(SeededSamples):
                 lung_share=cube.lung_share if rng.random() < CUT_SHARE else None,
                 psf_sigma_mm_zyx=(float(rng.uniform(0.4, 0.9)),) * 3,
             )
-            if painted.diameter_mm >= LEAST_MM:
+            if painted.diameter_mm >= MIN_MM:
                 drawn_zyx = np.array(painted.centre_voxel_zyx)
-                return _Shown(cube, drawn_zyx, classes, painted.diameter_mm, looks_of(spec))
+                return _Shown(cube, drawn_zyx, classes, painted.diameter_mm, attributes_of(spec))
         return self._nothing(rng)
 
     def _paste(self, classes: frozenset[NoduleClass], rng: np.random.Generator) -> _Shown:

@@ -1,4 +1,4 @@
-"""`ClassSamplingPlan`: how a classifier's samples are drawn."""
+"""`ClassifierSamplingConfig`: how a classifier's samples are drawn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassSamplingPlan:
+class ClassifierSamplingConfig:
     """Parts of the samples, against one another, and how they are varied.
 
     A part for which there is no material (no labelled findings, no nodules to paste, no lungs) is
@@ -53,13 +53,13 @@ class ClassSamplingPlan:
     hu_window: tuple[float, float] = (-1000.0, 400.0)
 
 
-def classification_plan(config: TrainingConfig) -> ClassSamplingPlan:
+def classification_plan(config: TrainingConfig) -> ClassifierSamplingConfig:
     """The recipe's numbers.
 
     Raises:
         UsageError: One is not known, or a list has not as many numbers as it must.
     """
-    known = [field.name for field in fields(ClassSamplingPlan)]
+    known = [field.name for field in fields(ClassifierSamplingConfig)]
     unknown = sorted(set(config.sampling) - set(known))
     if unknown:
         msg = f"sampling: {', '.join(unknown)} unknown; a classifier's recipe knows {known}"
@@ -68,7 +68,7 @@ def classification_plan(config: TrainingConfig) -> ClassSamplingPlan:
         name: tuple(value) if isinstance(value, list) else value
         for name, value in config.sampling.items()
     }
-    plan = ClassSamplingPlan(**told)
+    plan = ClassifierSamplingConfig(**told)
     if len(plan.hu_window) != 2 or len(plan.class_weights) != 4:
         msg = "sampling: hu_window must hold two numbers and class_weights four"
         raise UsageError(msg)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch.nn import functional
 
-from hounsfield.models.networks.class_net import ClassNet, class_logits, look_logits
+from hounsfield.models.networks.class_net import ClassNet, attribute_logits, class_logits
 from hounsfield.models.store.folders import model_folder
 from hounsfield.models.training.classifier.samples import ClassificationSamples
 from hounsfield.models.training.classifier.sampling_config import classification_plan
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
-    from hounsfield.models.training.classifier.sampling_config import ClassSamplingPlan
+    from hounsfield.models.training.classifier.sampling_config import ClassifierSamplingConfig
     from hounsfield.models.training.engine.configuration import TrainingConfig
 
-LOOKS_WEIGHT = 4.0
+ATTRIBUTES_WEIGHT = 4.0
 """Of what the nodule looks like in the loss."""
 
 
@@ -68,11 +68,11 @@ def classification_loss(maps: Tensor, batch: dict[str, Tensor]) -> dict[str, Ten
     right = batch["allowed"].gather(1, logits.argmax(1, keepdim=True)).mean()
     classes = partial_label_loss(logits, batch)["loss"]
     each = functional.binary_cross_entropy_with_logits(
-        look_logits(maps), looks.clamp(min=0), reduction="none"
+        attribute_logits(maps), looks.clamp(min=0), reduction="none"
     )
     look = (each * (looks >= 0)).mean()
     return {
-        "loss": classes + LOOKS_WEIGHT * look,
+        "loss": classes + ATTRIBUTES_WEIGHT * look,
         "classes": classes,
         "looks": look,
         "right": right,
@@ -109,7 +109,7 @@ def calibration_samples(config: TrainingConfig, *, length: int) -> Classificatio
 
 def _samples(
     config: TrainingConfig,
-    plan: ClassSamplingPlan,
+    plan: ClassifierSamplingConfig,
     cases: Sequence[PreparedCase],
     crops: Sequence[NoduleCrop],
     length: int,
@@ -120,7 +120,7 @@ def _samples(
 
 
 def _false_marks(
-    config: TrainingConfig, plan: ClassSamplingPlan, cases: Sequence[PreparedCase]
+    config: TrainingConfig, plan: ClassifierSamplingConfig, cases: Sequence[PreparedCase]
 ) -> list[NDArray[np.float64]]:
     """For each case what the detector and the data set take for a nodule, and is none."""
     if plan.false_marks <= 0:

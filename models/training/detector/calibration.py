@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.models.contracts import Candidate, Detector
-    from hounsfield.models.training.checks.insertion_benchmark import TrialMarks
+    from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
 NODULES_EXPECTED_A_SCAN = 1.0
@@ -28,7 +28,7 @@ FALSE_POSITIVES_A_SCAN = {"screening": 4.0, "default": 1.0, "strict": 0.25}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DetectorTrial:
+class DetectorValidation:
     """What a detector did on the yardstick.
 
     Attributes:
@@ -55,14 +55,14 @@ class DetectorTrial:
         return float(np.mean(chosen >= max(self.threshold(false_positives_a_scan), 1e-9)))
 
 
-def run_trial(
+def validate_detector(
     detector: Detector,
     cases: Sequence[PreparedCase],
     crops: Sequence[NoduleCrop],
     *,
     rounds: int,
     seed: int,
-) -> DetectorTrial:
+) -> DetectorValidation:
     """Runs a detector, whose calibration should be plain, on the yardstick of `collect_marks`."""
 
     def look(volume: WorkingVolume) -> tuple[list[Candidate], NDArray[np.float64]]:
@@ -74,10 +74,10 @@ def run_trial(
 
 
 def scored(
-    marks: TrialMarks, score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> DetectorTrial:
+    marks: InsertionMarks, score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> DetectorValidation:
     """The trial of a model that scores marks, from their ratings ``[marks, ratings]``, so."""
-    return DetectorTrial(
+    return DetectorValidation(
         np.array([score(ratings).max(initial=0.0) for ratings in marks.on_nodules]),
         marks.diameters_mm,
         score(marks.on_nothing),
@@ -85,7 +85,7 @@ def scored(
     )
 
 
-def calibrate(trial: DetectorTrial) -> Calibration:
+def calibrate(trial: DetectorValidation) -> Calibration:
     """Fits score = logistic(slope x logit + intercept) by maximum likelihood (Platt, 1999).
 
     The trial holds many nodules a scan; they are weighted so that a score is the probability
@@ -131,7 +131,7 @@ def fit_logistic(
     return slopes, intercept
 
 
-def operating_points(trial: DetectorTrial, calibration: Calibration) -> OperatingPoints:
+def operating_points(trial: DetectorValidation, calibration: Calibration) -> OperatingPoints:
     """Calibrated thresholds for each rate of `FALSE_POSITIVES_A_SCAN`."""
     points = {}
     for name, rate in FALSE_POSITIVES_A_SCAN.items():

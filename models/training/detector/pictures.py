@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-MOST_SAMPLES = 9
+MAX_SAMPLES = 9
 HEAT_SHARE = 0.5
 """How much of a pixel's brightness is the heat-map's where one lies over the image."""
 
@@ -28,7 +28,7 @@ def detection_pictures(batch: dict[str, Tensor], marks: Tensor) -> list[NDArray[
         marks: Output of `CentreNet`.
     """
     images, wanted, known, scores = (
-        maps[:MOST_SAMPLES].float().cpu().numpy()
+        maps[:MAX_SAMPLES].float().cpu().numpy()
         for maps in (batch["image"][:, 0], batch["heat"], batch["weight"], marks[:, HEAT].sigmoid())
     )
     return [

@@ -9,13 +9,17 @@ from hounsfield.models.inference.detector import HeatmapDetector
 from hounsfield.models.inference.runtimes import torch_network
 from hounsfield.models.networks.centre_net import CentreNet
 from hounsfield.models.store.manifest import Calibration, Manifest
-from hounsfield.models.training.detector.calibration import calibrate, operating_points, run_trial
+from hounsfield.models.training.detector.calibration import (
+    calibrate,
+    operating_points,
+    validate_detector,
+)
 from hounsfield.models.training.detector.task import held_out_cases, sampling_plan
 from hounsfield.models.training.engine.material import read_cases, read_nodules, training_material
 
 if TYPE_CHECKING:
     from hounsfield.models.store.manifest import TrainedWith
-    from hounsfield.models.training.engine.configuration import DataPlan, TrainingConfig
+    from hounsfield.models.training.engine.configuration import DataConfig, TrainingConfig
 
 ROUNDS = 3
 """How often each calibration volume is filled with other held-out nodules."""
@@ -32,7 +36,7 @@ def detector_manifest(
     plain = _manifest(config, trained_with)
     build = partial(CentreNet, **config.network)
     network = torch_network(weights, build, threads=config.optimisation.threads)
-    trial = run_trial(
+    trial = validate_detector(
         HeatmapDetector(plain, network),
         held_out_cases(config.data),
         read_nodules(config.data, "validation"),
@@ -51,7 +55,7 @@ def detector_manifest(
     )
 
 
-def trial_limit(data: DataPlan) -> str:
+def trial_limit(data: DataConfig) -> str:
     """What a card says of the volumes that thresholds were set on."""
     held_out = {case.series_uid for case in held_out_cases(data) if not case.synthetic}
     seen = any(case.series_uid in held_out for case in read_cases(data, "training"))

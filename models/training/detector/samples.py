@@ -31,7 +31,7 @@ TURNING_ROOM = 14
 
 
 @dataclass(frozen=True, slots=True)
-class SamplingPlan:
+class DetectorSamplingConfig:
     """How crops are drawn; every number stands in the configuration.
 
     Attributes:
@@ -79,7 +79,7 @@ class DetectionSamples(SeededSamples):
         self,
         cases: Sequence[PreparedCase],
         crops: Sequence[NoduleCrop],
-        plan: SamplingPlan,
+        plan: DetectorSamplingConfig,
         *,
         length: int,
         seed: int,

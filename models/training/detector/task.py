@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hounsfield.models.networks.centre_marks import SIZE_DIVISOR
 from hounsfield.models.networks.centre_net import CentreNet
 from hounsfield.models.training.detector.pictures import detection_pictures
-from hounsfield.models.training.detector.samples import DetectionSamples, SamplingPlan
+from hounsfield.models.training.detector.samples import DetectionSamples, DetectorSamplingConfig
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_cases, read_nodules
 from hounsfield.models.training.engine.onnx_graph import GraphPlan
@@ -16,7 +16,7 @@ from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from hounsfield.data.prepared.case import PreparedCase
-    from hounsfield.models.training.engine.configuration import DataPlan, TrainingConfig
+    from hounsfield.models.training.engine.configuration import DataConfig, TrainingConfig
 
 
 def detector_task(config: TrainingConfig) -> Task:
@@ -47,20 +47,22 @@ def detector_task(config: TrainingConfig) -> Task:
     )
 
 
-def sampling_plan(config: TrainingConfig) -> SamplingPlan:
+def sampling_plan(config: TrainingConfig) -> DetectorSamplingConfig:
     """The recipe's numbers.
 
     Raises:
         UsageError: One is not known.
     """
     try:
-        return SamplingPlan(**{**config.sampling, "hu_window": tuple(config.sampling["hu_window"])})
+        return DetectorSamplingConfig(
+            **{**config.sampling, "hu_window": tuple(config.sampling["hu_window"])}
+        )
     except (KeyError, TypeError) as error:
-        msg = f"sampling: {error}; a detector's recipe tells hu_window and fields of SamplingPlan"
+        msg = f"sampling: {error}; a detector takes hu_window and DetectorSamplingConfig"
         raise UsageError(msg) from error
 
 
-def held_out_cases(data: DataPlan) -> list[PreparedCase]:
+def held_out_cases(data: DataConfig) -> list[PreparedCase]:
     """Series to validate and to set thresholds on: those of the validation fold.
 
     Where it holds no real series, the real ones that are trained on stand in (with nodules of

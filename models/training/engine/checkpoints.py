@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from hounsfield.preprocessing.errors import UsageError
-from hounsfield.preprocessing.files.atomic_write import whole_file
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ class Checkpoint:
             **{name: getattr(state, name) for name in COUNTERS},
         }
         # A Python file, not a path: torch would turn a full disk into an error of its own kind.
-        with whole_file(self.path) as temporary, temporary.open("wb") as file:
+        with atomic_file(self.path) as temporary, temporary.open("wb") as file:
             torch.save(content, file)
 
     def resume(self, state: State) -> None:

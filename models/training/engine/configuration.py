@@ -60,7 +60,7 @@ class Optimisation(_Strict):
     checkpoint_every: int = Field(default=500, gt=0)
 
 
-class DataPlan(_Strict):
+class DataConfig(_Strict):
     """Where the training material lies, and who is kept out of it.
 
     Attributes:
@@ -99,7 +99,7 @@ class TrainingConfig(_Strict):
     network: dict[str, Any]
     sampling: dict[str, Any]
     optimisation: Optimisation
-    data: DataPlan
+    data: DataConfig
 
     @model_validator(mode="after")
     def _calibrates(self) -> TrainingConfig:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from hounsfield.models.training.engine.configuration import Optimisation
     from hounsfield.models.training.engine.onnx_graph import GraphPlan
-    from hounsfield.models.training.engine.process_group import Team
+    from hounsfield.models.training.engine.process_group import ProcessGroup
     from hounsfield.models.training.reporting.progress import TrainingProgress
 
 
@@ -86,7 +86,7 @@ def train(
     seed: int,
     config_sha256: str,
     out: Path,
-    team: Team | None = None,
+    team: ProcessGroup | None = None,
     progress: TrainingProgress | None = None,
 ) -> Trained:
     """Trains to the last step, going on from ``checkpoint.pt`` in `out` where there is one.
@@ -117,9 +117,15 @@ def train(
     model, casts = team.joined(state.network), autocast(plan.precision, team.device)
     means, share = LossMeans(), team.share_of(plan.batch)
     started = time.monotonic() - state.seconds
-    told = telling(out, leads=team.leads, done=state.done, steps=plan.steps, progress=progress)
+    told = telling(
+        out,
+        is_main_process=team.is_main_process,
+        done=state.done,
+        steps=plan.steps,
+        progress=progress,
+    )
     with told as tell:
-        if team.leads and state.done == 0:
+        if team.is_main_process and state.done == 0:
             tell.pictures(0, first_pictures(task, state, plan, team, casts))
         for batch in _batches(task, plan, state, team):
             torch.manual_seed(_step_seed(seed, state.done, team.rank))
@@ -141,7 +147,7 @@ def train(
             tell.row(state.done, row)
             state.seconds = time.monotonic() - started
             ended = state.ended(plan.steps, plan.patience)
-            if team.leads and (saves or ended):
+            if team.is_main_process and (saves or ended):
                 checkpoint.save(state)
             if ended:
                 break
@@ -149,7 +155,7 @@ def train(
     return Trained(state.network.eval(), state.done, state.seconds)
 
 
-def _begin(task: Task, plan: Optimisation, team: Team) -> State:
+def _begin(task: Task, plan: Optimisation, team: ProcessGroup) -> State:
     """The state before the first step."""
     network = convert_conv3d_weight_memory_format(
         task.network.to(team.device).train(), torch.channels_last_3d
@@ -158,7 +164,7 @@ def _begin(task: Task, plan: Optimisation, team: Team) -> State:
 
 
 def _batches(
-    task: Task, plan: Optimisation, state: State, team: Team
+    task: Task, plan: Optimisation, state: State, team: ProcessGroup
 ) -> DataLoader[dict[str, Any]]:
     """This process' share of the batches that are still to come, made ahead by workers.
 

@@ -11,7 +11,7 @@ from hounsfield.preprocessing.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from hounsfield.models.training.engine.process_group import Team
+    from hounsfield.models.training.engine.process_group import ProcessGroup
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class LossMeans:
             more = value.detach().double() * samples
             self._sums[name] = self._sums[name] + more if name in self._sums else more
 
-    def over(self, team: Team) -> dict[str, float]:
+    def over(self, team: ProcessGroup) -> dict[str, float]:
         """The means over all that was added in the whole team, and begins anew.
 
         Raises:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.data.prepared.splits import Part, SplitEntry
-    from hounsfield.models.training.engine.configuration import DataPlan
+    from hounsfield.models.training.engine.configuration import DataConfig
 
 
 _TCIA = "The Cancer Imaging Archive"
@@ -42,7 +42,7 @@ _NODULES = "nodules, put into lungs"
 _CALIBRATING = "series that calibrate and teach nothing"
 
 
-def read_cases(plan: DataPlan, part: Part) -> list[PreparedCase]:
+def read_cases(plan: DataConfig, part: Part) -> list[PreparedCase]:
     """The series of one part; their arrays are mapped, not read.
 
     Raises:
@@ -51,7 +51,7 @@ def read_cases(plan: DataPlan, part: Part) -> list[PreparedCase]:
     return _read(plan, part, plan.cases)
 
 
-def read_nodules(plan: DataPlan, part: Part) -> list[NoduleCrop]:
+def read_nodules(plan: DataConfig, part: Part) -> list[NoduleCrop]:
     """The single nodules of one part.
 
     Raises:
@@ -60,7 +60,7 @@ def read_nodules(plan: DataPlan, part: Part) -> list[NoduleCrop]:
     return [as_crop(case) for case in _read(plan, part, plan.nodules)]
 
 
-def read_calibration(plan: DataPlan) -> list[PreparedCase]:
+def read_calibration(plan: DataConfig) -> list[PreparedCase]:
     """The series that calibrate and teach nothing, whatever their folds.
 
     Raises:
@@ -80,7 +80,7 @@ def read_calibration(plan: DataPlan) -> list[PreparedCase]:
     return [case for folder in plan.calibration for case in _whole(plan, folder)]
 
 
-def _whole(plan: DataPlan, folder: Path) -> list[PreparedCase]:
+def _whole(plan: DataConfig, folder: Path) -> list[PreparedCase]:
     cases = (load_case(folder / entry.case) for entry in _entries(folder))
     return [case for case in cases if case.patient_id not in plan.held_out_patients]
 
@@ -89,7 +89,7 @@ def _entries(folder: Path) -> tuple[SplitEntry, ...]:
     return read_split(folder).series
 
 
-def training_material(plan: DataPlan) -> tuple[TrainingMaterial, ...]:
+def training_material(plan: DataConfig) -> tuple[TrainingMaterial, ...]:
     """What a manifest tells of the data that weights were made with, a row a prepared folder."""
     taught = {folder: _read(plan, "training", (folder,)) for folder in (*plan.cases, *plan.nodules)}
     calibrating = {folder: _whole(plan, folder) for folder in plan.calibration}
@@ -100,7 +100,7 @@ def training_material(plan: DataPlan) -> tuple[TrainingMaterial, ...]:
     )
 
 
-def real_series_apart(plan: DataPlan) -> set[str]:
+def real_series_apart(plan: DataConfig) -> set[str]:
     """The series that must teach nothing: of those that validate, test or calibrate.
 
     Digital chests are no one's.
@@ -135,7 +135,7 @@ def allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _read(plan: DataPlan, part: Part, folders: Sequence[Path]) -> list[PreparedCase]:
+def _read(plan: DataConfig, part: Part, folders: Sequence[Path]) -> list[PreparedCase]:
     """The cases of some folders, after all folders were checked as one."""
     files = case_files((*plan.cases, *plan.nodules), part, held=plan.fold)
     cases = (load_case(file) for file in files if any(file.is_relative_to(one) for one in folders))

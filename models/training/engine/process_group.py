@@ -26,7 +26,7 @@ PATIENCE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Team:
+class ProcessGroup:
     """The processes that train one network together; mostly it is one.
 
     Attributes:
@@ -40,7 +40,7 @@ class Team:
     device: torch.device
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process is the one that writes and tells."""
         return self.rank == 0
 
@@ -74,13 +74,13 @@ class Team:
         return dict(zip(values, sums.tolist(), strict=True))
 
 
-def alone() -> Team:
+def alone() -> ProcessGroup:
     """This process, on the GPU where there is one."""
-    return Team(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return ProcessGroup(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 @contextmanager
-def join_team() -> Iterator[Team]:
+def join_process_group() -> Iterator[ProcessGroup]:
     """Joins the processes that torchrun started, or works alone where it did not.
 
     The addresses and ranks are read from the environment that torchrun sets. A GPU is used where
@@ -95,7 +95,7 @@ def join_team() -> Iterator[Team]:
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if gpu else "gloo", timeout=PATIENCE)
     try:
-        yield Team(distributed.get_rank(), distributed.get_world_size(), device)
+        yield ProcessGroup(distributed.get_rank(), distributed.get_world_size(), device)
     finally:
         gc.collect()  # ends joined networks, which hold the group and its threads
         distributed.destroy_process_group()

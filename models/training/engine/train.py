@@ -17,7 +17,7 @@ from hounsfield.models.training.engine.fine_tuning import all_material, begin_wi
 from hounsfield.models.training.engine.loop import train
 from hounsfield.models.training.engine.material import allow_many_files
 from hounsfield.models.training.engine.onnx_graph import network_graph
-from hounsfield.models.training.engine.process_group import join_team
+from hounsfield.models.training.engine.process_group import join_process_group
 from hounsfield.models.training.engine.publishing import half_precision_weights, hardware, publish
 from hounsfield.models.training.rater.task import rater_manifest, rater_task
 from hounsfield.models.training.reducer.publication import reducer_manifest
@@ -71,7 +71,7 @@ def run_training(
         progress: Where it is told how far the training is.
 
     Returns:
-        The model's manifest; None in a process of a team that another one leads.
+        The model's manifest; None in a process of a team that another one is_main_process.
 
     Raises:
         UsageError: The recipe or its material cannot be used.
@@ -84,7 +84,7 @@ def run_training(
     allow_many_files()
     task = TASKS[config.task](config)
     start = begin_with(config, task.network)
-    with join_team() as team:
+    with join_process_group() as team:
         trained = train(
             task,
             config.optimisation,
@@ -94,7 +94,7 @@ def run_training(
             team=team,
             progress=progress,
         )
-    if not team.leads:
+    if not team.is_main_process:
         return None
     trained_with = TrainedWith(
         config=_words(config_path, fold=fold, steps=steps),

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from hounsfield.models.training.engine.configuration import Optimisation
     from hounsfield.models.training.engine.loop import Task
-    from hounsfield.models.training.engine.process_group import Team
+    from hounsfield.models.training.engine.process_group import ProcessGroup
     from hounsfield.models.training.engine.state import State
 
 
 def validate(
-    task: Task, state: State, plan: Optimisation, team: Team, casts: torch.autocast
+    task: Task, state: State, plan: Optimisation, team: ProcessGroup, casts: torch.autocast
 ) -> tuple[dict[str, float], list[NDArray[np.uint8]]]:
     """The mean of each part of the loss, and the task's pictures of the first batch.
 
@@ -38,13 +38,13 @@ def validate(
         output = answer(state, moved, casts)
         with torch.inference_mode():
             means.add(task.loss(output, moved), len(batch["image"]))
-        if task.pictures is not None and team.leads and not pictures:
+        if task.pictures is not None and team.is_main_process and not pictures:
             pictures = task.pictures(moved, output)
     return means.over(team), pictures
 
 
 def first_pictures(
-    task: Task, state: State, plan: Optimisation, team: Team, casts: torch.autocast
+    task: Task, state: State, plan: Optimisation, team: ProcessGroup, casts: torch.autocast
 ) -> list[NDArray[np.uint8]]:
     """The task's pictures of the first batch of the training, before any step."""
     if task.pictures is None:

@@ -33,7 +33,7 @@ KEPT_AROUND = 8
 
 
 @dataclass(frozen=True, slots=True)
-class RatingPlan:
+class RaterSamplingConfig:
     """How samples are drawn and varied.
 
     Attributes:
@@ -64,7 +64,7 @@ class RatingSamples(SeededSamples):
     """
 
     def __init__(
-        self, nodules: Sequence[NoduleCrop], plan: RatingPlan, *, length: int, seed: int
+        self, nodules: Sequence[NoduleCrop], plan: RaterSamplingConfig, *, length: int, seed: int
     ) -> None:
         super().__init__(length=length, seed=seed)
         self.plan = plan
@@ -128,7 +128,7 @@ def _looks(crop: NoduleCrop) -> tuple[float, float, float]:
     )
 
 
-def _target(crop: NoduleCrop, plan: RatingPlan) -> float | None:
+def _target(crop: NoduleCrop, plan: RaterSamplingConfig) -> float | None:
     rating = crop.finding.malignancy
     return None if rating is None else plan.targets[round(rating) - 1]
 

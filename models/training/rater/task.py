@@ -17,7 +17,7 @@ from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_nodules, training_material
 from hounsfield.models.training.engine.onnx_graph import GraphPlan
 from hounsfield.models.training.rater.samples import (
-    RatingPlan,
+    RaterSamplingConfig,
     RatingSamples,
     as_outlined,
     is_suspicious,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.models.training.engine.configuration import TrainingConfig
 
-LOOKS_WEIGHT = 1.0
+ATTRIBUTES_WEIGHT = 1.0
 """Of what the nodule looks like, which is asked so that the network learns to look."""
 
 STEADINESS = 0.01
@@ -91,7 +91,7 @@ def rating_loss(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     )
     counted = (each * (target >= 0)).mean(0)
     suspicion, look = counted[:SUSPICIOUS].sum(), counted[SUSPICIOUS:].mean()
-    return {"loss": suspicion + LOOKS_WEIGHT * look, "suspicion": suspicion, "looks": look}
+    return {"loss": suspicion + ATTRIBUTES_WEIGHT * look, "suspicion": suspicion, "looks": look}
 
 
 def rater_manifest(config: TrainingConfig, trained_with: TrainedWith, weights: bytes) -> Manifest:
@@ -161,9 +161,11 @@ def fitted_calibration(logits: NDArray[np.float64], suspicious: NDArray[np.bool_
     return Calibration(slope=round(slope, 4), intercept=round(intercept, 4))
 
 
-def _plan(config: TrainingConfig) -> RatingPlan:
+def _plan(config: TrainingConfig) -> RaterSamplingConfig:
     try:
-        return RatingPlan(**{**config.sampling, "targets": tuple(config.sampling["targets"])})
+        return RaterSamplingConfig(
+            **{**config.sampling, "targets": tuple(config.sampling["targets"])}
+        )
     except (KeyError, TypeError) as error:
-        msg = f"sampling: {error}; a rater's recipe tells targets and the rest of RatingPlan's"
+        msg = f"sampling: {error}; a rater takes targets and the fields of RaterSamplingConfig"
         raise UsageError(msg) from error

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.models.inference.loading import load_detector
-from hounsfield.models.inference.reducer import MOST_LOOKED_AT
+from hounsfield.models.inference.reducer import MAX_REDUCED_CANDIDATES
 from hounsfield.models.store.folders import read_manifest
 from hounsfield.preprocessing.errors import writing_to
-from hounsfield.preprocessing.files.atomic_write import whole_file
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ def mine_candidates(
         if not path.exists():
             detector = detector or load_detector(detector_folder, threads=threads)
             marks = [mark.centre_world_mm for mark in detector.detect(case.volume)]
-            with whole_file(path) as temporary, temporary.open("wb") as stream:
+            with atomic_file(path) as temporary, temporary.open("wb") as stream:
                 np.save(stream, np.array(marks, np.float64).reshape(-1, 3), allow_pickle=False)
         mined.append(on_nothing_known(np.load(path, allow_pickle=False), case.findings))
         log.info("mined %d of %d: %d false marks", number, len(cases), len(mined[-1]))
@@ -73,7 +73,7 @@ def on_nothing_known(
     marks_world_mm: NDArray[np.float64], findings: Sequence[KnownFinding]
 ) -> NDArray[np.float64]:
     """Of the marks (n, 3) that a reducer will look at those clear of every finding, ignored too."""
-    marks = marks_world_mm[:MOST_LOOKED_AT]
+    marks = marks_world_mm[:MAX_REDUCED_CANDIDATES]
     clear = np.ones(len(marks), bool)
     for finding in findings:
         off = np.linalg.norm(marks - finding.centre_world_mm, axis=1)

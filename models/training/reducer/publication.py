@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from hounsfield.models.contracts import Candidate, Detector
     from hounsfield.models.store.manifest import TrainedWith
-    from hounsfield.models.training.checks.insertion_benchmark import TrialMarks
-    from hounsfield.models.training.detector.calibration import DetectorTrial
+    from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
+    from hounsfield.models.training.detector.calibration import DetectorValidation
     from hounsfield.models.training.engine.configuration import TrainingConfig
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
@@ -80,7 +80,7 @@ def both(
     return look
 
 
-def joint_calibration(marks: TrialMarks) -> Calibration:
+def joint_calibration(marks: InsertionMarks) -> Calibration:
     """Fits score = logistic(slope x logit + detector_slope x detector's logit + intercept).
 
     As `detector_calibration.calibrate`, with the best mark on each nodule. Where there is no hit
@@ -94,7 +94,7 @@ def joint_calibration(marks: TrialMarks) -> Calibration:
     return Calibration(slope=slopes[1], detector_slope=slopes[0], intercept=intercept)
 
 
-def _told(trial: DetectorTrial) -> str:
+def _told(trial: DetectorValidation) -> str:
     return ", ".join(f"{trial.sensitivity(rate):.2f} at {rate:g}" for rate in RATES)
 
 

@@ -33,10 +33,10 @@ CUBE_VOXELS = int(VIEW_VOXELS * max(VIEW_SPACINGS_MM))
 TURNING_ROOM = 12
 """Voxels on every side of it that turning may bring in."""
 
-LEAST_JITTER_MM = 1.5
+MIN_JITTER_MM = 1.5
 """A mark lies within this of a nodule's centre, or within a quarter of its diameter if more."""
 
-LEAST_HIT_MM = 2.0
+MIN_HIT_MM = 2.0
 """A mark lies on a nodule within its radius, or within this if more."""
 
 DOUBT_MM = 4.0
@@ -44,7 +44,7 @@ DOUBT_MM = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class ReductionPlan:
+class ReducerSamplingConfig:
     """How samples are drawn; every number stands in the configuration.
 
     Attributes:
@@ -136,7 +136,7 @@ class ReductionSamples(SeededSamples):
         cases: Sequence[PreparedCase],
         mined: Sequence[NDArray[np.float64]],
         crops: Sequence[NoduleCrop],
-        plan: ReductionPlan,
+        plan: ReducerSamplingConfig,
         *,
         length: int,
         seed: int,
@@ -224,7 +224,7 @@ def label(nodules: Sequence[CropNodule], mark_zyx: NDArray[np.float64]) -> tuple
     counts = 1.0
     for nodule in nodules:
         off, radius = np.linalg.norm(mark_zyx - nodule.centre_zyx), nodule.diameter_mm / 2
-        if not nodule.ignored and off <= max(radius, LEAST_HIT_MM):
+        if not nodule.ignored and off <= max(radius, MIN_HIT_MM):
             return 1.0, 1.0
         if off <= radius + DOUBT_MM:
             counts = 0.0
@@ -243,7 +243,7 @@ def _middle(voxels: int) -> NDArray[np.float64]:
 def _jitter(diameter_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """How far a detector's mark may lie from a nodule's centre, in mm along z, y, x."""
     way = rng.normal(size=3)
-    reach = max(LEAST_JITTER_MM, diameter_mm / 4)
+    reach = max(MIN_JITTER_MM, diameter_mm / 4)
     distance = min(abs(rng.normal(0.0, reach / 2)), reach)
     jitter: NDArray[np.float64] = way / np.linalg.norm(way) * distance
     return jitter

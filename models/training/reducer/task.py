@@ -16,7 +16,7 @@ from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_cases, read_nodules
 from hounsfield.models.training.engine.onnx_graph import GraphPlan
 from hounsfield.models.training.reducer.mined_candidates import mine_candidates
-from hounsfield.models.training.reducer.samples import ReductionPlan, ReductionSamples
+from hounsfield.models.training.reducer.samples import ReducerSamplingConfig, ReductionSamples
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hounsfield.data.prepared.splits import Part
     from hounsfield.models.training.engine.configuration import TrainingConfig
 
-MOST_PICTURES = 9
+MAX_PICTURES = 9
 
 
 def reducer_task(config: TrainingConfig) -> Task:
@@ -69,20 +69,20 @@ def reducer_task(config: TrainingConfig) -> Task:
     )
 
 
-def reduction_plan(config: TrainingConfig) -> ReductionPlan:
+def reduction_plan(config: TrainingConfig) -> ReducerSamplingConfig:
     """The recipe's numbers.
 
     Raises:
         UsageError: One is not known, or one that is needed is missing.
     """
     try:
-        return ReductionPlan(
+        return ReducerSamplingConfig(
             **{**config.sampling, "hu_window": tuple(config.sampling["hu_window"])}
         )
     except (KeyError, TypeError) as error:
         msg = (
             f"sampling: {error}; a reducer's recipe tells detector, mined_in, hu_window and "
-            "fields of ReductionPlan"
+            "fields of ReducerSamplingConfig"
         )
         raise UsageError(msg) from error
 
@@ -118,7 +118,7 @@ def reduction_pictures(batch: dict[str, Tensor], logits: Tensor) -> list[NDArray
     count; the right half is as bright as the score.
     """
     pictures = []
-    for index in range(min(MOST_PICTURES, len(logits))):
+    for index in range(min(MAX_PICTURES, len(logits))):
         views = batch["image"][index].float().cpu().numpy()
         middle = np.hstack([view[len(view) // 2] for view in views])
         wanted = float(batch["nodule"][index]) if batch["weight"][index] > 0 else 0.5

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hounsfield.models.training.reporting.sample_sheets import sheet, write_sheet
 from hounsfield.preprocessing.errors import writing_to
-from hounsfield.preprocessing.files.atomic_write import whole_file
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,7 +117,7 @@ def _forget_after(path: Path, done: int) -> None:
     if not kept:
         path.unlink()
         return
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(kept)

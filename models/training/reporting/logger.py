@@ -48,14 +48,14 @@ class Telling:
 
 @contextmanager
 def telling(
-    out: Path, *, leads: bool, done: int, steps: int, progress: TrainingProgress | None
+    out: Path, *, is_main_process: bool, done: int, steps: int, progress: TrainingProgress | None
 ) -> Iterator[Telling]:
     """Opens what is told of the steps from `done` to `steps`.
 
     Raises:
         OutputError: The folder cannot be written.
     """
-    if not leads:
+    if not is_main_process:
         yield Telling(TrainingProgress(quiet=True), None)
         return
     progress = progress or TrainingProgress()

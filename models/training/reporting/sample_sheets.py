@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.preprocessing.files.atomic_write import whole_file
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SMALLEST_EDGE = 128
+MIN_EDGE = 128
 """Smaller pictures are enlarged by a whole number, so that their voxels stay visible."""
 
 GAP = 4
@@ -44,10 +44,10 @@ def write_sheet(path: Path, page: NDArray[np.uint8]) -> None:
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         Image.fromarray(page).save(temporary, format="PNG")
 
 
 def _enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    factor = math.ceil(SMALLEST_EDGE / min(picture.shape))
+    factor = math.ceil(MIN_EDGE / min(picture.shape))
     return picture.repeat(factor, 0).repeat(factor, 1)

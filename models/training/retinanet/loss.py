@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from monai.apps.detection.networks.retinanet_network import RetinaNet
     from torch import Tensor
 
-    from hounsfield.models.networks.retina_net import RetinaPlan
+    from hounsfield.models.networks.retina_net import RetinaConfig
 
 ATSS_CANDIDATES = 4
 ANCHORS_AN_IMAGE = 64
 POSITIVE_SHARE = 0.3
-LEAST_NEGATIVES = 16
+MIN_NEGATIVES = 16
 HARD_NEGATIVE_POOL = 20
 """Negatives are drawn from the so many times as many that have the highest scores."""
 
@@ -37,13 +37,13 @@ class RetinaLoss(RetinaNetDetector):
         plan: Gives the anchors.
     """
 
-    def __init__(self, network: RetinaNet, plan: RetinaPlan) -> None:
+    def __init__(self, network: RetinaNet, plan: RetinaConfig) -> None:
         super().__init__(network, anchors_of(plan))
         self.set_atss_matcher(num_candidates=ATSS_CANDIDATES, center_in_gt=False)
         self.set_hard_negative_sampler(
             batch_size_per_image=ANCHORS_AN_IMAGE,
             positive_fraction=POSITIVE_SHARE,
-            min_neg=LEAST_NEGATIVES,
+            min_neg=MIN_NEGATIVES,
             pool_size=HARD_NEGATIVE_POOL,
         )
 

@@ -40,12 +40,12 @@ NODULE, IGNORED, NO_BOX = 0, 1, -1
 FREE_TURN_SHARE, FREE_TURN_DEGREES = 0.2, 30.0
 """Part of the varied patches that are turned by any angle, and the largest about each axis."""
 
-MOST_BOXES = 64
+MAX_BOXES = 64
 """As many a patch are told; nodules go before what is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
-class RetinaSampling:
+class RetinaSamplingConfig:
     """How patches are drawn; every number stands in the recipe.
 
     Attributes:
@@ -73,7 +73,7 @@ class RetinaSamples(SeededSamples):
     def __init__(
         self,
         cases: Sequence[PreparedCase],
-        plan: RetinaSampling,
+        plan: RetinaSamplingConfig,
         *,
         varied: bool,
         length: int,
@@ -221,7 +221,9 @@ def _varied(
     return varied, np.asarray(sample["boxes"]) - np.float32(0.5), np.asarray(sample["labels"])
 
 
-def _cut(hu: NDArray[np.int16], start: NDArray[np.int64], plan: RetinaSampling) -> torch.Tensor:
+def _cut(
+    hu: NDArray[np.int16], start: NDArray[np.int64], plan: RetinaSamplingConfig
+) -> torch.Tensor:
     """The patch at `start` of the array that the network sees; air outside the volume."""
     patch = np.array(plan.patch_xyz)
     shape = np.array(hu.shape[::-1])
@@ -237,8 +239,8 @@ def _cut(hu: NDArray[np.int16], start: NDArray[np.int64], plan: RetinaSampling) 
 
 def _padded(boxes: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, torch.Tensor]:
     """Boxes and labels in places of a fixed number, so that patches make a batch."""
-    all_boxes, all_labels = torch.zeros(MOST_BOXES, 6), torch.full((MOST_BOXES,), NO_BOX)
-    count = min(len(boxes), MOST_BOXES)
+    all_boxes, all_labels = torch.zeros(MAX_BOXES, 6), torch.full((MAX_BOXES,), NO_BOX)
+    count = min(len(boxes), MAX_BOXES)
     all_boxes[:count] = torch.from_numpy(boxes[:count])
     all_labels[:count] = torch.from_numpy(labels[:count])
     return {"boxes": all_boxes, "labels": all_labels}

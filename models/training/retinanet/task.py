@@ -9,12 +9,16 @@ import numpy as np
 from hounsfield.models.inference.retina_detector import RetinaDetector
 from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, retina_net, retina_plan
 from hounsfield.models.store.manifest import Calibration, Manifest
-from hounsfield.models.training.detector.calibration import calibrate, operating_points, run_trial
+from hounsfield.models.training.detector.calibration import (
+    calibrate,
+    operating_points,
+    validate_detector,
+)
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_cases, training_material
 from hounsfield.models.training.engine.onnx_graph import GraphPlan
 from hounsfield.models.training.retinanet.loss import RetinaLoss
-from hounsfield.models.training.retinanet.samples import RetinaSamples, RetinaSampling
+from hounsfield.models.training.retinanet.samples import RetinaSamples, RetinaSamplingConfig
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,16 +63,16 @@ def retina_task(config: TrainingConfig) -> Task:
     return Task(network, samples, held_out, loss, graph=RETINA_GRAPH)
 
 
-def retina_sampling(config: TrainingConfig) -> RetinaSampling:
+def retina_sampling(config: TrainingConfig) -> RetinaSamplingConfig:
     """The recipe's numbers.
 
     Raises:
         UsageError: One is not known, or the patch cannot be divided by the network's strides.
     """
     try:
-        sampling = RetinaSampling(**config.sampling)
+        sampling = RetinaSamplingConfig(**config.sampling)
     except TypeError as error:
-        msg = f"sampling: {error}; a retinanet's recipe tells fields of RetinaSampling"
+        msg = f"sampling: {error}; a retinanet's recipe tells fields of RetinaSamplingConfig"
         raise UsageError(msg) from error
     if any(size % part for size, part in zip(sampling.patch_xyz, SIZE_DIVISOR_XYZ, strict=True)):
         msg = (
@@ -111,7 +115,7 @@ def retina_manifest(config: TrainingConfig, trained_with: TrainedWith, weights: 
         ),
     )
     detector = RetinaDetector(plain, weights, threads=config.optimisation.threads)
-    trial = run_trial(detector, validation, [], rounds=0, seed=config.seed)
+    trial = validate_detector(detector, validation, [], rounds=0, seed=config.seed)
     calibration = calibrate(trial)
     return plain.model_copy(
         update={

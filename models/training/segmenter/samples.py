@@ -56,7 +56,7 @@ TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentationPlan:
+class SegmenterSamplingConfig:
     """Parts of the samples, which sum to one, and how they are varied.
 
     Attributes:
@@ -117,7 +117,7 @@ class SegmentationSamples(SeededSamples):
         self,
         cases: Sequence[PreparedCase],
         nodules: Sequence[NoduleCrop],
-        plan: SegmentationPlan,
+        plan: SegmenterSamplingConfig,
         *,
         length: int,
         seed: int,

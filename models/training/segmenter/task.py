@@ -15,8 +15,11 @@ from hounsfield.models.training.detector.task import held_out_cases
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_cases, read_nodules, training_material
 from hounsfield.models.training.engine.onnx_graph import GraphPlan
-from hounsfield.models.training.segmenter.samples import SegmentationPlan, SegmentationSamples
-from hounsfield.models.views.segmentation import LEAST_WIDTH_MM, VIEW_VOXELS
+from hounsfield.models.training.segmenter.samples import (
+    SegmentationSamples,
+    SegmenterSamplingConfig,
+)
+from hounsfield.models.views.segmentation import MIN_WIDTH_MM, VIEW_VOXELS
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +91,7 @@ def segmenter_manifest(
     network = segment_net(**config.network)
     network.load_state_dict(load(weights))
     dice = _mean_dice(config, network.eval())
-    spacing_mm = LEAST_WIDTH_MM / VIEW_VOXELS
+    spacing_mm = MIN_WIDTH_MM / VIEW_VOXELS
     return Manifest(
         name=config.name,
         version=config.version,
@@ -114,13 +117,15 @@ def segmenter_manifest(
     )
 
 
-def _plan(config: TrainingConfig) -> SegmentationPlan:
+def _plan(config: TrainingConfig) -> SegmenterSamplingConfig:
     try:
-        return SegmentationPlan(
+        return SegmenterSamplingConfig(
             **{**config.sampling, "hu_window": tuple(config.sampling["hu_window"])}
         )
     except (KeyError, TypeError) as error:
-        msg = f"sampling: {error}; a segmenter's recipe tells hu_window and SegmentationPlan's"
+        msg = (
+            f"sampling: {error}; a segmenter's recipe tells hu_window and SegmenterSamplingConfig's"
+        )
         raise UsageError(msg) from error
 
 

@@ -13,7 +13,7 @@ from hounsfield.pipeline.assessment.guidelines.rules import rounded_mm
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hounsfield.pipeline.assessment.guidelines.facts import Course
+    from hounsfield.pipeline.assessment.guidelines.facts import IntervalChange
 
 VOLUME_CHANGE_FROM = 0.25
 """A smaller change of volume may be the measurement's own. The limit of the British Thoracic
@@ -24,7 +24,7 @@ GROWTH_ABOVE_MM = 1.5
 """Lung-RADS v2022: mean diameter larger by more than this within 12 months."""
 
 YEAR_DAYS = 365
-LONGEST_YEAR_DAYS = 366
+LEAP_YEAR_DAYS = 366
 """Up to here an increase counts as it is; over a longer time, its part of 12 months counts."""
 
 
@@ -82,7 +82,7 @@ class SizeChange:
         doubling_time_days: None where it has not grown.
         diameter_change_mm: Of the mean diameters, each rounded to one decimal.
         course: ``growing`` or ``stable`` by Lung-RADS.
-        solid_part_course: The same of the solid part, ``new`` where there was none; None where
+        solid_part_change: The same of the solid part, ``new`` where there was none; None where
             there is none now.
         part_solid: In one of the studies at least: one outline may hold less of the ground glass.
     """
@@ -91,8 +91,8 @@ class SizeChange:
     volume_change: float
     doubling_time_days: float | None
     diameter_change_mm: float
-    course: Course
-    solid_part_course: Course | None
+    course: IntervalChange
+    solid_part_change: IntervalChange | None
     part_solid: bool
 
 
@@ -121,7 +121,7 @@ def size_change(earlier: NoduleSize, later: NoduleSize, *, days: int) -> SizeCha
         ),
         diameter_change_mm=_larger_by_mm(earlier.mean_diameter_mm, later.mean_diameter_mm),
         course=_course(earlier.mean_diameter_mm, later.mean_diameter_mm, days=days),
-        solid_part_course=_solid_part_course(earlier, later, days=days),
+        solid_part_change=_solid_part_course(earlier, later, days=days),
         part_solid=earlier.is_part_solid or later.is_part_solid,
     )
 
@@ -134,15 +134,17 @@ def doubling_time_days(earlier_mm3: float, later_mm3: float, *, days: int) -> fl
     return days * math.log(2) / math.log(later_mm3 / earlier_mm3)
 
 
-def _course(earlier_mm: float, later_mm: float, *, days: int) -> Course:
+def _course(earlier_mm: float, later_mm: float, *, days: int) -> IntervalChange:
     """Whether a diameter has grown as Lung-RADS means it."""
     larger_mm = _larger_by_mm(earlier_mm, later_mm)
-    if days > LONGEST_YEAR_DAYS:
+    if days > LEAP_YEAR_DAYS:
         larger_mm *= YEAR_DAYS / days
     return "growing" if larger_mm > GROWTH_ABOVE_MM else "stable"
 
 
-def _solid_part_course(earlier: NoduleSize, later: NoduleSize, *, days: int) -> Course | None:
+def _solid_part_course(
+    earlier: NoduleSize, later: NoduleSize, *, days: int
+) -> IntervalChange | None:
     if later.solid_part_mm is None:
         return None
     if earlier.solid_part_mm is not None:

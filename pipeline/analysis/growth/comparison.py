@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hounsfield.pipeline.analysis.growth.change import size_change
 from hounsfield.pipeline.analysis.growth.matching import match_findings, nearest_candidate
 from hounsfield.pipeline.analysis.growth.study_nodules import look_at_earlier, outlined_and_sized
-from hounsfield.pipeline.assessment.guidelines import Courses
+from hounsfield.pipeline.assessment.guidelines import IntervalChanges
 from hounsfield.pipeline.report.figures.pair_picture import growth_picture_name, pair_picture
 from hounsfield.pipeline.report.growth_schema import GrowthDocument
 from hounsfield.pipeline.report.growth_section import (
@@ -53,7 +53,7 @@ class Growth:
 
     document: GrowthDocument | None = None
     pictures: dict[str, bytes] = field(default_factory=dict)
-    courses: tuple[Courses, ...] | None = None
+    courses: tuple[IntervalChanges, ...] | None = None
 
 
 def growth_since(
@@ -98,7 +98,7 @@ def growth_since(
     document = GrowthDocument(
         earlier=study_entry(earlier, prior.days),
         lung_overlap=round(registration.overlap, 3),
-        vessel_likeness=round(registration.likeness, 3),
+        vessel_correlation=round(registration.vessel_correlation, 3),
         cautions=cautions(later.volume, earlier.volume),
     )
     if not registration.is_good:
@@ -172,11 +172,11 @@ def _below_operating_point(
     return EarlierNodule(mark, size, nodule, is_finding=False)
 
 
-def _courses(one: Compared) -> Courses:
+def _courses(one: Compared) -> IntervalChanges:
     """What guidelines ask; nothing is known where nothing could be compared."""
     if one.change is not None:
-        return Courses(one.change.course, one.change.solid_part_course)
-    return Courses("new", "new") if one.then is None and one.inside else Courses()
+        return IntervalChanges(one.change.course, one.change.solid_part_change)
+    return IntervalChanges("new", "new") if one.then is None and one.inside else IntervalChanges()
 
 
 def _pictures(
@@ -190,10 +190,10 @@ def _pictures(
             pictures[growth_picture_name(one.number)] = pair_picture(
                 earlier.volume,
                 one.then.mark.centre_world_mm if one.then else one.place_world_mm,
-                one.then.outlined.exact if one.then else None,
+                one.then.outlined.boundary if one.then else None,
                 later.volume,
                 later.findings[index],
-                later.outlined[index].exact,
+                later.outlined[index].boundary,
                 config,
             )
     return pictures

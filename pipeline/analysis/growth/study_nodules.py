@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.models.inference.outlines import Outlined, outline
+from hounsfield.models.inference.outlines import SegmentedNodule, outline
 from hounsfield.models.measurements.nodule import measure
 from hounsfield.pipeline.analysis.detection import keep, search
 from hounsfield.pipeline.analysis.growth.change import NoduleSize
@@ -43,7 +43,7 @@ class StudyNodules:
     lungs: Lungs
     candidates: Sequence[Candidate]
     findings: Sequence[Finding | Candidate]
-    outlined: Sequence[Outlined]
+    outlined: Sequence[SegmentedNodule]
     sizes: Sequence[NoduleSize | None]
 
     @classmethod
@@ -53,7 +53,7 @@ class StudyNodules:
         lungs: Lungs,
         candidates: Sequence[Candidate],
         findings: Sequence[Finding],
-        outlined: Sequence[Outlined],
+        outlined: Sequence[SegmentedNodule],
     ) -> StudyNodules:
         """Takes the sizes from what was measured on the findings."""
         sizes = [NoduleSize.of(one.measurements) for one in findings]
@@ -91,15 +91,15 @@ def look_at_earlier(
 
 def outlined_and_sized(
     volume: Volume, candidates: Sequence[Candidate], models: Models
-) -> tuple[list[Outlined], list[NoduleSize | None]]:
+) -> tuple[list[SegmentedNodule], list[NoduleSize | None]]:
     """The outlines and the size of each candidate; empty for all where there is no segmenter."""
     if models.segmenter is None:
-        return [Outlined()] * len(candidates), [None] * len(candidates)
+        return [SegmentedNodule()] * len(candidates), [None] * len(candidates)
     nodules = outline(models.segmenter, volume, candidates)
     return nodules, [size_of(one, volume) for one in nodules]
 
 
-def size_of(nodule: Outlined, volume: Volume) -> NoduleSize | None:
+def size_of(nodule: SegmentedNodule, volume: Volume) -> NoduleSize | None:
     """What is measured of a nodule; None where it has no outline."""
     measured = measure(nodule, volume)
     return NoduleSize.of(measured.as_mapping()) if measured else None

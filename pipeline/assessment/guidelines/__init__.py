@@ -6,14 +6,14 @@ from hounsfield.pipeline.assessment.guidelines.categories import (
     classify_finding,
     classify_study,
 )
-from hounsfield.pipeline.assessment.guidelines.facts import Courses, NoduleFacts
+from hounsfield.pipeline.assessment.guidelines.facts import IntervalChanges, NoduleFacts
 from hounsfield.pipeline.assessment.guidelines.reading import guideline_names, load_guideline
 from hounsfield.pipeline.assessment.guidelines.schema import Guideline
 
 __all__ = [
-    "Courses",
     "FindingCategory",
     "Guideline",
+    "IntervalChanges",
     "NoduleFacts",
     "StudyCategory",
     "classify_finding",

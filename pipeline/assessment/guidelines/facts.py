@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, get_args
 
 Texture = Literal["solid", "part_solid", "non_solid", "calcified"]
 Margin = Literal["smooth", "lobulated", "spiculated"]
-Course = Literal["new", "growing", "stable"]
+IntervalChange = Literal["new", "growing", "stable"]
 Flag = Literal["touches_pleura", "lentiform", "benign_calcification"]
 
 FLAG_WORDS: dict[Flag, str] = {
@@ -19,11 +19,11 @@ FLAG_WORDS: dict[Flag, str] = {
 """How each flag reads in a sentence when it is true."""
 
 
-class Courses(NamedTuple):
+class IntervalChanges(NamedTuple):
     """What became of a nodule and of its solid part since an earlier study; None: not compared."""
 
-    nodule: Course | None = None
-    solid_part: Course | None = None
+    nodule: IntervalChange | None = None
+    solid_part: IntervalChange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class NoduleFacts:
         benign_calcification: Whether it is calcified all through, centrally, like popcorn or in
             rings.
         course: What became of it since an earlier study; None where it was not compared.
-        solid_part_course: The same of the solid part.
+        solid_part_change: The same of the solid part.
 
     Raises:
         ValueError: A length is not one, or a word is not known.
@@ -53,8 +53,8 @@ class NoduleFacts:
     touches_pleura: bool | None = None
     lentiform: bool | None = None
     benign_calcification: bool | None = None
-    course: Course | None = None
-    solid_part_course: Course | None = None
+    course: IntervalChange | None = None
+    solid_part_change: IntervalChange | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.mean_diameter_mm) and self.mean_diameter_mm > 0):

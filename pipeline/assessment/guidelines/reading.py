@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GUIDELINES_FOLDER = Path(__file__).parent
-_SMALLEST_MM = 0.001
+_MIN_MM = 0.001
 """Stands for every length that is below all bounds."""
 
 
@@ -97,4 +97,4 @@ def _every_kind(guideline: Guideline) -> Iterator[NoduleFacts]:
 def _starts(bounds: Iterator[Any]) -> list[float]:
     given = [one for one in bounds if one is not None]
     ends = {mm for one in given for mm in (one.from_mm, one.below_mm) if mm is not None}
-    return sorted({_SMALLEST_MM, *ends})
+    return sorted({_MIN_MM, *ends})

@@ -65,8 +65,8 @@ def in_words(rule: Rule, texture: Texture | None) -> str:
         parts.append(" or ".join(rule.margin))
     if rule.course:
         parts.append(" or ".join(rule.course))
-    if rule.solid_part_course:
-        parts.append(f"solid part {' or '.join(rule.solid_part_course)}")
+    if rule.solid_part_change:
+        parts.append(f"solid part {' or '.join(rule.solid_part_change)}")
     for flag, wanted in (*rule.when.items(), *rule.assuming.items()):
         parts.append(FLAG_WORDS[flag] if wanted else f"not {FLAG_WORDS[flag]}")
     return ", ".join(parts)
@@ -90,8 +90,8 @@ def _answers(rule: Rule, nodule: NoduleFacts, decimals: int) -> Iterator[tuple[s
     # Nothing known means not compared, which is no missing fact: the other rules are for that.
     if rule.course:
         yield "course", nodule.course in rule.course
-    if rule.solid_part_course:
-        yield "solid_part_course", nodule.solid_part_course in rule.solid_part_course
+    if rule.solid_part_change:
+        yield "solid_part_change", nodule.solid_part_change in rule.solid_part_change
     for flag, wanted in rule.when.items():
         value = getattr(nodule, flag)
         yield flag, None if value is None else value == wanted

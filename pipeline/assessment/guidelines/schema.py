@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from hounsfield.pipeline.assessment.guidelines.facts import Course, Flag, Margin, Texture
+from hounsfield.pipeline.assessment.guidelines.facts import Flag, IntervalChange, Margin, Texture
 
 Nodules = Literal["single", "multiple"]
 Risk = Literal["low", "high"]
@@ -44,7 +44,7 @@ class Rule(_Part):
             was assumed.
         course: What became of the nodule since an earlier study; such a rule fits no nodule that
             was not compared.
-        solid_part_course: The same of its solid part.
+        solid_part_change: The same of its solid part.
     """
 
     category: str
@@ -52,8 +52,8 @@ class Rule(_Part):
     mean_diameter_mm: Bounds | None = None
     solid_part_mm: Bounds | None = None
     margin: tuple[Margin, ...] | None = None
-    course: tuple[Course, ...] | None = None
-    solid_part_course: tuple[Course, ...] | None = None
+    course: tuple[IntervalChange, ...] | None = None
+    solid_part_change: tuple[IntervalChange, ...] | None = None
     when: dict[Flag, bool] = {}
     assuming: dict[Flag, bool] = {}
 
@@ -158,7 +158,7 @@ class Guideline(_Part):
     @property
     def asks_for_growth(self) -> bool:
         """Whether a rule asks what became of a nodule."""
-        return any(rule.course or rule.solid_part_course for rule in self.rules)
+        return any(rule.course or rule.solid_part_change for rule in self.rules)
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Guideline:

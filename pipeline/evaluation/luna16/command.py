@@ -8,7 +8,7 @@ from hounsfield.pipeline.evaluation.luna16 import outcome_tables, submission
 from hounsfield.pipeline.evaluation.luna16.evaluate import (
     KEYS,
     PLOT_RATES,
-    Truth,
+    GroundTruth,
     evaluate_luna16,
     judge_submission,
 )
@@ -63,7 +63,7 @@ def luna16_command(
         msg = f"The number of bootstraps must be 1 or more, got {resamplings}"
         raise UsageError(msg)
     scans = submission.read_scan_list(series, ids)
-    truth = Truth(
+    truth = GroundTruth(
         scans=scans,
         nodules=submission.read_findings(annotations, scans),
         excluded=(

@@ -24,7 +24,7 @@ _LUNG_EXTENT_MM = 200.0  # stands for the spread of nodules where there are too 
 
 
 @dataclass(frozen=True, slots=True)
-class FrameSuspicion:
+class FrameSuggestion:
     """A frame that explains the marks better than the one that was promised.
 
     Attributes:
@@ -39,9 +39,9 @@ class FrameSuspicion:
     hits_if_so: int | None
 
 
-def suspect_frame(
+def detect_coordinate_frame(
     marks: Marks, nodules: Findings, facts: SeriesFacts | None = None
-) -> FrameSuspicion | None:
+) -> FrameSuggestion | None:
     """Tries each frame that people mistake for LPS mm, and names the one that clearly hits more.
 
     Negated axes (RAS is x and y), reversed order and, where `facts` give origin and spacing,
@@ -57,13 +57,13 @@ def suspect_frame(
     """
     counter = _HitCounter(marks, nodules)
     given, _ = counter.count(marks.centre_world_mm)
-    best: FrameSuspicion | None = None
+    best: FrameSuggestion | None = None
     for frame, centres in _frames(marks, facts):
         hits, chance = counter.count(centres)
         if _beyond_chance(hits, given + chance) and (best is None or hits > (best.hits_if_so or 0)):
-            best = FrameSuspicion(frame, given, hits)
+            best = FrameSuggestion(frame, given, hits)
     if best is None and _range_of_voxels(marks, nodules) and given * 2 < len(nodules.scan):
-        return FrameSuspicion("voxel indices (hardly a number is negative)", given, None)
+        return FrameSuggestion("voxel indices (hardly a number is negative)", given, None)
     return best or _mirrored_axis(counter, marks.centre_world_mm, given)
 
 
@@ -142,11 +142,11 @@ def _range_of_voxels(marks: Marks, nodules: Findings) -> bool:
 
 def _mirrored_axis(
     counter: _HitCounter, centres: NDArray[np.float64], given: int
-) -> FrameSuspicion | None:
+) -> FrameSuggestion | None:
     for axis in _AXES:
         hits, chance = counter.count(centres, tuple(a for a in _AXES if a != axis))
         if _beyond_chance(hits, 2 * (given + chance)):
             name = "xyz"[axis]
             frame = f"{name} flipped within the image, or shifted (the other two axes fit)"
-            return FrameSuspicion(frame, given, hits)
+            return FrameSuggestion(frame, given, hits)
     return None

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.pipeline.evaluation.luna16.protocol import Fate, radii_mm
+from hounsfield.pipeline.evaluation.luna16.protocol import MarkOutcome, radii_mm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hounsfield.pipeline.evaluation.luna16.evaluate import Submission, Truth
+    from hounsfield.pipeline.evaluation.luna16.evaluate import GroundTruth, Submission
 
 NODULE_COLUMNS = (
     "seriesuid",
@@ -30,7 +30,7 @@ NODULE_COLUMNS = (
 MARK_COLUMNS = ("row", "seriesuid", "x_mm", "y_mm", "z_mm", "score", "outcome")
 
 
-def nodule_rows(submission: Submission, truth: Truth) -> list[list[str]]:
+def nodule_rows(submission: Submission, truth: GroundTruth) -> list[list[str]]:
     """Makes a row a nodule, in the order of the annotations.
 
     ``false_positives_per_scan`` is the rate at which its mark is reached: the false positives
@@ -56,9 +56,9 @@ def nodule_rows(submission: Submission, truth: Truth) -> list[list[str]]:
     return rows
 
 
-def mark_rows(submission: Submission, truth: Truth) -> list[list[str]]:
+def mark_rows(submission: Submission, truth: GroundTruth) -> list[list[str]]:
     """Makes a row a judged mark, with the row of the submission's file that it stands in."""
-    marks, names = submission.marks, [fate.name.lower() for fate in Fate]
+    marks, names = submission.marks, [fate.name.lower() for fate in MarkOutcome]
     return [
         [str(row), truth.scans.uids[scan], *map(_text, centre), repr(score), names[fate]]
         for row, scan, centre, score, fate in zip(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.pipeline.evaluation.luna16.frame_check import suspect_frame
+from hounsfield.pipeline.evaluation.luna16.frame_check import detect_coordinate_frame
 from hounsfield.pipeline.evaluation.luna16.froc import sensitivity_at
-from hounsfield.pipeline.evaluation.luna16.protocol import Fate, Judgement
+from hounsfield.pipeline.evaluation.luna16.protocol import Judgement, MarkOutcome
 from hounsfield.pipeline.evaluation.schema import ProtocolWarning
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def check_protocol(
         scans: The list.
         facts: Of the series, where known.
     """
-    within_cap = marks.of(judgement.fate != Fate.CUT_BY_THE_CAP)
+    within_cap = marks.of(judgement.fate != MarkOutcome.OVER_LIMIT)
     return [
         *_omitted(all_marks, judgement, nodules, scans),
         *_unknown(all_marks),
@@ -142,7 +142,7 @@ def _not_finite(marks: Marks) -> Iterator[ProtocolWarning]:
 
 
 def _over_the_cap(marks: Marks, judgement: Judgement) -> Iterator[ProtocolWarning]:
-    cut = judgement.fate == Fate.CUT_BY_THE_CAP
+    cut = judgement.fate == MarkOutcome.OVER_LIMIT
     if cut.any():
         scans = len(np.unique(marks.scan[cut]))
         message = (
@@ -158,7 +158,7 @@ def _over_the_cap(marks: Marks, judgement: Judgement) -> Iterator[ProtocolWarnin
 
 
 def _frame(marks: Marks, nodules: Findings, facts: SeriesFacts | None) -> Iterator[ProtocolWarning]:
-    suspicion = suspect_frame(marks, nodules, facts)
+    suspicion = detect_coordinate_frame(marks, nodules, facts)
     if suspicion is not None:
         if_so = (
             f", and {suspicion.hits_if_so} if read so" if suspicion.hits_if_so is not None else ""

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.ndimage import map_coordinates, spline_filter
 
 from hounsfield.models.contracts import NoduleClass
-from hounsfield.pipeline.report.build import why_file_name
+from hounsfield.pipeline.report.build import activation_file_name
 from hounsfield.pipeline.report.figures.panel import ColourBar, Panel, png
 from hounsfield.pipeline.report.figures.planes import FINDING_PLANES, Plane, plane_world_mm
 from hounsfield.preprocessing.formats.nifti import write_nifti
@@ -22,20 +22,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import EvidenceMap, Finding
+    from hounsfield.models.contracts import ActivationMap, Finding
 
 _AGAINST, _FOR = (70, 120, 255), (255, 60, 40)
-_MOST_OPAQUE = 0.6
+_MAX_OPAQUE = 0.6
 _BAR_STEPS = 201
 _RIM_VOXELS = 2
 _COARSER = 3
 """So many times coarser than the picture the map is sampled: its voxels are coarser still."""
 
 
-def evidence_picture(panels: Sequence[Panel], finding: Finding, why: EvidenceMap) -> bytes:
+def activation_picture(
+    panels: Sequence[Panel], finding: Finding, activation_map: ActivationMap
+) -> bytes:
     """Lays what speaks for the likeliest class over the panels of a finding.
 
-    That is `EvidenceMap.speaking_for`: a carcinoma against normal, or normal against carcinoma.
+    That is `ActivationMap.contrast_for`: a carcinoma against normal, or normal against carcinoma.
 
     Full colour is the strongest value of the whole map, shown or not, so that a map whose peak lies
     in none of the planes looks as faint as it is there.
@@ -43,20 +45,20 @@ def evidence_picture(panels: Sequence[Panel], finding: Finding, why: EvidenceMap
     Args:
         panels: One for each of `FINDING_PLANES`.
         finding: What they show.
-        why: Of this finding.
+        activation_map: Of this finding.
 
     Returns:
         The bytes of a PNG file.
     """
     named = likeliest_class(finding)
-    evidence = why.speaking_for(named)
+    evidence = activation_map.contrast_for(named)
     strongest = float(np.abs(evidence).max())
     # A map of nothing is drawn as nothing.
     scaled = evidence / strongest if strongest > 0 else evidence
     # Cubic, for maps whose voxels are as large as a nodule; the rim lets it fade at the map's edge.
     spline = spline_filter(np.pad(scaled, _RIM_VOXELS), order=3)
     drawn = [
-        replace(panel, layer=_layer(panel, plane, finding, spline, why.affine))
+        replace(panel, layer=_layer(panel, plane, finding, spline, activation_map.affine))
         for panel, plane in zip(panels, FINDING_PLANES, strict=True)
     ]
     other = "carcinoma" if named is NoduleClass.NORMAL else NoduleClass.NORMAL
@@ -67,18 +69,18 @@ def evidence_picture(panels: Sequence[Panel], finding: Finding, why: EvidenceMap
     return png(drawn, bar=ColourBar(_colours(np.linspace(-1, 1, _BAR_STEPS)), labels))
 
 
-def evidence_files(findings: Sequence[Finding]) -> dict[str, bytes]:
+def activation_files(findings: Sequence[Finding]) -> dict[str, bytes]:
     """Makes the NIfTI files of all findings that have evidence, by name.
 
     Each holds what speaks for the likeliest class, on the grid on which the classifier saw it.
     """
     files = {}
     for number, finding in enumerate(findings, start=1):
-        if finding.why is not None:
+        if finding.activation_map is not None:
             stream = io.BytesIO()
-            evidence = finding.why.speaking_for(likeliest_class(finding))
-            write_nifti(evidence, finding.why.affine, stream)
-            files[why_file_name(number)] = stream.getvalue()
+            evidence = finding.activation_map.contrast_for(likeliest_class(finding))
+            write_nifti(evidence, finding.activation_map.affine, stream)
+            files[activation_file_name(number)] = stream.getvalue()
     return files
 
 
@@ -112,5 +114,5 @@ def _colours(scaled: NDArray[np.floating]) -> NDArray[np.uint8]:
     """RGBA of values from -1 (against) to 1 (for); the nearer 0, the more transparent."""
     colours = np.empty((*scaled.shape, 4), np.uint8)
     colours[..., :3] = np.where((scaled > 0)[..., None], _FOR, _AGAINST)
-    colours[..., 3] = np.rint(255 * _MOST_OPAQUE * np.minimum(np.abs(scaled), 1))
+    colours[..., 3] = np.rint(255 * _MAX_OPAQUE * np.minimum(np.abs(scaled), 1))
     return colours

@@ -10,8 +10,8 @@ from PIL import Image
 from scipy.ndimage import binary_erosion, map_coordinates
 
 from hounsfield.pipeline.batch.output_folder import KEY_PICTURE
-from hounsfield.pipeline.report.build import picture_name, why_picture_name
-from hounsfield.pipeline.report.figures.activation_map import evidence_picture
+from hounsfield.pipeline.report.build import activation_picture_name, picture_name
+from hounsfield.pipeline.report.figures.activation_map import activation_picture
 from hounsfield.pipeline.report.figures.panel import Panel, Ring, png
 from hounsfield.pipeline.report.figures.planes import (
     AXIAL,
@@ -20,7 +20,7 @@ from hounsfield.pipeline.report.figures.planes import (
     Plane,
     plane_world_mm,
 )
-from hounsfield.preprocessing.parallel import side_by_side
+from hounsfield.preprocessing.parallel import thread_map
 from hounsfield.preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _FINDING_PANEL_PX = 342
 _KEY_HEIGHT_PX = 460
-_SMALLEST_RING_MM = 4.0
+_MIN_RING_MM = 4.0
 _PROJECTION_WINDOW_HU = (-475.0, 950.0)
 _PROJECTION_BACKGROUND = 0.42
 _RIM_MM = 2.0
@@ -69,13 +69,15 @@ def report_pictures(
         number, (finding, outline) = numbered
         panels = finding_panels(volume, finding, config, outline)
         drawn = {picture_name(number): png(panels)}
-        if finding.why is not None:
-            drawn[why_picture_name(number)] = evidence_picture(panels, finding, finding.why)
+        if finding.activation_map is not None:
+            drawn[activation_picture_name(number)] = activation_picture(
+                panels, finding, finding.activation_map
+            )
         return drawn
 
     pictures = {KEY_PICTURE: key_picture(volume, working, findings, config, shown=shown)}
     numbered = enumerate(zip(findings, outlines, strict=True), start=1)
-    for drawn in side_by_side(of_finding, numbered):
+    for drawn in thread_map(of_finding, numbered):
         pictures |= drawn
     return pictures
 
@@ -195,7 +197,7 @@ def _rim_voxels(working: WorkingVolume) -> int:
 
 def _ring_mm(finding: Finding | Candidate) -> float:
     """The ring's radius: a little outside the finding."""
-    return max(_SMALLEST_RING_MM, 0.65 * finding.diameter_mm + 1.0)
+    return max(_MIN_RING_MM, 0.65 * finding.diameter_mm + 1.0)
 
 
 def _sampled(

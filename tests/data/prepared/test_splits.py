@@ -9,7 +9,7 @@ from hounsfield.data.prepared.splits import (
     SplitManifest,
     case_files,
     check_no_leak,
-    is_kept_for_examination,
+    is_held_out,
     part_of,
     patient_fold,
     patient_hash,
@@ -125,7 +125,7 @@ def test_a_patients_fold_is_always_the_same():
 
 def test_every_fold_holds_patients_without_those_of_the_examination():
     known = [f"LIDC-IDRI-{n:04d}" for n in range(1, 400)]
-    folds = {patient_fold(name) for name in known if not is_kept_for_examination(name)}
+    folds = {patient_fold(name) for name in known if not is_held_out(name)}
     assert folds == set(range(FOLDS))
 
 
@@ -135,5 +135,5 @@ def test_patients_of_the_examination_are_known():
         for name in (f"LIDC-IDRI-{n:04d}" for n in range(10, 200))
         if patient_hash(name) % EXAMINATION_MODULUS == 0
     )
-    assert all(map(is_kept_for_examination, ("LIDC-IDRI-0003", "Lung_Dx-A0002", fifth)))
-    assert not any(map(is_kept_for_examination, ("LIDC-IDRI-0001", "Lung_Dx-A0001")))
+    assert all(map(is_held_out, ("LIDC-IDRI-0003", "Lung_Dx-A0002", fifth)))
+    assert not any(map(is_held_out, ("LIDC-IDRI-0001", "Lung_Dx-A0001")))

@@ -5,7 +5,7 @@ import pytest
 
 from hounsfield.data.phantom import SMALL, NoduleSpec, PhantomSettings
 from hounsfield.data.prepared.case import load_facts, save_case
-from hounsfield.data.readers.phantoms import PhantomCase, PhantomRecipe, read_phantoms
+from hounsfield.data.readers.phantoms import PhantomCase, PhantomSetConfig, read_phantoms
 from hounsfield.preprocessing.errors import UsageError
 
 TINY = PhantomSettings(shape_zyx=(56, 140, 140), spacing_mm=(2.5, 2.5, 5.0), vessel_ends=500)
@@ -26,7 +26,7 @@ def test_each_seed_is_a_patient_with_a_scan_of_its_own_that_is_always_the_same(t
 
 
 def test_settings_stay_within_the_recipe_and_all_slices_are_drawn():
-    wanted = PhantomRecipe(first=0, count=1, slice_mm={1.5: 3, 5: 1}, nodules=(2, 4))
+    wanted = PhantomSetConfig(first=0, count=1, slice_mm={1.5: 3, 5: 1}, nodules=(2, 4))
     drawn = [wanted.case(seed).settings for seed in range(200)]
     assert {one.nodule_count for one in drawn} == {2, 3, 4}
     thick = sum(one.spacing_mm[2] == 5 for one in drawn)
@@ -47,7 +47,7 @@ def test_a_phantom_becomes_a_synthetic_case_with_its_nodules_in_place():
 
 
 def test_classes_are_drawn_as_often_as_the_recipe_says():
-    wanted = PhantomRecipe(
+    wanted = PhantomSetConfig(
         first=0,
         count=1,
         nodules=(5, 8),

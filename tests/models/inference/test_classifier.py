@@ -8,7 +8,7 @@ from safetensors.torch import save
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.classifier import NoduleClassifier
 from hounsfield.models.inference.runtimes import torch_network
-from hounsfield.models.networks.class_net import LOOKS, ClassNet, class_logits
+from hounsfield.models.networks.class_net import ATTRIBUTES, ClassNet, class_logits
 from hounsfield.models.store.manifest import Calibration
 from hounsfield.models.views.close_and_wide import VIEW_VOXELS
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
@@ -56,7 +56,7 @@ def test_the_maps_of_both_views_are_all_that_the_logits_are_made_of(network):
     views = torch.rand(3, 2, *(VIEW_VOXELS,) * 3)
     with torch.inference_mode():
         maps = network(views)
-    assert maps.shape == (3, 2, 4 + len(LOOKS), CELLS, CELLS, CELLS)
+    assert maps.shape == (3, 2, 4 + len(ATTRIBUTES), CELLS, CELLS, CELLS)
     (said,) = a_classifier(lambda _: maps[:1].numpy(), slope=2.0).classify(
         a_volume(noise()), [Candidate(PLACE, 5.0, 0.5)]
     )
@@ -76,7 +76,7 @@ def test_the_evidence_map_is_the_close_view_s_part_of_the_logits(network):
     (close,) = a_classifier(only_close, slope=3.0).classify(
         a_volume(noise()), [Candidate(PLACE, 5.0, 0.5)]
     )
-    part = said.why.evidence.mean((1, 2, 3))
+    part = said.activation_map.activation.mean((1, 2, 3))
     np.testing.assert_allclose(part.sum(), 0, atol=1e-6)
     np.testing.assert_allclose(np.exp(part) / np.exp(part).sum(), close.probabilities, rtol=1e-4)
 
@@ -90,11 +90,11 @@ def test_what_is_bright_is_where_the_map_says_in_the_patient(flips, off_mm):
     hu[z - 3 : z + 4, y - 3 : y + 4, x - 3 : x + 4] = 400
     classifier = a_classifier(brightness_as_evidence, flips=flips)
     (said,) = classifier.classify(a_volume(hu), [Candidate(PLACE, 5.0, 0.5)])
-    evidence = said.why.evidence[0]
+    evidence = said.activation_map.activation[0]
     cells_xyz = np.argwhere(evidence > 0.5 * evidence.max())[:, ::-1]
     weights = evidence[tuple(cells_xyz[:, ::-1].T)]
-    found = said.why.affine[:3, :3] @ np.average(cells_xyz, axis=0, weights=weights)
-    assert np.abs(found + said.why.affine[:3, 3] - spot).max() < STRIDE / 2
+    found = said.activation_map.affine[:3, :3] @ np.average(cells_xyz, axis=0, weights=weights)
+    assert np.abs(found + said.activation_map.affine[:3, 3] - spot).max() < STRIDE / 2
 
 
 def test_flips_take_the_mean_over_what_is_seen_from_both_sides(network):

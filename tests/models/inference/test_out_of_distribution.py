@@ -52,7 +52,7 @@ def test_shuffled_inverted_and_solid_views_are_strange(familiarity, spoil):
 
 def test_what_is_strange_is_out_of_distribution_whatever_the_probability():
     assert confidence_band((1.0, 0, 0, 0)) is ConfidenceBand.HIGH
-    band = confidence_band((1.0, 0, 0, 0), unlike_training=True)
+    band = confidence_band((1.0, 0, 0, 0), out_of_distribution=True)
     assert band is ConfidenceBand.OUT_OF_DISTRIBUTION
 
 
@@ -78,5 +78,5 @@ def test_a_classifier_says_which_candidates_are_strange(limit, strange):
         np.eye(4),
     )
     (said,) = classifier.classify(volume, [Candidate((30.0, 30.0, 30.0), 8.0, 0.9)])
-    assert said.unlike_training is strange
+    assert said.out_of_distribution is strange
     assert said.probabilities == (0.25, 0.25, 0.25, 0.25)

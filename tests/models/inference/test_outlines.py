@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from hounsfield.models.contracts import Outlines
+from hounsfield.models.contracts import NoduleSegmentations
 from hounsfield.models.inference.outlines import outline
 from hounsfield.models.measurements.density import Texture
 from tests.models.balls import a_ball_volume
 
 
 class TwoEdges:
-    """Outlines the same two balls whatever it is shown."""
+    """NoduleSegmentations the same two balls whatever it is shown."""
 
     def __init__(self, exact, drawn):
-        self.answer = Outlines(exact, drawn)
+        self.answer = NoduleSegmentations(exact, drawn)
 
     def segment(self, _volume, candidates):
         return [self.answer] * len(candidates)
@@ -24,7 +24,7 @@ def test_a_nodule_has_both_edges_and_its_density_inside_the_one_that_readers_wou
     hu = np.where(core.share >= 0.5, 30, volume.hu).astype(np.int16)
     seen = type(volume)(hu, volume.affine, volume.series)
     (nodule,) = outline(TwoEdges(core, wide), seen, [None])
-    assert (nodule.exact, nodule.drawn) == (core, wide)
+    assert (nodule.boundary, nodule.reader_style) == (core, wide)
     assert nodule.density.texture is Texture.PART_SOLID
     (solid,) = outline(TwoEdges(core, None), seen, [None])
     assert solid.density.texture is Texture.SOLID
@@ -33,8 +33,8 @@ def test_a_nodule_has_both_edges_and_its_density_inside_the_one_that_readers_wou
 def test_what_has_no_true_edge_has_its_density_still():
     volume, wide = a_ball_volume(18.0, inside_hu=-600)
     (nodule,) = outline(TwoEdges(None, wide), volume, [None])
-    assert nodule.exact is None
-    assert nodule.drawn is wide
+    assert nodule.boundary is None
+    assert nodule.reader_style is wide
     assert nodule.density.texture is Texture.NON_SOLID
     (nothing,) = outline(TwoEdges(None, None), volume, [None])
-    assert nothing.exact is nothing.density is None
+    assert nothing.boundary is nothing.density is None

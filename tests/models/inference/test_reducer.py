@@ -6,7 +6,7 @@ from safetensors.torch import save
 
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.reducer import (
-    MOST_LOOKED_AT,
+    MAX_REDUCED_CANDIDATES,
     CandidateReducer,
     candidate_views,
     joint_scores,
@@ -69,12 +69,12 @@ def test_every_candidate_comes_back_where_it_was_best_score_first(volume, weight
 
 
 def test_candidates_that_are_not_looked_at_keep_their_order_below_the_others(volume, weights):
-    given = candidates(volume, MOST_LOOKED_AT + 8)
+    given = candidates(volume, MAX_REDUCED_CANDIDATES + 8)
     # A network that counts much: without the rule it would mix them all.
     reduced = a_reducer(weights, slope=50.0, detector_slope=0.1).reduce(volume, given)
     by_detector = sorted(given, key=lambda one: -one.score)
-    last = [one.centre_world_mm for one in by_detector[MOST_LOOKED_AT:]]
-    assert [one.centre_world_mm for one in reduced[MOST_LOOKED_AT:]] == last
+    last = [one.centre_world_mm for one in by_detector[MAX_REDUCED_CANDIDATES:]]
+    assert [one.centre_world_mm for one in reduced[MAX_REDUCED_CANDIDATES:]] == last
 
 
 def test_the_order_of_the_candidates_and_the_threads_change_no_bit(volume, weights):

@@ -14,7 +14,7 @@ from monai.transforms import Orientation, ScaleIntensityRange
 from safetensors.torch import save
 
 from hounsfield.models.inference.retina_detector import RetinaDetector, box_diameters, window_xyz
-from hounsfield.models.networks.retina_net import RetinaPlan, retina_net, retina_plan
+from hounsfield.models.networks.retina_net import RetinaConfig, retina_net, retina_plan
 from hounsfield.models.store.manifest import Calibration
 from hounsfield.models.training.engine.onnx_graph import network_graph
 from hounsfield.models.training.retinanet.task import RETINA_GRAPH
@@ -23,8 +23,8 @@ from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SPACING_MM = (0.703125, 0.703125, 1.25)
 HU_WINDOW = (-1024.0, 300.0)
-BUNDLE = RetinaPlan()
-SMALL = RetinaPlan(stage_channels=(4, 8), stage_blocks=(1, 1), pyramid_channels=16)
+BUNDLE = RetinaConfig()
+SMALL = RetinaConfig(stage_channels=(4, 8), stage_blocks=(1, 1), pyramid_channels=16)
 
 
 class LayerGetter(torch.nn.ModuleDict):

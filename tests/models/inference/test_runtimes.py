@@ -71,7 +71,7 @@ def test_a_signal_is_survived_after_networks_end_in_any_order(made, tmp_path):
     code = (
         "import signal, sys\n"
         "from pathlib import Path\n"
-        "from models.runtimes import openvino_network\n"
+        "from hounsfield.models.inference.runtimes import openvino_network\n"
         "weights, graph = (Path(name).read_bytes() for name in ('weights', 'graph'))\n"
         "networks = [openvino_network(weights, graph, threads=1) for _ in range(3)]\n"
         "while networks:\n"
@@ -150,7 +150,8 @@ def test_the_shipped_models_say_the_same_in_both_runtimes():
 
 def test_a_run_on_a_processor_imports_neither_torch_nor_monai():
     code = (
-        "import sys; from models.loading import load_models; import pipeline.study; "
+        "import sys; from hounsfield.models.inference.loading import load_models; "
+        "import hounsfield.pipeline.analysis.series; "
         "load_models(detector='nodule_detector', classifier='nodule_classifier', threads=1, "
         "runtime='openvino'); print({'torch', 'monai'} & set(sys.modules))"
     )

@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from hounsfield.models.contracts import Segmentation
-from hounsfield.models.inference.outlines import Outlined
+from hounsfield.models.inference.outlines import SegmentedNodule
 from hounsfield.models.measurements.density import (
     Density,
     Texture,
@@ -20,7 +20,7 @@ from tests.models.balls import SPACING_MM, a_ball_volume, a_share
 
 def measured_on(volume, exact, drawn=None):
     drawn = drawn or exact
-    return measure(Outlined(exact, drawn, density_of(drawn, volume)), volume)
+    return measure(SegmentedNodule(exact, drawn, density_of(drawn, volume)), volume)
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def test_a_nodule_that_fills_half_of_no_voxel_is_not_measured():
     volume, _ = a_ball_volume(10.0)
     faint = Segmentation((3, 3, 3), np.full((2, 2, 2), 0.3, np.float32))
     assert measured_on(volume, faint) is None
-    assert measure(Outlined(), volume) is None
+    assert measure(SegmentedNodule(), volume) is None

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from hounsfield.models.inference.loading import load_detector
 from hounsfield.models.inference.retina_detector import RetinaDetector
-from hounsfield.models.networks.retina_net import RetinaPlan, retina_net
+from hounsfield.models.networks.retina_net import RetinaConfig, retina_net
 from hounsfield.models.store import bundle_import
 from hounsfield.models.store.bundle_import import HU_WINDOW, SPACING_MM, import_bundle
 from hounsfield.models.store.folders import model_folder, read_manifest
@@ -19,7 +19,7 @@ from hounsfield.preprocessing.errors import UsageError
 def weights():
     """As the bundle's: same names and shapes, zeros for what was learnt."""
     with torch.device("meta"):
-        wanted = retina_net(RetinaPlan()).state_dict()
+        wanted = retina_net(RetinaConfig()).state_dict()
     return {name: torch.zeros(value.shape, dtype=value.dtype) for name, value in wanted.items()}
 
 

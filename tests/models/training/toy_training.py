@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from hounsfield.models.training.engine.configuration import Optimisation
 from hounsfield.models.training.engine.loop import Task, train
-from hounsfield.models.training.engine.process_group import join_team
+from hounsfield.models.training.engine.process_group import join_process_group
 
 
 class Cubes(Dataset):
@@ -60,10 +60,10 @@ def weights(network):
 
 
 if __name__ == "__main__":
-    with join_team() as team:
+    with join_process_group() as team:
         # Without dropout a team and one process compute the same.
         task = toy_task(dropout=0.0 if team.size > 1 else 0.2)
         plan = toy_plan(steps=int(sys.argv[2]))
         network = toy_train(task, plan, Path(sys.argv[1]), team=team).network
-        if team.leads:
+        if team.is_main_process:
             torch.save(weights(network), Path(sys.argv[1]) / "weights.pt")

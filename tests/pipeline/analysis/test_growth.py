@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hounsfield.models.contracts import Candidate
-from hounsfield.models.inference.outlines import Outlined
+from hounsfield.models.inference.outlines import SegmentedNodule
 from hounsfield.pipeline.analysis.growth.change import GrowthStatus, NoduleSize, size_change
 from hounsfield.pipeline.analysis.growth.matching import match_findings, nearest_candidate
 from hounsfield.pipeline.batch.prior_studies import (
@@ -97,7 +97,7 @@ def test_growth_by_lung_rads_is_more_than_one_and_a_half_mm_in_12_months(
     ],
 )
 def test_the_solid_part_has_a_course_of_its_own(earlier, later, course):
-    assert size_change(earlier, later, days=180).solid_part_course == course
+    assert size_change(earlier, later, days=180).solid_part_change == course
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,9 @@ def test_the_solid_part_has_a_course_of_its_own(earlier, later, course):
 )
 def test_the_change_of_a_part_solid_nodule_is_told_with_a_warning(earlier, later, warned):
     change = size_change(size(texture=earlier), size(texture=later), days=180)
-    then = EarlierNodule(Candidate((0.0, 0.0, 0.0), 8.0, 0.9), size(texture=earlier), Outlined())
+    then = EarlierNodule(
+        Candidate((0.0, 0.0, 0.0), 8.0, 0.9), size(texture=earlier), SegmentedNodule()
+    )
     entry = finding_entry(Compared(1, (0.0, 0.0, 0.0), then, change, inside=True))
     assert entry.reason == (PART_SOLID if warned else "")
 

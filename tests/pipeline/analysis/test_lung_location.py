@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from hounsfield.models.contracts import Lung, Place, Zone
-from hounsfield.pipeline.analysis.lung_location import place_of
+from hounsfield.models.contracts import Lung, LungLocation, Zone
+from hounsfield.pipeline.analysis.lung_location import locate_in_lungs
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
 
 
@@ -21,23 +21,23 @@ def volume():
 @pytest.mark.parametrize(
     ("voxel_xyz", "place"),
     [
-        ((10, 10, 8), Place(Lung.RIGHT, Zone.LOWER)),
-        ((10, 10, 20), Place(Lung.RIGHT, Zone.MIDDLE)),
-        ((10, 10, 33), Place(Lung.RIGHT, Zone.UPPER)),
-        ((50, 10, 18), Place(Lung.LEFT, Zone.UPPER)),
-        ((27, 10, 12), Place(Lung.RIGHT, Zone.LOWER)),
-        ((33, 10, 12), Place(Lung.LEFT, Zone.MIDDLE)),
-        ((58, 28, 39), Place(Lung.LEFT, Zone.UPPER)),
+        ((10, 10, 8), LungLocation(Lung.RIGHT, Zone.LOWER)),
+        ((10, 10, 20), LungLocation(Lung.RIGHT, Zone.MIDDLE)),
+        ((10, 10, 33), LungLocation(Lung.RIGHT, Zone.UPPER)),
+        ((50, 10, 18), LungLocation(Lung.LEFT, Zone.UPPER)),
+        ((27, 10, 12), LungLocation(Lung.RIGHT, Zone.LOWER)),
+        ((33, 10, 12), LungLocation(Lung.LEFT, Zone.MIDDLE)),
+        ((58, 28, 39), LungLocation(Lung.LEFT, Zone.UPPER)),
     ],
 )
 def test_a_point_lies_in_the_nearest_lung_and_in_a_third_of_its_own_height(
     volume, voxel_xyz, place
 ):
     x, y, z = volume.world_mm(voxel_xyz)
-    assert place_of(volume, (x, y, z)) == place
+    assert locate_in_lungs(volume, (x, y, z)) == place
 
 
 def test_without_any_label_near_the_side_of_the_midline_decides(volume):
     volume.lung_labels[:] = 0
     x, y, z = volume.world_mm((50, 10, 2))
-    assert place_of(volume, (x, y, z)) == Place(Lung.LEFT, Zone.LOWER)
+    assert locate_in_lungs(volume, (x, y, z)) == LungLocation(Lung.LEFT, Zone.LOWER)

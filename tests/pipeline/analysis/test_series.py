@@ -64,7 +64,7 @@ def test_a_nodule_is_found_where_it_is_and_can_be_found_on_its_image_again(study
     assert nearest.source is not None
     assert (nearest.source.column, nearest.source.row) == pytest.approx((x, y), abs=0.01)
     side = "left" if phantom.lung_labels[round(z), round(y), round(x)] == 2 else "right"
-    assert nearest.place.lung == side
+    assert nearest.location.lung == side
 
 
 def test_the_folder_of_a_series_holds_the_report_and_every_picture_it_names(study):
@@ -72,14 +72,14 @@ def test_the_folder_of_a_series_holds_the_report_and_every_picture_it_names(stud
     names = {path.name for path in folder.iterdir()}
     named = {finding.picture for finding in report.findings}
     for finding in report.findings:
-        named |= {finding.why.picture, finding.why.file}
+        named |= {finding.activation_map.picture, finding.activation_map.file}
     assert names == {"report.json", "report.html", "key_image.png"} | named
 
 
 def test_the_evidence_of_a_finding_is_saved_where_it_lies(study):
     folder, report = read_report(study[0] / "out")
     finding = report.findings[0]
-    image = nib.load(folder / finding.why.file)
+    image = nib.load(folder / finding.activation_map.file)
     to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
     evidence = np.asarray(image.dataobj).transpose(2, 1, 0)
     assert value_at(evidence, to_lps, finding.centre_world_mm) == 1
@@ -88,9 +88,9 @@ def test_the_evidence_of_a_finding_is_saved_where_it_lies(study):
 
 def test_evidence_is_neither_drawn_nor_saved_where_it_is_switched_off(study):
     folder = study[0]
-    analyse(folder, folder / "unexplained", evidence_maps=False)
+    analyse(folder, folder / "unexplained", activation_maps=False)
     series, report = read_report(folder / "unexplained")
-    assert {finding.why for finding in report.findings} == {None}
+    assert {finding.activation_map for finding in report.findings} == {None}
     assert not list(series.glob("*why*"))
     assert "Why:" not in (series / "report.html").read_text()
 

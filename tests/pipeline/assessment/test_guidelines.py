@@ -315,7 +315,7 @@ def test_lung_rads_has_the_category_of_a_nodule_that_was_compared(
 def test_lung_rads_looks_at_the_course_of_the_solid_part(
     mean_mm, solid_mm, course, solid_course, category
 ):
-    facts = nodule("part_solid", mean_mm, solid_mm, course=course, solid_part_course=solid_course)
+    facts = nodule("part_solid", mean_mm, solid_mm, course=course, solid_part_change=solid_course)
     assert classify_finding(LUNG_RADS, facts).category == category
 
 

@@ -4,9 +4,9 @@ import os
 import pytest
 
 from hounsfield.pipeline.batch.output_folder import (
+    atomic_file,
     folder_name,
     publish_folder,
-    whole_file,
     write_partial_folder,
 )
 from hounsfield.pipeline.errors import OutputError
@@ -31,10 +31,10 @@ def test_two_identifiers_never_share_a_folder_name():
 def test_a_file_keeps_its_old_content_until_the_new_one_is_whole(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), whole_file(path) as temporary:
+    with pytest.raises(ZeroDivisionError), atomic_file(path) as temporary:
         temporary.write_text(f"half {1 / 0}")
     assert path.read_text() == "old"
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text("new")
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]

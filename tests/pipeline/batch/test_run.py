@@ -192,7 +192,7 @@ def test_a_killed_run_goes_on_where_it_was(place):
     place.write("1.3")
     scripted_config(place.folder)
     program = (
-        "import sys; from pathlib import Path; from tests.pipeline.test_runner import Place\n"
+        "import sys; from pathlib import Path; from tests.pipeline.batch.test_run import Place\n"
         "place = Place.__new__(Place); folder = Path(sys.argv[1])\n"
         "place.folder, place.input, place.out = folder, folder / 'input', folder / 'out'\n"
         "place.run()"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hounsfield.models.contracts import EvidenceMap, NoduleClass
+from hounsfield.models.contracts import ActivationMap, NoduleClass
 from hounsfield.pipeline.config import load_config
-from hounsfield.pipeline.report.figures.activation_map import evidence_files, evidence_picture
+from hounsfield.pipeline.report.figures.activation_map import activation_files, activation_picture
 from hounsfield.pipeline.report.figures.panel import png
 from hounsfield.pipeline.report.figures.pictures import finding_panels
 from tests.pipeline.report.test_pictures import FINDING, GAP, SIZE, volume_with_ball
@@ -33,9 +33,9 @@ def finding_with_evidence_at(places_world_mm, *, step_mm=4.0, cells=10):
     for place_world_mm, sign in places_world_mm:
         away_mm = np.linalg.norm(world_mm - place_world_mm, axis=1)
         evidence[CLASS_SHOWN] += sign * np.exp(-((away_mm / 5) ** 2) / 2)
-    why = EvidenceMap(evidence.reshape(4, cells, cells, cells), affine)
+    why = ActivationMap(evidence.reshape(4, cells, cells, cells), affine)
     probabilities = (0.1, 0.1, 0.7, 0.1)
-    return replace(FINDING, class_probabilities=probabilities, why=why)
+    return replace(FINDING, class_probabilities=probabilities, activation_map=why)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def plain():
 def redness(plain, finding):
     """How much redder than blue each panel is, where it changed from the plain picture."""
     sheets = []
-    for content in (png(plain), evidence_picture(plain, finding, finding.why)):
+    for content in (png(plain), activation_picture(plain, finding, finding.activation_map)):
         sheet = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
         sheets.append(sheet[:SIZE])
     change = sheets[1] - sheets[0]
@@ -93,25 +93,25 @@ def test_a_map_of_nothing_leaves_the_panels_as_they_are(plain):
 def test_the_file_holds_the_evidence_for_the_class_where_it_lies():
     place_world_mm = (6.0, -10.0, 14.0)
     finding = finding_with_evidence_at([(place_world_mm, 1)])
-    files = evidence_files([FINDING, finding])
-    assert list(files) == ["finding_02_why.nii.gz"]
-    image = nib.Nifti1Image.from_bytes(gzip.decompress(files["finding_02_why.nii.gz"]))
+    files = activation_files([FINDING, finding])
+    assert list(files) == ["finding_02_cam.nii.gz"]
+    image = nib.Nifti1Image.from_bytes(gzip.decompress(files["finding_02_cam.nii.gz"]))
     saved = np.asarray(image.dataobj).transpose(2, 1, 0)
     to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
-    assert np.array_equal(saved, finding.why.evidence[CLASS_SHOWN])
+    assert np.array_equal(saved, finding.activation_map.activation[CLASS_SHOWN])
     assert value_at(saved, to_lps, place_world_mm) == pytest.approx(1.0)
 
 
 def test_a_carcinoma_is_told_from_normal_and_normal_from_the_carcinomas():
     evidence = np.array([3.0, 1.0, 2.0, -6.0], np.float32).reshape(4, 1, 1, 1)
-    why = EvidenceMap(evidence, np.eye(4))
-    assert why.speaking_for(NoduleClass.ADENOCARCINOMA).item() == 9
-    assert why.speaking_for(NoduleClass.SQUAMOUS_CELL_CARCINOMA).item() == 8
-    assert why.speaking_for(NoduleClass.NORMAL).item() == -8
+    why = ActivationMap(evidence, np.eye(4))
+    assert why.contrast_for(NoduleClass.ADENOCARCINOMA).item() == 9
+    assert why.contrast_for(NoduleClass.SQUAMOUS_CELL_CARCINOMA).item() == 8
+    assert why.contrast_for(NoduleClass.NORMAL).item() == -8
 
 
 def test_the_same_evidence_gives_the_same_bytes(plain):
     finding = finding_with_evidence_at([((3.0, 0.0, 0.0), 1)])
-    pictures = [evidence_picture(plain, finding, finding.why) for _ in range(2)]
+    pictures = [activation_picture(plain, finding, finding.activation_map) for _ in range(2)]
     assert pictures[0] == pictures[1]
-    assert evidence_files([finding]) == evidence_files([finding])
+    assert activation_files([finding]) == activation_files([finding])

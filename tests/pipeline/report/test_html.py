@@ -4,7 +4,7 @@ import pytest
 
 from hounsfield.pipeline.batch.csv_tables import WorklistRow
 from hounsfield.pipeline.report.html import INDEX_ROWS, lead_sentence, report_page, write_index
-from hounsfield.pipeline.report.schema import RESEARCH_CLASSES, RESEARCH_USE, WhyDocument
+from hounsfield.pipeline.report.schema import RESEARCH_CLASSES, RESEARCH_USE, ActivationMapDocument
 from tests.pipeline.scripted import make_report
 
 CLASS_CELLS = ("normal", 0.1, 0.1, 0.1, 0.7, "review")
@@ -49,10 +49,10 @@ def test_the_class_of_the_study_stands_above_the_findings_with_band_rule_and_res
 
 def test_a_finding_is_shown_with_its_evidence_only_where_there_is_some():
     report = make_report(scores=(0.9, 0.5))
-    why = WhyDocument(picture="finding_01_why.png", file="finding_01_why.nii.gz")
-    first = report.findings[0].model_copy(update={"why": why})
+    why = ActivationMapDocument(picture="finding_01_cam.png", file="finding_01_cam.nii.gz")
+    first = report.findings[0].model_copy(update={"activation_map": why})
     report = report.model_copy(update={"findings": (first, report.findings[1])})
-    page = report_page(report, PICTURES | {"finding_01_why.png": b"why"})
+    page = report_page(report, PICTURES | {"finding_01_cam.png": b"why"})
     first, second = page.split('<section class="finding">')[1:]
     assert 'class="why"' in first
     assert "proves no diagnosis" in first

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hounsfield.models.contracts import ConfidenceBand, Finding, Lung, Place, Zone
+from hounsfield.models.contracts import ConfidenceBand, Finding, Lung, LungLocation, Zone
 from hounsfield.pipeline.config import load_config
 from hounsfield.pipeline.report.figures.panel import Edges, Panel, Ring, png
 from hounsfield.pipeline.report.figures.pictures import finding_panels, key_picture
@@ -22,7 +22,7 @@ FINDING = Finding(
     score=0.9,
     class_probabilities=(1.0, 0.0, 0.0, 0.0),
     confidence_band=ConfidenceBand.HIGH,
-    place=Place(Lung.LEFT, Zone.UPPER),
+    location=LungLocation(Lung.LEFT, Zone.UPPER),
 )
 
 

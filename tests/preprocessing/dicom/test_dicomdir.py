@@ -35,7 +35,7 @@ def disc(tmp_path):
 
 
 def message(disc):
-    [passed] = discover([disc.parent]).passed_over
+    [passed] = discover([disc.parent]).skipped_files
     assert passed.reason is Reason.NOT_AN_IMAGE
     return passed.message
 

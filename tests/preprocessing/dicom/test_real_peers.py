@@ -15,7 +15,7 @@ from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.dicom.header import read_instance
 from hounsfield.preprocessing.dicom.pixels import read_hu
 from hounsfield.preprocessing.dicom.series import group_instances
-from hounsfield.preprocessing.dicom.stored_values import LOWEST_HU
+from hounsfield.preprocessing.dicom.stored_values import MIN_HU
 from hounsfield.preprocessing.dicom.volume import read_dicom_volume
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.sources import ByteSource
@@ -53,7 +53,7 @@ def test_hu_and_place_equal_simpleitk(folder):
     their_hu = SimpleITK.GetArrayFromImage(theirs)
     ours = _volume(REAL / folder)
 
-    measured = their_hu >= LOWEST_HU
+    measured = their_hu >= MIN_HU
     assert np.array_equal(ours.hu[measured], their_hu[measured])
     assert (ours.hu[~measured] == AIR_HU).all()
     corner = [size - 1 for size in theirs.GetSize()]
@@ -108,7 +108,7 @@ def _assert_equal_to_dcm2niix(folder, tmp_path):
     # Both grids are the same but for flips of whole axes.
     flipped = their_hu[tuple(slice(None, None, int(np.sign(to_theirs[i, i]))) for i in range(3))]
     theirs_zyx = flipped.transpose(2, 1, 0)
-    measured = theirs_zyx >= LOWEST_HU
+    measured = theirs_zyx >= MIN_HU
     assert np.array_equal(ours.hu[measured], theirs_zyx[measured])
 
 
@@ -150,7 +150,7 @@ def test_every_lossless_file_decodes_to_the_pixels_of_its_siblings(folder):
         assert np.array_equal(hu, first[0]), name
         assert not lossy
     their_hu = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(next(iter(lossless.values()))))[0]
-    measured = their_hu >= LOWEST_HU
+    measured = their_hu >= MIN_HU
     assert np.array_equal(first[0][measured], their_hu[measured])
 
 

@@ -12,20 +12,20 @@ from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.contracts import Candidate, NoduleClass
 from hounsfield.models.inference.loading import load_classifier
-from hounsfield.models.networks.class_net import LOOKS
+from hounsfield.models.networks.class_net import ATTRIBUTES
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.training.augmentation.lung_places import GAP_MM, HILUM_MM, LungPlaces
 from hounsfield.models.training.classifier.class_material import (
     CARCINOMAS,
-    UNKNOWN_LOOKS,
+    UNKNOWN_ATTRIBUTES,
     allowed_classes,
-    looks_of,
+    attributes_of,
 )
 from hounsfield.models.training.classifier.publication import classifier_manifest, fit_calibration
 from hounsfield.models.training.classifier.samples import ClassificationSamples
-from hounsfield.models.training.classifier.sampling_config import ClassSamplingPlan
+from hounsfield.models.training.classifier.sampling_config import ClassifierSamplingConfig
 from hounsfield.models.training.classifier.task import (
-    LOOKS_WEIGHT,
+    ATTRIBUTES_WEIGHT,
     calibration_samples,
     classification_loss,
     classifier_task,
@@ -64,7 +64,7 @@ def a_finding(histology="", *, malignancy=None, place=(40.0, 48.0, 48.0), ignore
 
 
 def samples_of(case, *, crops=(), marks=None, **shares):
-    plan = ClassSamplingPlan(**shares)
+    plan = ClassifierSamplingConfig(**shares)
     marks = np.zeros((0, 3)) if marks is None else marks
     return ClassificationSamples([case], [marks], crops, plan, length=40, seed=0)
 
@@ -133,12 +133,12 @@ def test_class_weights_weigh_the_classes_that_a_sample_may_have():
 
 
 def test_the_loss_is_minus_the_log_of_the_probability_of_what_is_allowed():
-    maps = torch.zeros(1, 2, 4 + len(LOOKS), 2, 2, 2)
+    maps = torch.zeros(1, 2, 4 + len(ATTRIBUTES), 2, 2, 2)
     maps[0, 0, 0] = np.log(3.0)
     batch = {
         "allowed": torch.tensor([[1.0, 1.0, 0.0, 0.0]]),
         "weight": torch.ones(1),
-        "looks": torch.tensor(UNKNOWN_LOOKS)[None],
+        "looks": torch.tensor(UNKNOWN_ATTRIBUTES)[None],
     }
     parts = classification_loss(maps, batch)
     assert float(parts["loss"]) == float(parts["classes"]) == pytest.approx(-np.log(4 / 6))
@@ -147,18 +147,18 @@ def test_the_loss_is_minus_the_log_of_the_probability_of_what_is_allowed():
 
 
 def test_looks_that_are_known_are_asked_each_by_itself():
-    maps = torch.zeros(2, 2, 4 + len(LOOKS), 2, 2, 2)
-    maps[:, 1, 4 + LOOKS.index("hollow")] = np.log(3.0)
-    hollow = looks_of(NoduleSpec(diameter_mm=20.0, cavity=0.4))
+    maps = torch.zeros(2, 2, 4 + len(ATTRIBUTES), 2, 2, 2)
+    maps[:, 1, 4 + ATTRIBUTES.index("hollow")] = np.log(3.0)
+    hollow = attributes_of(NoduleSpec(diameter_mm=20.0, cavity=0.4))
     batch = {
         "allowed": torch.ones(2, 4),
         "weight": torch.ones(2),
-        "looks": torch.tensor(np.stack([hollow, UNKNOWN_LOOKS])),
+        "looks": torch.tensor(np.stack([hollow, UNKNOWN_ATTRIBUTES])),
     }
-    of_one = (-np.log(3 / 4) + (len(LOOKS) - 1) * np.log(2)) / len(LOOKS)
+    of_one = (-np.log(3 / 4) + (len(ATTRIBUTES) - 1) * np.log(2)) / len(ATTRIBUTES)
     parts = classification_loss(maps, batch)
     assert float(parts["looks"]) == pytest.approx(of_one / 2)
-    assert float(parts["loss"]) == pytest.approx(LOOKS_WEIGHT * of_one / 2)
+    assert float(parts["loss"]) == pytest.approx(ATTRIBUTES_WEIGHT * of_one / 2)
 
 
 def test_a_drawn_nodule_comes_with_its_looks_and_another_without():
@@ -172,7 +172,7 @@ def test_a_phantom_s_own_nodule_comes_with_the_looks_it_was_drawn_with():
     spec = NoduleSpec(diameter_mm=16.0, margin="spiculated", place="hilar", cavity=0.4)
     finding = replace(a_finding("squamous_cell_carcinoma"), drawn_as=spec)
     own = samples_of(a_case("1.1", finding), own=1.0)
-    assert own[0]["looks"].tolist() == looks_of(spec).tolist()
+    assert own[0]["looks"].tolist() == attributes_of(spec).tolist()
 
 
 def test_calibration_is_for_classes_as_likely_as_one_another_however_often_they_were_shown():
@@ -257,7 +257,7 @@ def test_other_sources_train_a_classifier_that_says_whose_its_normals_are(recipe
     case = a_case("1.7", a_finding())
     (said,) = classifier.classify(case.volume, [Candidate((40.0, 48.0, 48.0), 16.0, 0.9)])
     assert sum(said.probabilities) == pytest.approx(1)
-    assert said.why.evidence.shape == (4, 10, 10, 10)
+    assert said.activation_map.activation.shape == (4, 10, 10, 10)
 
 
 def calibrated_on(recipe, *cases):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from hounsfield.models.store.manifest import Calibration
-from hounsfield.models.training.detector.calibration import DetectorTrial, operating_points
+from hounsfield.models.training.detector.calibration import DetectorValidation, operating_points
 
-TRIAL = DetectorTrial(
+TRIAL = DetectorValidation(
     hit_scores=np.array([0.95, 0.7, 0.3, 0.0]),
     diameters_mm=np.full(4, 8.0),
     false_scores=np.linspace(0.1, 0.9, 40),

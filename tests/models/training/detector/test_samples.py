@@ -11,7 +11,7 @@ from hounsfield.models.training.augmentation.insertion import insert_nodules
 from hounsfield.models.training.augmentation.pasting import nodule_stamp, paste
 from hounsfield.models.training.augmentation.rotation import turned_crop
 from hounsfield.models.training.augmentation.sites import edge_site_in, site_in
-from hounsfield.models.training.detector.samples import DetectionSamples, SamplingPlan
+from hounsfield.models.training.detector.samples import DetectionSamples, DetectorSamplingConfig
 from hounsfield.models.training.detector.targets import CropNodule, cell_of, detection_target
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
@@ -38,7 +38,9 @@ def a_crop(radius=5, hu_inside=40):
 def samples(**plan):
     settings = {"crop_voxels": 32, "drawn_share": 0.0, "search_share": 0.0, **plan}
     case = a_case([KnownFinding((48, 48, 48), 8.0, ignored=True)])
-    return DetectionSamples([case], [a_crop()], SamplingPlan(**settings), length=40, seed=2)
+    return DetectionSamples(
+        [case], [a_crop()], DetectorSamplingConfig(**settings), length=40, seed=2
+    )
 
 
 def test_a_sample_depends_on_the_seed_and_its_index_alone():
@@ -98,7 +100,7 @@ def test_inserted_nodules_stay_clear_of_known_ones_and_of_one_another():
 
 
 def test_without_real_nodules_to_paste_the_case_s_own_are_shown():
-    plan = SamplingPlan(crop_voxels=32, centred_share=1.0, added_share=0.0)
+    plan = DetectorSamplingConfig(crop_voxels=32, centred_share=1.0, added_share=0.0)
     case = a_case([KnownFinding((40, 48, 52), 8.0)])
     drawn = DetectionSamples([case], [], plan, length=10, seed=2)
     assert all(item["heat"].max() == 1 for item in (drawn[i] for i in range(10)))
@@ -112,7 +114,9 @@ def test_a_listed_place_that_is_no_nodule_is_shown_in_the_middle():
 
 
 def test_a_mass_is_drawn_or_enlarged_to_its_size():
-    plan = SamplingPlan(crop_voxels=64, mass_share=1.0, added_share=1.0, negative_paste_share=0.0)
+    plan = DetectorSamplingConfig(
+        crop_voxels=64, mass_share=1.0, added_share=1.0, negative_paste_share=0.0
+    )
     big = DetectionSamples([a_case()], [a_crop(radius=8)], plan, length=20, seed=3)
     sizes = [n.diameter_mm for i in range(20) for n in big.draw(np.random.default_rng(i))[1]]
     assert len(sizes) > 5

@@ -9,7 +9,7 @@ from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_rater
 from hounsfield.models.training.engine.train import run_training
-from hounsfield.models.training.rater.samples import RatingPlan, RatingSamples
+from hounsfield.models.training.rater.samples import RaterSamplingConfig, RatingSamples
 from hounsfield.models.training.rater.task import fitted_calibration
 from hounsfield.models.views.rating import MEASURES_SPREAD
 from hounsfield.preprocessing.errors import UsageError
@@ -29,7 +29,7 @@ def a_crop(rating, diameter_mm=9.0):
 
 def test_a_sample_depends_on_its_index_alone_and_has_the_target_of_its_rating():
     nodules = [a_crop(rating) for rating in (1.0, 3.0, 5.0)]
-    samples = RatingSamples(nodules, RatingPlan(TARGETS), length=20, seed=1)
+    samples = RatingSamples(nodules, RaterSamplingConfig(TARGETS), length=20, seed=1)
     one, other = samples[7], samples[7]
     assert torch.equal(one["image"], other["image"])
     taught = {round(float(sample["target"][0]), 3) for sample in samples}
@@ -38,11 +38,11 @@ def test_a_sample_depends_on_its_index_alone_and_has_the_target_of_its_rating():
 
 def test_nodules_of_no_taught_rating_are_no_material():
     with pytest.raises(UsageError, match="none among 1"):
-        RatingSamples([a_crop(3.0)], RatingPlan(TARGETS), length=1, seed=1)
+        RatingSamples([a_crop(3.0)], RaterSamplingConfig(TARGETS), length=1, seed=1)
 
 
 def test_the_size_is_told_whatever_the_augmentation():
-    plan = RatingPlan(TARGETS, redrawn=0.0)
+    plan = RaterSamplingConfig(TARGETS, redrawn=0.0)
     sizes = []
     for diameter_mm in (6.0, 12.0):
         samples = RatingSamples([a_crop(5.0, diameter_mm)], plan, length=8, seed=1)

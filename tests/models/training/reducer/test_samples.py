@@ -4,7 +4,7 @@ import pytest
 from hounsfield.data.prepared.case import KnownFinding, PreparedCase
 from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.models.contracts import Candidate
-from hounsfield.models.inference.reducer import MOST_LOOKED_AT
+from hounsfield.models.inference.reducer import MAX_REDUCED_CANDIDATES
 from hounsfield.models.store.folders import model_folder
 from hounsfield.models.training.detector.targets import CropNodule
 from hounsfield.models.training.reducer import mined_candidates
@@ -15,7 +15,7 @@ from hounsfield.models.training.reducer.mined_candidates import (
 )
 from hounsfield.models.training.reducer.samples import (
     CUBE_VOXELS,
-    ReductionPlan,
+    ReducerSamplingConfig,
     ReductionSamples,
     label,
 )
@@ -48,7 +48,12 @@ def a_crop():
 def samples(**plan):
     settings = {"detector": "", "mined_in": "", "drawn_share": 0.0, "mass_share": 0.0, **plan}
     return ReductionSamples(
-        [a_case()], [np.array([TUBE])], [a_crop()], ReductionPlan(**settings), length=20, seed=2
+        [a_case()],
+        [np.array([TUBE])],
+        [a_crop()],
+        ReducerSamplingConfig(**settings),
+        length=20,
+        seed=2,
     )
 
 
@@ -96,13 +101,13 @@ def test_what_is_ignored_and_what_is_beside_a_nodule_counts_neither_way():
 
 
 def test_nothing_mined_lies_on_a_known_or_an_ignored_finding():
-    marks = np.random.default_rng(0).uniform(0, 60, (MOST_LOOKED_AT + 20, 3))
+    marks = np.random.default_rng(0).uniform(0, 60, (MAX_REDUCED_CANDIDATES + 20, 3))
     findings = (
         KnownFinding((20.0, 20, 20), 12.0),
         KnownFinding((40.0, 40, 40), 30.0, ignored=True),
     )
     kept = on_nothing_known(marks, findings)
-    assert 0 < len(kept) < MOST_LOOKED_AT
+    assert 0 < len(kept) < MAX_REDUCED_CANDIDATES
     for one in findings:
         off = np.linalg.norm(kept - one.centre_world_mm, axis=1)
         assert off.min() > one.diameter_mm / 2 + CLEARANCE_MM

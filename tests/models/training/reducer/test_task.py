@@ -15,7 +15,7 @@ from hounsfield.models.networks.centre_net import CentreNet
 from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.store.manifest import Calibration
-from hounsfield.models.training.checks.insertion_benchmark import TrialMarks
+from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
 from hounsfield.models.training.detector.calibration import scored
 from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.models.training.engine.loop import Task
@@ -84,7 +84,9 @@ def test_a_reducer_that_knows_more_counts_more_and_none_counts_against_the_score
         return np.stack((rng.normal(detector, 1, count), rng.normal(network, 1, count)), axis=1)
 
     nodules = tuple(row[None] for row in rated(200, 0.5, 4.0))
-    marks = TrialMarks((*nodules, np.empty((0, 2))), np.full(201, 8.0), rated(500, 0.0, -4.0), 10)
+    marks = InsertionMarks(
+        (*nodules, np.empty((0, 2))), np.full(201, 8.0), rated(500, 0.0, -4.0), 10
+    )
     calibration = joint_calibration(marks)
     assert calibration.slope > calibration.detector_slope > 0
     after = scored(marks, lambda logits: joint_scores(logits, calibration))
@@ -92,7 +94,7 @@ def test_a_reducer_that_knows_more_counts_more_and_none_counts_against_the_score
     assert after.sensitivity(1.0) > 0.95
     assert after.sensitivity(1.0) > before.sensitivity(1.0)
     assert after.hit_scores[-1] == 0  # missed: whatever is said, it stays missed
-    worse = TrialMarks(nodules, np.full(200, 8.0), rated(500, 5.0, 8.0), 10)
+    worse = InsertionMarks(nodules, np.full(200, 8.0), rated(500, 5.0, 8.0), 10)
     assert joint_calibration(worse).slope > 0
 
 

@@ -11,7 +11,7 @@ from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
 from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.inference.loading import load_detector
 from hounsfield.models.inference.retina_detector import lps_centres, ras_image
-from hounsfield.models.networks.retina_net import RetinaPlan, anchors_of, retina_net
+from hounsfield.models.networks.retina_net import RetinaConfig, anchors_of, retina_net
 from hounsfield.models.training.engine import train
 from hounsfield.models.training.engine.train import run_training
 from hounsfield.models.training.retinanet.loss import RetinaLoss
@@ -19,7 +19,7 @@ from hounsfield.models.training.retinanet.samples import (
     IGNORED,
     NODULE,
     RetinaSamples,
-    RetinaSampling,
+    RetinaSamplingConfig,
     patch_start,
     ras_boxes,
     turned,
@@ -56,7 +56,7 @@ def a_case(number, spacing=1.0, ignored=False, shape_zyx=(40, 48, 44)):
 
 
 def samples(cases, varied=True, **plan):
-    sampling = RetinaSampling(**{"patch_xyz": PATCH, **plan})
+    sampling = RetinaSamplingConfig(**{"patch_xyz": PATCH, **plan})
     return RetinaSamples(cases, sampling, varied=varied, length=60, seed=1)
 
 
@@ -188,7 +188,7 @@ def test_a_patch_around_a_nodule_holds_it_whole_and_one_larger_than_the_volume_c
 
 
 def a_loss():
-    plan = RetinaPlan(**TOY)
+    plan = RetinaConfig(**TOY)
     return RetinaLoss(retina_net(plan), plan), anchors_of(plan)
 
 

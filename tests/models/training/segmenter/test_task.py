@@ -8,7 +8,10 @@ from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_segmenter
 from hounsfield.models.training.augmentation.sites import vessel_site_in
 from hounsfield.models.training.engine.train import run_training
-from hounsfield.models.training.segmenter.samples import SegmentationPlan, SegmentationSamples
+from hounsfield.models.training.segmenter.samples import (
+    SegmentationSamples,
+    SegmenterSamplingConfig,
+)
 from hounsfield.models.training.segmenter.task import segmentation_loss
 from hounsfield.models.views.segmentation import DRAWN_EDGE, EXACT_EDGE
 from tests.models.balls import a_ball_volume
@@ -25,7 +28,7 @@ def samples(kind, **changes):
     hu = np.rint(-850 + 890 * ball.share).astype(np.int16)
     finding = KnownFinding((0.0, 0.0, 0.0), 9.0)
     crop = NoduleCrop(finding, "1", "1", hu, ball.share, 1.0)
-    plan = SegmentationPlan(**ONLY[kind], **changes)
+    plan = SegmenterSamplingConfig(**ONLY[kind], **changes)
     return SegmentationSamples([a_case("2")], [crop], plan, length=9, seed=3)
 
 

@@ -24,7 +24,7 @@ OFF_MM = 3.0
 def carcinoma_map(said, shown):
     """What a report draws of `shown` where `said` names the carcinoma."""
     likeliest = list(NoduleClass)[int(np.argmax(said.probabilities[:3]))]
-    return shown.why.speaking_for(likeliest)
+    return shown.activation_map.contrast_for(likeliest)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_what_speaks_for_the_likeliest_carcinoma_lies_on_the_nodule(marks, said,
     gains = []
     for one, (_, nodule) in zip(said, marks, strict=True):
         cells_xyz = np.indices(bell.shape)[::-1].reshape(3, -1).T
-        world_mm = apply_affine(one.why.affine, cells_xyz)
+        world_mm = apply_affine(one.activation_map.affine, cells_xyz)
         away_mm = np.linalg.norm(world_mm - nodule.centre_world_mm, axis=1)
         inside = away_mm.reshape(bell.shape) < nodule.diameter_mm / 2
         evidence = np.maximum(carcinoma_map(one, one), 0)
