@@ -83,7 +83,7 @@ def inspect(
             inputs,
             read_pixels=not headers_only,
             kernel=load_config(config).series.kernel,
-            on_file=progress.looked_at,
+            on_file=progress.files_examined,
             on_series=None if headers_only else progress.reading,
         )
         if json:
