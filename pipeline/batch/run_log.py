@@ -37,7 +37,7 @@ def log_to_folder(folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         if not isinstance(error, HounsfieldError):
-            logger.exception("a defect of Hounsfield ended the run")
+            logger.exception("an internal error ended the run")
         raise
     finally:
         logger.removeHandler(handler)

@@ -81,7 +81,10 @@ def test_a_volume_has_changed_only_beyond_what_measuring_twice_gives(ratio, stat
 def test_growth_by_lung_rads_is_more_than_one_and_a_half_mm_in_12_months(
     earlier_mm, later_mm, days, change
 ):
-    assert size_change(size(mean_mm=earlier_mm), size(mean_mm=later_mm), days=days).diameter_change == change
+    assert (
+        size_change(size(mean_mm=earlier_mm), size(mean_mm=later_mm), days=days).diameter_change
+        == change
+    )
 
 
 @pytest.mark.parametrize(
