@@ -19,7 +19,7 @@ from hounsfield.pipeline.report.schema import (
     SourceDocument,
 )
 from hounsfield.preprocessing.codes import Verdict
-from hounsfield.preprocessing.files.printable_path import printable_path
+from hounsfield.preprocessing.printable_path import printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
