@@ -12,7 +12,7 @@ from hounsfield.pipeline.report.schema import NoticeDocument
 from hounsfield.preprocessing.codes import Reason, Verdict
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.files.printable_path import printable_path
+from hounsfield.preprocessing.printable_path import printable_path
 from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.selection import KernelChoice, Ranked, by_study, rank_series
 

@@ -17,7 +17,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from hounsfield.preprocessing.files.printable_path import printable_path
+from hounsfield.preprocessing.printable_path import printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from hounsfield.pipeline.batch.prior_studies import find_priors
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError
-from hounsfield.preprocessing.files.printable_path import printable_path
+from hounsfield.preprocessing.printable_path import printable_path
 from hounsfield.preprocessing.selection import KernelChoice, by_study, rank_series
 
 if TYPE_CHECKING:

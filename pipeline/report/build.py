@@ -28,8 +28,8 @@ from hounsfield.pipeline.report.schema import (
     StudyClassDocument,
 )
 from hounsfield.preprocessing.codes import Verdict
-from hounsfield.preprocessing.files.printable_path import printable_path
 from hounsfield.preprocessing.geometry.slice_geometry import orientation_name
+from hounsfield.preprocessing.printable_path import printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
