@@ -17,9 +17,9 @@ from safetensors.torch import save
 from hounsfield.data.phantom import PhantomSettings, make_phantom
 from hounsfield.models.inference.retina_detector import window_xyz
 from hounsfield.models.inference.runtimes import openvino_answers
+from hounsfield.models.networks.onnx_graph import network_graph
 from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, RetinaConfig, retina_net
 from hounsfield.models.store.bundle_import import SPACING_MM
-from hounsfield.models.training.engine.onnx_graph import network_graph
 from hounsfield.models.training.retinanet.task import RETINA_GRAPH
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import available_processors

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage, special
 
 from hounsfield.models.contracts import Candidate
-from hounsfield.models.networks.centre_marks import (
+from hounsfield.models.networks.centre_heatmap import (
     HEAT,
     LOG_DIAMETER,
     OFFSET,

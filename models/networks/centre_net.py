@@ -13,7 +13,7 @@ from monai.networks.blocks.convolutions import Convolution, ResidualUnit
 from torch import nn
 from torch.nn import functional
 
-from hounsfield.models.networks.centre_marks import OUTPUT_CHANNELS
+from hounsfield.models.networks.centre_heatmap import OUTPUT_CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

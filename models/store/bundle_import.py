@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save
 
+from hounsfield.models.networks.onnx_graph import network_graph
 from hounsfield.models.networks.retina_net import RetinaConfig, retina_net
 from hounsfield.models.store.folders import STORE
 from hounsfield.models.store.manifest import (
@@ -18,8 +19,7 @@ from hounsfield.models.store.manifest import (
     OperatingPoints,
     TrainingMaterial,
 )
-from hounsfield.models.training.engine.onnx_graph import network_graph
-from hounsfield.models.training.engine.publishing import publish
+from hounsfield.models.store.publishing import publish
 from hounsfield.models.training.retinanet.task import RETINA_GRAPH
 from hounsfield.preprocessing.errors import UsageError
 

@@ -11,11 +11,11 @@ from scipy import optimize, special
 from torch.nn import functional
 
 from hounsfield.models.inference.rater import MalignancyRater
+from hounsfield.models.networks.onnx_graph import GraphPlan
 from hounsfield.models.networks.rate_net import RateNet
 from hounsfield.models.store.manifest import Calibration, Manifest, TrainedWith
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_nodules, training_material
-from hounsfield.models.training.engine.onnx_graph import GraphPlan
 from hounsfield.models.training.rater.samples import (
     RaterSamplingConfig,
     RatingSamples,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.models.inference.retina_detector import RetinaDetector
+from hounsfield.models.networks.onnx_graph import GraphPlan
 from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, retina_net, retina_plan
 from hounsfield.models.store.manifest import Calibration, Manifest
 from hounsfield.models.training.detector.calibration import (
@@ -16,7 +17,6 @@ from hounsfield.models.training.detector.calibration import (
 )
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_cases, training_material
-from hounsfield.models.training.engine.onnx_graph import GraphPlan
 from hounsfield.models.training.retinanet.loss import RetinaLoss
 from hounsfield.models.training.retinanet.samples import RetinaSamples, RetinaSamplingConfig
 from hounsfield.preprocessing.errors import UsageError

@@ -14,9 +14,9 @@ from monai.transforms import Orientation, ScaleIntensityRange
 from safetensors.torch import save
 
 from hounsfield.models.inference.retina_detector import RetinaDetector, box_diameters, window_xyz
+from hounsfield.models.networks.onnx_graph import network_graph
 from hounsfield.models.networks.retina_net import RetinaConfig, retina_net, retina_plan
 from hounsfield.models.store.manifest import Calibration
-from hounsfield.models.training.engine.onnx_graph import network_graph
 from hounsfield.models.training.retinanet.task import RETINA_GRAPH
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume

@@ -14,6 +14,7 @@ from hounsfield.models.contracts import Candidate, NoduleClass
 from hounsfield.models.inference.loading import load_classifier
 from hounsfield.models.networks.class_net import ATTRIBUTES
 from hounsfield.models.store.folders import model_folder, read_manifest
+from hounsfield.models.store.publishing import half_precision_weights, publish
 from hounsfield.models.training.augmentation.lung_places import GAP_MM, HILUM_MM, LungPlaces
 from hounsfield.models.training.classifier.class_material import (
     CARCINOMAS,
@@ -32,7 +33,6 @@ from hounsfield.models.training.classifier.task import (
 )
 from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.models.training.engine.material import read_cases, training_material
-from hounsfield.models.training.engine.publishing import half_precision_weights, publish
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
 from tests.models.training.toy_training import toy_plan, toy_train

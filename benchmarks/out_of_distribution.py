@@ -1,6 +1,6 @@
 """How well the classifier knows what it was not trained on: spoilt and abdominal views.
 
-Run as ``python -m benchmarks.familiarity RECIPE UNSEEN SERIES...``: nodules of the recipe's test
+Run as ``python -m benchmarks.out_of_distribution RECIPE UNSEEN SERIES...``: nodules of the test
 fold are put into the prepared series of UNSEEN, whose patients are in no training; these are the
 true findings. Against them: the same views shuffled, inverted, and places in the upper abdomen of
 the CT series of the folders SERIES.
