@@ -1,7 +1,8 @@
-"""Turns a trained network into an entry of the weight store: weights, manifest, card."""
+"""Writes a model folder: weights, graph, manifest, model card and the list of training series."""
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import os
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save
 
-from hounsfield.models.inference.runtimes import GRAPH_FILE
+from hounsfield.models.store.folders import GRAPH_FILE
+from hounsfield.preprocessing.errors import writing_to
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,12 +25,23 @@ if TYPE_CHECKING:
 
 WEIGHTS_NAME = "weights.safetensors.gz"
 
+SERIES_FILE = "series.csv"
+"""The training series, of which the card gives the number only."""
+
+SERIES_COLUMNS = ("training_material", "series_uid")
+
 
 def half_precision_weights(network: nn.Module) -> bytes:
-    """The network's state as safetensors, kernels in 16 bits.
+    """Serialises a network with its kernels in 16 bits.
 
-    Vectors (biases, statistics of normalisation) stay as they are: a variance may be beyond
-    what 16 bits hold.
+    Vectors (biases, statistics of normalisation) keep their precision: a variance may exceed the
+    range of 16 bits.
+
+    Args:
+        network: Trained network on any device; it is not changed.
+
+    Returns:
+        The state as safetensors.
     """
     return save(
         {
@@ -40,10 +54,19 @@ def half_precision_weights(network: nn.Module) -> bytes:
 def publish(
     manifest: Manifest, weights: bytes, folder: Path, *, graph: bytes | None = None
 ) -> Manifest:
-    """Writes weights, graph where there is one, ``manifest.json`` and the card into `folder`.
+    """Writes a model folder; the manifest comes last, so that an interrupted folder is no model.
+
+    Args:
+        manifest: Description of the model; its file name and checksums are filled in here.
+        weights: Safetensors, which are stored gzipped.
+        folder: Model folder, created if missing; files of the same names are replaced.
+        graph: ONNX graph without weights; None where only torch can run the network.
 
     Returns:
-        The manifest with the weights' sha256.
+        The manifest with the checksums of the files.
+
+    Raises:
+        OutputError: A file cannot be written.
     """
     packed = gzip.compress(weights, mtime=0)  # the same weights give the same file
     final = manifest.model_copy(
@@ -53,17 +76,53 @@ def publish(
             "graph_sha256": None if graph is None else hashlib.sha256(graph).hexdigest(),
         }
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / WEIGHTS_NAME).write_bytes(packed)
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / WEIGHTS_NAME, packed)
     if graph is not None:
-        (folder / GRAPH_FILE).write_bytes(graph)
-    (folder / "manifest.json").write_text(final.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(model_card(final), encoding="utf-8")
+        _write(folder / GRAPH_FILE, graph)
+    write_card(final, folder)
+    _write(folder / "manifest.json", f"{final.model_dump_json(indent=1)}\n".encode())
     return final
 
 
+def write_card(manifest: Manifest, folder: Path) -> None:
+    """Writes ``README.md`` and, where training series are known, `SERIES_FILE` beside it.
+
+    Args:
+        manifest: Complete manifest, with the checksums of the files.
+        folder: Existing model folder, where both files are replaced.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    _write(folder / "README.md", model_card(manifest).encode())
+    rows = [
+        (material.name, uid)
+        for material in manifest.training_material
+        for uid in material.series_uids
+    ]
+    if not rows:
+        (folder / SERIES_FILE).unlink(missing_ok=True)
+        return
+    with (
+        atomic_file(folder / SERIES_FILE) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as stream,
+    ):
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(SERIES_COLUMNS)
+        writer.writerows(rows)
+
+
 def model_card(manifest: Manifest) -> str:
-    """The card that a reader finds beside the weights, made from the manifest alone."""
+    """Formats the model card, from the manifest alone.
+
+    Args:
+        manifest: Complete manifest, with the checksum of the weight file.
+
+    Returns:
+        The card as Markdown.
+    """
     trained = manifest.trained_with
     lines = [
         f"# {manifest.name} {manifest.version}",
@@ -74,19 +133,19 @@ def model_card(manifest: Manifest) -> str:
         "",
         f"- Task: {manifest.task}; licence of the weights: {manifest.licence}",
         (
-            f"- Input: {_by(manifest.spacing_mm)} mm, HU {manifest.hu_window[0]:g} to "
+            f"- Input: {_spacing(manifest.spacing_mm)} mm, HU {manifest.hu_window[0]:g} to "
             f"{manifest.hu_window[1]:g}"
         ),
         f"- sha256: `{manifest.sha256}`",
     ]
     if trained:
         lines.append(
-            f"- Repeat with: `hounsfield train {trained.config}` (seed {trained.seed}, "
+            f"- Reproduce with: `hounsfield train {trained.config}` (seed {trained.seed}, "
             f"{trained.steps} steps, {trained.hours:.1f} hours on {trained.hardware}; "
             f"configuration {trained.config_sha256[:12]})"
         )
-    if trained and (start := trained.started_from):
-        lines.append(f"- Began with: {start.name} {start.version} (sha256 `{start.sha256}`)")
+    if trained and (start := trained.fine_tuned_from):
+        lines.append(f"- Fine-tuned from: {start.name} {start.version} (sha256 `{start.sha256}`)")
     if manifest.operating_points:
         points = manifest.operating_points
         lines.append(
@@ -95,21 +154,27 @@ def model_card(manifest: Manifest) -> str:
         )
     lines += ["", "## Trained on", ""]
     for material in manifest.training_material:
-        people = f", {material.patients} patients" if material.patients else ""
-        lines.append(f"- {material.name} ({material.licence}{people}): {material.role}")
-        lines += [f"  - `{uid}`" for uid in material.series_uids]
+        patients = f", {material.patients} patients" if material.patients else ""
+        lines.append(f"- {material.name} ({material.licence}{patients}): {material.role}")
+    if count := len({uid for part in manifest.training_material for uid in part.series_uids}):
+        lines += ["", f"{count} real series; their UIDs are in [{SERIES_FILE}]({SERIES_FILE})."]
     lines += ["", "## Limits", "", *(f"- {limit}" for limit in manifest.limits), ""]
     return "\n".join(lines)
 
 
-def _by(spacing_mm: tuple[float, float, float]) -> str:
-    """One number where all are the same."""
-    different = sorted(set(spacing_mm))
-    return " x ".join(f"{mm:g}" for mm in (different if len(different) == 1 else spacing_mm))
-
-
 def hardware() -> str:
-    """The processor this runs on, for the record."""
+    """Returns the name of the GPU, or else the number of CPU cores, for the training record."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{os.cpu_count()} cores of {platform.machine()}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _spacing(spacing_mm: tuple[float, float, float]) -> str:
+    """One number for a cubic voxel, else all three."""
+    steps = spacing_mm[:1] if len(set(spacing_mm)) == 1 else spacing_mm
+    return " x ".join(f"{step:g}" for step in steps)

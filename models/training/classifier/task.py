@@ -10,7 +10,7 @@ import numpy as np
 from torch.nn import functional
 
 from hounsfield.models.networks.class_net import ClassNet, attribute_logits, class_logits
-from hounsfield.models.networks.onnx_graph import GraphPlan
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.store.folders import model_folder
 from hounsfield.models.training.classifier.samples import ClassificationSamples
 from hounsfield.models.training.classifier.sampling_config import classification_plan
@@ -49,7 +49,7 @@ def classifier_task(config: TrainingConfig) -> Task:
         training_samples(config, length=optimisation.steps * optimisation.batch),
         held_out_samples(config, length=optimisation.validation_samples),
         classification_loss,
-        graph=GraphPlan((len(VIEW_SPACINGS_MM), VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
+        graph=GraphSpec((len(VIEW_SPACINGS_MM), VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
     )
 
 

@@ -15,7 +15,7 @@ from hounsfield.models.training.classifier.task import classifier_task
 from hounsfield.models.training.detector.publication import detector_manifest
 from hounsfield.models.training.detector.task import detector_task
 from hounsfield.models.training.engine.configuration import read_training_config
-from hounsfield.models.training.engine.fine_tuning import all_material, begin_with, started_from
+from hounsfield.models.training.engine.fine_tuning import all_material, begin_with, fine_tuned_from
 from hounsfield.models.training.engine.loop import train
 from hounsfield.models.training.engine.material import allow_many_files
 from hounsfield.models.training.engine.process_group import join_process_group
@@ -103,7 +103,7 @@ def run_training(
         steps=trained.steps,
         hours=round(trained.seconds / 3600, 2),
         hardware=hardware(),
-        started_from=started_from(start),
+        fine_tuned_from=fine_tuned_from(start),
     )
     weights = half_precision_weights(trained.network)
     log.info("calibrating on held-out data")

@@ -9,7 +9,7 @@ import numpy as np
 from monai.losses.focal_loss import FocalLoss
 
 from hounsfield.models.inference.reducer import VIEW_SPACINGS_MM, VIEW_VOXELS
-from hounsfield.models.networks.onnx_graph import GraphPlan
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import model_folder
 from hounsfield.models.training.detector.task import held_out_cases
@@ -65,7 +65,7 @@ def reducer_task(config: TrainingConfig) -> Task:
         ),
         lambda logits, batch: reduction_loss(logits, batch, loss),
         pictures=reduction_pictures,
-        graph=GraphPlan((len(VIEW_SPACINGS_MM), VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
+        graph=GraphSpec((len(VIEW_SPACINGS_MM), VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
     )
 
 

@@ -9,7 +9,7 @@ from monai.losses.dice import DiceCELoss
 from safetensors.torch import load
 from torch.utils.data import DataLoader
 
-from hounsfield.models.networks.onnx_graph import GraphPlan
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.networks.segment_net import IMAGE_CHANNELS, segment_net
 from hounsfield.models.store.manifest import Calibration, Manifest, TrainedWith
 from hounsfield.models.training.detector.task import held_out_cases
@@ -49,7 +49,7 @@ def segmenter_task(config: TrainingConfig) -> Task:
         samples,
         _held_out(config),
         segmentation_loss,
-        graph=GraphPlan((IMAGE_CHANNELS, VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
+        graph=GraphSpec((IMAGE_CHANNELS, VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
     )
 
 

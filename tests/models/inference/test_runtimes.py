@@ -15,7 +15,7 @@ from hounsfield.models.inference.runtimes import (
 )
 from hounsfield.models.networks.centre_heatmap import SIZE_DIVISOR
 from hounsfield.models.networks.centre_net import CentreNet
-from hounsfield.models.networks.onnx_graph import GraphPlan, network_graph
+from hounsfield.models.networks.onnx_graph import GraphSpec, network_graph
 from hounsfield.models.store.export import onnx_model
 from hounsfield.models.store.folders import (
     STORE,
@@ -43,7 +43,7 @@ def made():
             value.uniform_(0.5, 2.0)
         elif value.is_floating_point():
             value.add_(0.1 * torch.randn_like(value))
-    graph = network_graph(network, GraphPlan((1, 32, 32, 32), divisors=(SIZE_DIVISOR,) * 3))
+    graph = network_graph(network, GraphSpec((1, 32, 32, 32), divisors=(SIZE_DIVISOR,) * 3))
     return half_precision_weights(network), graph
 
 

@@ -8,9 +8,9 @@ from torch.utils.data import Dataset
 
 from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
 from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
+from hounsfield.models.calibration import joint_scores
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_models
-from hounsfield.models.inference.reducer import joint_scores
 from hounsfield.models.networks.centre_net import CentreNet
 from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import model_folder, read_manifest
