@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
+from hounsfield.models.measurements.kinds import Texture
 from hounsfield.models.measurements.size import sphere_diameter_mm, volume_mm3
 
 if TYPE_CHECKING:
@@ -34,15 +34,6 @@ with 5: the median HU of nodules rated 1 to 5 are -658, -564, -544, -343 and -29
 CALCIFIED_FROM = 0.05
 """Share of calcium; of LIDC-IDRI's nodules without any, 9 in 10 have less than 0.002, of those read
 as calcified all through, 9 in 10 have more than 0.12."""
-
-
-class Texture(StrEnum):
-    """What a nodule is made of, in the words of Lung-RADS v2022."""
-
-    SOLID = "solid"
-    PART_SOLID = "part_solid"
-    NON_SOLID = "non_solid"
-    CALCIFIED = "calcified"
 
 
 @dataclass(frozen=True, slots=True)

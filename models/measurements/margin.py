@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from hounsfield.models.measurements.kinds import Margin
 from hounsfield.models.measurements.size import outline_mm
 
 if TYPE_CHECKING:
@@ -15,14 +15,6 @@ SMOOTH_FROM, LOBULATED_FROM = 0.95, 0.87
 """Solidity; fitted to the median ratings of LIDC-IDRI's readers. See `benchmarks.segmentation`."""
 
 MIN_POINTS = 8
-
-
-class Margin(StrEnum):
-    """What the edge of a nodule looks like."""
-
-    SMOOTH = "smooth"
-    LOBULATED = "lobulated"
-    SPICULATED = "spiculated"
 
 
 def solidity(share: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> float:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from hounsfield.models.contracts import Finding
+    from hounsfield.models.measurements.kinds import Margin, Texture
     from hounsfield.pipeline.assessment.clinical_table import ClinicalTable, Sex
     from hounsfield.pipeline.assessment.guidelines import Guideline
-    from hounsfield.pipeline.assessment.guidelines.facts import Margin, Texture
     from hounsfield.preprocessing.codes import Notice
     from hounsfield.preprocessing.volume import SeriesFacts
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
+from hounsfield.models.measurements.kinds import Texture
 from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-Texture = Literal["solid", "part_solid", "non_solid", "calcified"]
 
 AGE_YEARS = (18.0, 100.0)
 DIAMETER_MM = (1.0, 100.0)
@@ -30,11 +29,11 @@ MAYO_SOURCE = (
     "Swensen et al., Arch Intern Med 1997;157:849-855, doi:10.1001/archinte.1997.00440290031002"
 )
 
-_TEXTURES: dict[str, float] = {
-    "solid": 0.0,
-    "part_solid": 0.3770,
-    "non_solid": -0.1276,
-    "calcified": 0.0,
+_TEXTURES: dict[Texture, float] = {
+    Texture.SOLID: 0.0,
+    Texture.PART_SOLID: 0.3770,
+    Texture.NON_SOLID: -0.1276,
+    Texture.CALCIFIED: 0.0,
 }
 """Brock's coefficients; it knows no calcified nodules, which count as the solid ones they are."""
 
@@ -168,7 +167,7 @@ def _term(
     return _Term(name, value, min(ends), max(ends))
 
 
-def _choice(name: str, value: str | None, adds: Mapping[str, float]) -> _Term:
+def _choice(name: str, value: str | None, adds: Mapping[Any, float]) -> _Term:
     """The term of an input that is one of a few words."""
     ends = list(adds.values()) if value is None else [adds[value]]
     return _Term(name, value, min(ends), max(ends))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
-Texture = Literal["solid", "part_solid", "non_solid", "calcified"]
-Margin = Literal["smooth", "lobulated", "spiculated"]
+from hounsfield.models.measurements.kinds import Margin, Texture
+
 IntervalChange = Literal["new", "growing", "stable"]
 Flag = Literal["touches_pleura", "lentiform", "benign_calcification"]
 
@@ -63,7 +63,7 @@ class NoduleFacts:
         if self.solid_part_mm is not None and not 0 <= self.solid_part_mm < math.inf:
             msg = f"solid_part_mm must be 0 or more, got {self.solid_part_mm}"
             raise ValueError(msg)
-        for name, words in (("texture", get_args(Texture)), ("margin", get_args(Margin))):
+        for name, words in (("texture", tuple(Texture)), ("margin", tuple(Margin))):
             word = getattr(self, name)
             if word is not None and word not in words:
                 msg = f"{name} must be one of {', '.join(words)}, got {word!r}"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 
-from hounsfield.pipeline.assessment.guidelines.facts import Flag, Margin, NoduleFacts, Texture
+from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.pipeline.assessment.guidelines.facts import Flag, NoduleFacts
 from hounsfield.pipeline.assessment.guidelines.rules import fit
 from hounsfield.pipeline.assessment.guidelines.schema import Guideline
 from hounsfield.pipeline.config import read_yaml
@@ -78,12 +79,12 @@ def _every_kind(guideline: Guideline) -> Iterator[NoduleFacts]:
     rules = guideline.rules
     diameters = _starts(rule.mean_diameter_mm for rule in rules)
     solid_parts = _starts(rule.solid_part_mm for rule in rules)
-    margins = get_args(Margin) if any(rule.margin for rule in rules) else (None,)
+    margins = tuple(Margin) if any(rule.margin for rule in rules) else (None,)
     named = {flag for rule in rules for flag in (*rule.when, *rule.assuming)}
     flags = [flag for flag in get_args(Flag) if flag in named]
-    for texture, diameter_mm, margin in itertools.product(get_args(Texture), diameters, margins):
+    for texture, diameter_mm, margin in itertools.product(Texture, diameters, margins):
         inner = [mm for mm in solid_parts if mm <= diameter_mm]
-        for solid_mm in inner if texture == "part_solid" else [None]:
+        for solid_mm in inner if texture is Texture.PART_SOLID else [None]:
             for values in itertools.product((True, False), repeat=len(flags)):
                 yield NoduleFacts(
                     texture=texture,

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from hounsfield.pipeline.assessment.guidelines.facts import Flag, IntervalChange, Margin, Texture
+from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.pipeline.assessment.guidelines.facts import Flag, IntervalChange
 
 Nodules = Literal["single", "multiple"]
 Risk = Literal["low", "high"]
@@ -59,7 +60,7 @@ class Rule(_Part):
 
     @model_validator(mode="after")
     def _solid_part_of_part_solid(self) -> Rule:
-        if self.solid_part_mm is not None and self.texture != ("part_solid",):
+        if self.solid_part_mm is not None and self.texture != (Texture.PART_SOLID,):
             msg = "solid_part_mm needs texture: [part_solid]"
             raise ValueError(msg)
         return self

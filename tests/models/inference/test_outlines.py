@@ -4,7 +4,7 @@ import numpy as np
 
 from hounsfield.models.contracts import NoduleSegmentations
 from hounsfield.models.inference.outlines import outline
-from hounsfield.models.measurements.density import Texture
+from hounsfield.models.measurements.kinds import Texture
 from tests.models.balls import a_ball_volume
 
 
