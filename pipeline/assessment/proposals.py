@@ -59,7 +59,7 @@ def guide(
             nodules,
             lungs_cut=NoticeCode.LUNGS_CUT in codes,
             quality_failed=NoticeCode.HU_SUSPECT in codes,
-            assessed=() if courses is None or not guideline.asks_for_growth else {GROWTH},
+            assessed=() if courses is None or not guideline.has_growth_rules else {GROWTH},
         )
         documents.append(
             GuidelineDocument(

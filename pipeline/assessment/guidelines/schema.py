@@ -157,7 +157,7 @@ class Guideline(_Part):
         return [category.name for category in self.categories].index(name)
 
     @property
-    def asks_for_growth(self) -> bool:
+    def has_growth_rules(self) -> bool:
         """Whether a rule asks what became of a nodule."""
         return any(rule.course or rule.solid_part_change for rule in self.rules)
 
