@@ -92,7 +92,7 @@ def nodule_facts(finding: Finding, courses: IntervalChanges = IntervalChanges())
         benign_calcification=calcified >= CALCIFIED_THROUGH_FROM
         if texture == "calcified"
         else None,
-        course=courses.nodule,
+        interval_change=courses.nodule,
         solid_part_change=courses.solid_part,
     )
 
@@ -125,8 +125,8 @@ def risks_of(
         RiskDocument(
             model=one.model,
             source=one.source,
-            least=round(one.least, _PROBABILITY_DIGITS),
-            most=round(one.most, _PROBABILITY_DIGITS),
+            least=round(one.lower, _PROBABILITY_DIGITS),
+            most=round(one.upper, _PROBABILITY_DIGITS),
             used=dict(one.used),
             missing=one.missing,
         )
@@ -141,7 +141,7 @@ def clinical_facts(table: ClinicalTable | None, series: SeriesFacts) -> Clinical
     """
     if table is None:
         return ClinicalFacts()
-    told = table.of(patient_id=series.patient_id, study_uid=series.study_uid)
+    told = table.facts_of(patient_id=series.patient_id, study_uid=series.study_uid)
     if told == ClinicalFacts():
         return told
     sex = _SEXES.get(series.patient_sex)
