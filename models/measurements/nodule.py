@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.models.measurements.density import (
-    Texture,
-    largest_solid_piece,
-    mean_and_sd_hu,
-)
-from hounsfield.models.measurements.margin import Margin, margin_of, solidity
+from hounsfield.models.measurements.density import largest_solid_piece, mean_and_sd_hu
+from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.models.measurements.margin import margin_of, solidity
 from hounsfield.models.measurements.pleura import pleura_distance_mm
 from hounsfield.models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
 

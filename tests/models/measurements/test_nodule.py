@@ -4,14 +4,9 @@ from scipy import ndimage
 
 from hounsfield.models.contracts import Segmentation
 from hounsfield.models.inference.outlines import SegmentedNodule
-from hounsfield.models.measurements.density import (
-    Density,
-    Texture,
-    density_of,
-    inside_rim,
-    is_above,
-)
-from hounsfield.models.measurements.margin import Margin, margin_of, solidity
+from hounsfield.models.measurements.density import Density, density_of, inside_rim, is_above
+from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.models.measurements.margin import margin_of, solidity
 from hounsfield.models.measurements.nodule import measure
 from hounsfield.models.measurements.pleura import REACH_MM, pleura_distance_mm
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
