@@ -23,10 +23,10 @@ from hounsfield.pipeline.analysis.study_class import study_class
 from hounsfield.pipeline.analysis.timing import StageTimes
 from hounsfield.pipeline.assessment.guidelines import load_guideline
 from hounsfield.pipeline.assessment.proposals import clinical_facts, guide, risks_of
-from hounsfield.pipeline.batch.output_folder import REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
 from hounsfield.pipeline.report.build import finding_documents, report_document
 from hounsfield.pipeline.report.figures.activation_map import activation_files
 from hounsfield.pipeline.report.figures.pictures import report_pictures
+from hounsfield.pipeline.report.filenames import REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
 from hounsfield.pipeline.report.html import report_page
 from hounsfield.pipeline.report.segmentation_file import segmentation_file
 from hounsfield.preprocessing.codes import Notice, NoticeCode

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.models.contracts import NoduleClass
+from hounsfield.pipeline.report.filenames import (
+    activation_file_name,
+    activation_picture_name,
+    picture_name,
+)
 from hounsfield.pipeline.report.schema import (
     ActivationMapDocument,
     CandidateDocument,
@@ -91,21 +96,6 @@ def finding_documents(
         _finding(number, each, of_it)
         for number, (each, of_it) in enumerate(zip(findings, risks, strict=True), start=1)
     )
-
-
-def picture_name(finding: int) -> str:
-    """The file of a finding's picture, by its number from 1."""
-    return f"finding_{finding:02d}.png"
-
-
-def activation_picture_name(finding: int) -> str:
-    """The file that shows why a finding got its class, by its number from 1."""
-    return f"finding_{finding:02d}_cam.png"
-
-
-def activation_file_name(finding: int) -> str:
-    """The same as NIfTI."""
-    return f"finding_{finding:02d}_cam.nii.gz"
 
 
 def _series(series: Series, volume: Volume) -> SeriesDocument:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.analysis.growth.change import GrowthStatus
-from hounsfield.pipeline.report.figures.pair_picture import growth_picture_name
+from hounsfield.pipeline.report.filenames import growth_picture_name
 from hounsfield.pipeline.report.growth_schema import (
     EarlierNoduleDocument,
     EarlierStudyDocument,

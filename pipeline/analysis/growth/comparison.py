@@ -9,7 +9,8 @@ from hounsfield.pipeline.analysis.growth.change import size_change
 from hounsfield.pipeline.analysis.growth.matching import match_findings, nearest_candidate
 from hounsfield.pipeline.analysis.growth.study_nodules import look_at_earlier, outlined_and_sized
 from hounsfield.pipeline.assessment.guidelines import IntervalChanges
-from hounsfield.pipeline.report.figures.pair_picture import growth_picture_name, pair_picture
+from hounsfield.pipeline.report.figures.pair_picture import pair_picture
+from hounsfield.pipeline.report.filenames import growth_picture_name
 from hounsfield.pipeline.report.growth_schema import GrowthDocument
 from hounsfield.pipeline.report.growth_section import (
     Compared,

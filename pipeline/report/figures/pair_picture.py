@@ -18,11 +18,6 @@ PLANES = 2
 """Axial and coronal: the first of those in which a finding is shown."""
 
 
-def growth_picture_name(finding: int) -> str:
-    """The file that shows a finding then and now, by its number from 1."""
-    return f"finding_{finding:02d}_growth.png"
-
-
 def pair_picture(
     earlier: Volume,
     earlier_place_world_mm: WorldPoint,
