@@ -12,8 +12,8 @@ from PIL import Image
 from hounsfield.models.contracts import ActivationMap, NoduleClass
 from hounsfield.pipeline.config import load_config
 from hounsfield.pipeline.report.figures.activation_map import activation_files, activation_picture
+from hounsfield.pipeline.report.figures.finding_picture import finding_panels
 from hounsfield.pipeline.report.figures.panel import png
-from hounsfield.pipeline.report.figures.pictures import finding_panels
 from tests.pipeline.report.test_pictures import FINDING, GAP, SIZE, volume_with_ball
 from tests.preprocessing.synthetic_chest import value_at
 

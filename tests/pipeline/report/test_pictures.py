@@ -9,8 +9,10 @@ from PIL import Image
 
 from hounsfield.models.contracts import ConfidenceBand, Finding, Lung, LungLocation, Zone
 from hounsfield.pipeline.config import load_config
-from hounsfield.pipeline.report.figures.panel import Edges, Panel, Ring, png
-from hounsfield.pipeline.report.figures.pictures import finding_panels, key_picture
+from hounsfield.pipeline.report.figures.annotations import Edges, Ring
+from hounsfield.pipeline.report.figures.finding_picture import finding_panels
+from hounsfield.pipeline.report.figures.key_picture import key_picture
+from hounsfield.pipeline.report.figures.panel import Panel, png
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 from hounsfield.preprocessing.working_volume import WorkingVolume
 
