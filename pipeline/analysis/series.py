@@ -27,6 +27,7 @@ from hounsfield.pipeline.report.build import finding_documents, report_document
 from hounsfield.pipeline.report.figures.activation_map import activation_files
 from hounsfield.pipeline.report.figures.pictures import report_pictures
 from hounsfield.pipeline.report.filenames import REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
+from hounsfield.pipeline.report.headline import leading_finding
 from hounsfield.pipeline.report.html import report_page
 from hounsfield.pipeline.report.segmentation_file import segmentation_file
 from hounsfield.preprocessing.codes import Notice, NoticeCode
@@ -127,10 +128,10 @@ def analyse_series(
     documents = finding_documents(findings, risks)
     decided = study_class(documents)
     outlines = [one.boundary for one in nodules]
+    proposals = guide(guidelines, findings, notices, growth.courses)
+    shown = leading_finding(len(findings), proposals)
     with times.stage("pictures"):
-        pictures = report_pictures(
-            volume, working, findings, outlines, config.report, shown=decided.finding
-        )
+        pictures = report_pictures(volume, working, findings, outlines, config.report, shown=shown)
         pictures |= growth.pictures
     report = report_document(
         series,
@@ -138,13 +139,13 @@ def analyse_series(
         findings=documents,
         study_class=decided,
         candidates=candidates,
-        guidelines=guide(guidelines, findings, notices, growth.courses),
+        guidelines=proposals,
         growth=growth.document,
         notices=notices,
         provenance=provenance,
         times=times.document(),
     )
-    page = report_page(report, pictures)
+    page = report_page(report, pictures, shown=shown)
     files = {REPORT_JSON: report.as_json().encode(), REPORT_HTML: page.encode(), **pictures}
     files |= activation_files(findings)
     if any(outlines):

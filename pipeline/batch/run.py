@@ -15,6 +15,7 @@ from hounsfield.pipeline.assessment.clinical_table import (
     unknown_keys_message,
 )
 from hounsfield.pipeline.batch.csv_tables import write_tables
+from hounsfield.pipeline.batch.index_page import write_index
 from hounsfield.pipeline.batch.ledger import Ledger
 from hounsfield.pipeline.batch.output_folder import remove_partials
 from hounsfield.pipeline.batch.pool import WorkerPool
@@ -23,7 +24,6 @@ from hounsfield.pipeline.batch.scheduler import StudyScheduler
 from hounsfield.pipeline.batch.work_plan import make_plan, require_separate_places
 from hounsfield.pipeline.batch.worker import WorkOrder, prepare_analysis
 from hounsfield.pipeline.errors import OutputHeldError, writing_to
-from hounsfield.pipeline.report.html import write_index
 from hounsfield.pipeline.report.provenance import read_provenance
 
 if TYPE_CHECKING:

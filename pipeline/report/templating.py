@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 EN_DASH = "\N{EN DASH}"
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+
+_BREAKS_NUMBER = re.compile(
+    r"(?<=\d) (?=(?:mm|HU|kV|MB|days?|months?|years?|to)\b|%)|(?<=\bto) (?=\d)"
+)
 
 
 def render_template(template: str, **values: Any) -> str:  # noqa: ANN401 - a template takes anything
@@ -22,13 +28,17 @@ def render_template(template: str, **values: Any) -> str:  # noqa: ANN401 - a te
     Returns:
         The page as text, to be written as UTF-8.
     """
-    return _environment().get_template(template).render(**values)
+    return environment().get_template(template).render(**values)
 
 
 @cache
-def _environment() -> Environment:
-    """Build the environment once in a process: it keeps each compiled template."""
-    environment = Environment(
+def environment() -> Environment:
+    """Build the environment once in a process; it keeps each compiled template.
+
+    Returns:
+        The environment, with the filters ``words``, ``unbroken``, ``date``, ``figure``, ``pair``.
+    """
+    made = Environment(
         loader=PackageLoader("hounsfield.pipeline", ""),
         autoescape=True,
         undefined=StrictUndefined,
@@ -36,13 +46,20 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(words=_words, date=_date, figure=_figure, pair=_interval)
-    return environment
+    made.filters.update(
+        words=_words, unbroken=_unbroken, date=_date, figure=_figure, pair=_interval
+    )
+    return made
 
 
 def _words(code: str) -> str:
     """``part_solid`` as ``part solid``."""
     return code.replace("_", " ")
+
+
+def _unbroken(text: str) -> str:
+    """Keep a number and its unit, and both ends of a range, on one line."""
+    return _BREAKS_NUMBER.sub(NO_BREAK_SPACE, text)
 
 
 def _date(dicom_date: str) -> str:
