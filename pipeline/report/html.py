@@ -33,7 +33,7 @@ def report_page(report: Report, pictures: Mapping[str, bytes], *, shown: int | N
     """Render report.html.
 
     Args:
-        report: The document.
+        report: The document, with the names of its pictures.
         pictures: PNG files by name: `KEY_PICTURE` and every picture that the document names.
         shown: Number, from 1, of the finding through which the key image's slice goes; None where
             it goes through the middle of the lungs.

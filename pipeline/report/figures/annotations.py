@@ -104,8 +104,9 @@ class _Sheet:
                 self._draw.line(_fine(down), colour, width)
 
     def draw_labels(self, rings: list[Ring], *, reserved: tuple[Box, ...]) -> None:
+        centres = [(ring.centre_px[0] + 0.5, ring.centre_px[1] + 0.5) for ring in rings]
         placed = place_labels(
-            [(*(value + 0.5 for value in ring.centre_px), ring.radius_px) for ring in rings],
+            [(*centre, ring.radius_px) for centre, ring in zip(centres, rings, strict=True)],
             [self._size_of(ring.label) for ring in rings],
             (self._width_px, self._height_px),
             reserved=reserved,

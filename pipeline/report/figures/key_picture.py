@@ -57,7 +57,7 @@ def key_picture(
 
     Args:
         volume: The series on its native grid, for the slice.
-        working: The same series on the working grid, with lung labels, for the projection.
+        working: The series on the working grid; its lung labels limit the projection.
         findings: What the rings mark; labels are their numbers from 1, in this order.
         config: Lung window of the slice, in HU.
         shown: Number, from 1, of the finding through whose centre the slice goes; None for the

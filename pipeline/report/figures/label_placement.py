@@ -163,12 +163,12 @@ def _boxes(lefts: _Array, tops: _Array, size: tuple[float, float]) -> _Array:
 
 def _free(boxes: _Array, panel: tuple[float, float], taken: _Array) -> _Array:
     """The boxes that lie inside the panel and on none that is taken."""
-    inside = (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= panel).all(axis=1)
+    inside = (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= np.array(panel)).all(axis=1)
     boxes = boxes[inside]
     apart = (boxes[:, None, :2] >= taken[:, 2:] + _SPACE_PX) | (
         boxes[:, None, 2:] <= taken[:, :2] - _SPACE_PX
     )
-    return boxes[apart.any(axis=2).all(axis=1)]
+    return boxes[np.all(np.any(apart, axis=2), axis=1)]
 
 
 def _costs(

@@ -37,7 +37,7 @@ def report_pictures(
 
     Args:
         volume: The series on its native grid.
-        working: The same series on the working grid, with lung labels.
+        working: The series on the working grid; its lung labels limit the projection.
         findings: Best score first; numbered from 1 in this order.
         outlines: Voxels of each finding, None where it was not segmented.
         config: Lung window in HU, and the least width of a finding's picture in mm.
