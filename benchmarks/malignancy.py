@@ -60,7 +60,7 @@ class _Rated:
     @property
     def diameter_mm(self) -> float:
         """Of the sphere of the outline's volume."""
-        volume_mm3 = self.outlined.share.sum(dtype=float) * GRID_MM**3 if self.outlined else 0.0
+        volume_mm3 = self.outlined.fraction.sum(dtype=float) * GRID_MM**3 if self.outlined else 0.0
         return float((6 * volume_mm3 / np.pi) ** (1 / 3))
 
 

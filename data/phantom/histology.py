@@ -56,7 +56,7 @@ def _adenocarcinoma(rng: np.random.Generator) -> NoduleSpec:
         margin=_pick(rng, {"spiculated": 0.6, "lobulated": 0.3, "smooth": 0.1}),
         place=_pick(rng, {"isolated": 0.4, "pleura": 0.4, "vessel": 0.2}),
         cavity=float(rng.uniform(0.12, 0.25)) if rng.random() < 0.06 else 0.0,
-        solid_share=float(rng.uniform(0.3, 0.75)),
+        solid_fraction=float(rng.uniform(0.3, 0.75)),
         elongation=float(rng.uniform(1.0, 1.5)),
         histology="adenocarcinoma",
     )

@@ -22,7 +22,7 @@ class NoduleSpec:
         place: One of `PLACES`; only `make_phantom` looks at it.
         cavity: Share of the diameter that is an air-filled hole, 0 for none.
         necrosis: Share of the diameter that is dead, darker tissue, 0 for none.
-        solid_share: Share of the diameter that is solid in a part-solid nodule.
+        solid_fraction: Share of the diameter that is solid in a part-solid nodule.
         elongation: Longest over shortest axis.
         histology: One of `HISTOLOGIES`; ``normal`` is benign.
     """
@@ -33,7 +33,7 @@ class NoduleSpec:
     place: str = "isolated"
     cavity: float = 0.0
     necrosis: float = 0.0
-    solid_share: float = 0.5
+    solid_fraction: float = 0.5
     elongation: float = 1.1
     histology: str = "normal"
 

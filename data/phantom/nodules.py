@@ -121,7 +121,7 @@ def _draw(
         glass = rng.uniform(-690, -480) + 38 * texture
         hu += share * np.maximum(glass - hu, 0)
         if spec.density == "part_solid":
-            core = place.share(shape.shrunk(spec.solid_share, off_centre))
+            core = place.share(shape.shrunk(spec.solid_fraction, off_centre))
             hu += core * np.maximum(tissue + 10 * texture - hu, 0)
     else:
         fill = tissue + 5 * texture

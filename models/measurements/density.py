@@ -50,21 +50,21 @@ class Density:
     """What the texture is read off.
 
     Attributes:
-        solid_share: Of the voxels inside the rim, those above `SOLID_FROM_HU`.
-        calcification_share: Of all voxels, those above `CALCIUM_FROM_HU`.
+        solid_fraction: Of the voxels inside the rim, those above `SOLID_FROM_HU`.
+        calcification_fraction: Of all voxels, those above `CALCIUM_FROM_HU`.
     """
 
-    solid_share: float
-    calcification_share: float
+    solid_fraction: float
+    calcification_fraction: float
 
     @property
     def texture(self) -> Texture:
         """Its name."""
-        if self.calcification_share >= CALCIFIED_FROM:
+        if self.calcification_fraction >= CALCIFIED_FROM:
             return Texture.CALCIFIED
-        if self.solid_share >= SOLID_FROM:
+        if self.solid_fraction >= SOLID_FROM:
             return Texture.SOLID
-        return Texture.PART_SOLID if self.solid_share >= NON_SOLID_BELOW else Texture.NON_SOLID
+        return Texture.PART_SOLID if self.solid_fraction >= NON_SOLID_BELOW else Texture.NON_SOLID
 
 
 def density_of(outlined: Segmentation, volume: Volume) -> Density:
@@ -78,11 +78,11 @@ def density_of(outlined: Segmentation, volume: Volume) -> Density:
     if not mask.any():
         return Density(0.0, 0.0)
     hu = volume.hu[outlined.box]
-    diameter_mm = sphere_diameter_mm(volume_mm3(outlined.share, spacing_mm))
+    diameter_mm = sphere_diameter_mm(volume_mm3(outlined.fraction, spacing_mm))
     inner = inside_rim(mask, spacing_mm, diameter_mm)
     return Density(
-        solid_share=float(is_above(hu, SOLID_FROM_HU)[inner].mean()),
-        calcification_share=float(is_above(hu, CALCIUM_FROM_HU)[mask].mean()),
+        solid_fraction=float(is_above(hu, SOLID_FROM_HU)[inner].mean()),
+        calcification_fraction=float(is_above(hu, CALCIUM_FROM_HU)[mask].mean()),
     )
 
 

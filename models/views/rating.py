@@ -66,11 +66,11 @@ class OutlinedNodule:
 
     Attributes:
         hu: float32, ``[z, y, x]``.
-        share: float32, same shape: how much of each voxel is nodule, 0 to 1.
+        fraction: float32, same shape: how much of each voxel is nodule, 0 to 1.
     """
 
     hu: NDArray[np.float32]
-    share: NDArray[np.float32]
+    fraction: NDArray[np.float32]
 
 
 def outlined_nodule(volume: Volume, outline: Segmentation) -> OutlinedNodule | None:
@@ -98,7 +98,7 @@ def outlined_nodule(volume: Volume, outline: Segmentation) -> OutlinedNodule | N
         slice(part.start - whole.start, part.stop - whole.start)
         for part, whole in zip(outline.box[1:], box[1:], strict=True)
     )
-    inside = outline.share[slices[0] : slices[-1] + 1]
+    inside = outline.fraction[slices[0] : slices[-1] + 1]
     parts[:, y, x] = np.rint(inside * _FULL)
     return _on_grid(hu, parts, steps_zyx)
 
@@ -116,7 +116,7 @@ def rating_view(
         ``[6, 24, 24, 24]``: HU, share, and each of `measures` everywhere; None where no voxel is
         at least half nodule.
     """
-    boxes = ndimage.find_objects((nodule.share >= 0.5).astype(int))
+    boxes = ndimage.find_objects((nodule.fraction >= 0.5).astype(int))
     if not boxes:
         return None
     box = boxes[0]
@@ -138,7 +138,13 @@ def rating_view(
         seen, matrix, corner - start, output_shape=shape, output=view[0], order=1, mode="nearest"
     )
     ndimage.affine_transform(
-        nodule.share, matrix, corner, output_shape=shape, output=view[1], order=1, mode="constant"
+        nodule.fraction,
+        matrix,
+        corner,
+        output_shape=shape,
+        output=view[1],
+        order=1,
+        mode="constant",
     )
     view[2:] = measures(nodule)[:, None, None, None]
     return view
@@ -157,15 +163,15 @@ def measures(nodule: OutlinedNodule) -> NDArray[np.float32]:
     Returns:
         ``[4]``, in the order of `MEASURES`.
     """
-    inside = nodule.share >= 0.5
+    inside = nodule.fraction >= 0.5
     smooth = ndimage.median_filter(nodule.hu, size=(1, 3, 3))
     in_plane = ndimage.generate_binary_structure(2, 1)[None]
     reach = round(AROUND_MM / GRID_MM)
     around = ndimage.binary_dilation(inside, in_plane, iterations=reach) & ~inside
     values = [
-        np.log(nodule.share.sum(dtype=float) * GRID_MM**3),
+        np.log(nodule.fraction.sum(dtype=float) * GRID_MM**3),
         np.percentile(smooth[inside], DENSEST_PERCENT),
-        solidity(nodule.share, (GRID_MM,) * 3),
+        solidity(nodule.fraction, (GRID_MM,) * 3),
         smooth[around].std(),
     ]
     spread = (np.array(values) - USUAL_MEASURES) / MEASURES_SPREAD

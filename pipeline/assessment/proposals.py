@@ -82,7 +82,7 @@ def nodule_facts(finding: Finding, courses: IntervalChanges = IntervalChanges())
     measured = finding.measurements
     solid_part, pleura = (_length(finding, one) for one in ("solid_part_mm", "pleura_distance_mm"))
     texture = cast("Texture | None", measured.get("texture"))
-    calcified = _length(finding, "calcification_share") or 0.0
+    calcified = _length(finding, "calcification_fraction") or 0.0
     return NoduleFacts(
         mean_diameter_mm=_length(finding, "mean_diameter_mm") or finding.diameter_mm,
         texture=texture,

@@ -17,7 +17,7 @@ _SHOWN = {
     "margin": ("Margin", "{}"),
     "mean_hu": ("Mean density", "{:.0f} HU"),
     "sd_hu": ("Standard deviation", "{:.0f} HU"),
-    "calcification_share": ("Above 200 HU", "{:.1%}"),
+    "calcification_fraction": ("Above 200 HU", "{:.1%}"),
     "pleura_distance_mm": ("To the lung's surface", "{:.1f} mm"),
     "malignancy": ("Radiologists would call it suspicious", "{:.0%} (their rating, not pathology)"),
 }

@@ -86,7 +86,7 @@ class RatingSamples(SeededSamples):
         if rng.random() < plan.turned:
             turn = turn @ _any_turn(rng)
         if rng.random() < plan.redrawn:
-            nodule = OutlinedNodule(nodule.hu, _redrawn(nodule.share, rng))
+            nodule = OutlinedNodule(nodule.hu, _redrawn(nodule.fraction, rng))
         view = rating_view(nodule, turn)
         if view is None:  # drawn too narrow for a nodule so small
             return self.sample(rng)

@@ -226,7 +226,9 @@ def _sampled_share(
     world_mm = plane_world_mm(plane, centre_world_mm, shape, step)
     voxels_zyx = _voxels_zyx(volume, world_mm)
     inside = voxels_zyx - np.array(outline.start_zyx).reshape(3, 1, 1)
-    share: NDArray[np.float32] = map_coordinates(outline.share, inside, output=np.float32, order=1)
+    share: NDArray[np.float32] = map_coordinates(
+        outline.fraction, inside, output=np.float32, order=1
+    )
     return share
 
 

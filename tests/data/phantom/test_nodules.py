@@ -66,7 +66,7 @@ def test_density_cavity_and_necrosis_show_in_the_hu():
     assert 0 < middle_hu(density="solid") < 80
     assert middle_hu(density="calcified") > 150
     assert -750 < middle_hu(density="ground_glass") < -400
-    assert middle_hu(density="part_solid", solid_share=0.6) > -100
+    assert middle_hu(density="part_solid", solid_fraction=0.6) > -100
     assert middle_hu(cavity=0.5) < -900
     assert middle_hu(necrosis=0.6) < middle_hu(density="solid")
 

@@ -64,12 +64,12 @@ def test_calcium_spicules_and_a_wall_are_measured():
     volume, outline = a_ball_volume(9.0)
     nodule = outlined_nodule(volume, outline)
     plain = measures(nodule)
-    inside = nodule.share >= 0.5
+    inside = nodule.fraction >= 0.5
     calcified = replace(nodule, hu=np.where(inside, 900, nodule.hu).astype(np.float32))
     walled = replace(nodule, hu=nodule.hu.copy())
     walled.hu[:, :, np.flatnonzero(inside.any((0, 1)))[-1] + 1 :] = 50
-    spiky = replace(nodule, share=nodule.share.copy())
-    spiky.share[:, nodule.share.shape[1] // 2, :-2] = 1
+    spiky = replace(nodule, fraction=nodule.fraction.copy())
+    spiky.fraction[:, nodule.fraction.shape[1] // 2, :-2] = 1
     for changed, measure in ((calcified, 1), (walled, 3)):
         assert measures(changed)[measure] > plain[measure] + 0.5
     assert measures(spiky)[2] < plain[2] - 0.5
@@ -79,7 +79,7 @@ def test_a_nodule_is_seen_alike_wherever_its_box_begins():
     volume, outline = a_ball_volume(9.0)
     tight = outline.mask.any((1, 2))
     first = int(np.flatnonzero(tight)[0])
-    closely = Segmentation((first, 0, 0), outline.share[tight])
+    closely = Segmentation((first, 0, 0), outline.fraction[tight])
     one, other = (rating_view(outlined_nodule(volume, shown)) for shown in (outline, closely))
     assert np.array_equal(one, other)
 

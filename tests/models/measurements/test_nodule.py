@@ -41,7 +41,7 @@ def test_a_ball_of_one_density_has_its_texture_and_hu(inside_hu, texture):
 def test_the_solid_part_of_a_part_solid_nodule_is_measured():
     volume, segmentation = a_ball_volume(16.0, inside_hu=-600)
     _, core = a_ball_volume(9.0)
-    hu = np.where(core.share >= 0.5, 30, volume.hu).astype(np.int16)
+    hu = np.where(core.fraction >= 0.5, 30, volume.hu).astype(np.int16)
     measured = measured_on(type(volume)(hu, volume.affine, volume.series), segmentation)
     assert measured.texture is Texture.PART_SOLID
     assert measured.solid_part_mm == pytest.approx(9.0, abs=0.7)
@@ -51,7 +51,7 @@ def test_the_solid_part_of_a_part_solid_nodule_is_measured():
 def test_texture_is_read_off_what_readers_would_outline():
     volume, drawn = a_ball_volume(16.0, inside_hu=-600)
     _, core = a_ball_volume(9.0)
-    hu = np.where(core.share >= 0.5, 30, volume.hu).astype(np.int16)
+    hu = np.where(core.fraction >= 0.5, 30, volume.hu).astype(np.int16)
     seen = type(volume)(hu, volume.affine, volume.series)
     assert measured_on(seen, core, drawn).texture is Texture.PART_SOLID
     inside_core = measured_on(seen, core)

@@ -25,9 +25,9 @@ ONLY = {
 
 def samples(kind, **changes):
     _, ball = a_ball_volume(9.0, shape_zyx=(9, 40, 40), spacing_mm=(1.0, 1.0, 1.0))
-    hu = np.rint(-850 + 890 * ball.share).astype(np.int16)
+    hu = np.rint(-850 + 890 * ball.fraction).astype(np.int16)
     finding = KnownFinding((0.0, 0.0, 0.0), 9.0)
-    crop = NoduleCrop(finding, "1", "1", hu, ball.share, 1.0)
+    crop = NoduleCrop(finding, "1", "1", hu, ball.fraction, 1.0)
     plan = SegmenterSamplingConfig(**ONLY[kind], **changes)
     return SegmentationSamples([a_case("2")], [crop], plan, length=9, seed=3)
 
