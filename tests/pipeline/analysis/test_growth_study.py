@@ -22,7 +22,7 @@ from hounsfield.pipeline.report.schema import Report
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import SeriesError
-from tests.digital_patient import DAYS, FIRST, LATER, VOLUME_RATIO, scanned
+from tests.phantom_patient import DAYS, FIRST, LATER, VOLUME_RATIO, scanned
 from tests.pipeline.fakes import prepare_with_fakes
 from tests.pipeline.scripted import scripted_config
 
