@@ -170,7 +170,7 @@ def test_a_drawn_nodule_comes_with_its_looks_and_another_without():
 
 def test_a_phantom_s_own_nodule_comes_with_the_looks_it_was_drawn_with():
     spec = NoduleSpec(diameter_mm=16.0, margin="spiculated", place="hilar", cavity=0.4)
-    finding = replace(a_finding("squamous_cell_carcinoma"), drawn_as=spec)
+    finding = replace(a_finding("squamous_cell_carcinoma"), specified=spec)
     own = samples_of(a_case("1.1", finding), own=1.0)
     assert own[0]["looks"].tolist() == attributes_of(spec).tolist()
 
