@@ -18,7 +18,7 @@ OPSET = 18
 
 
 @dataclass(frozen=True, slots=True)
-class GraphPlan:
+class GraphSpec:
     """What a network takes.
 
     Attributes:
@@ -32,7 +32,7 @@ class GraphPlan:
     answers: int = 1
 
 
-def network_graph(network: nn.Module, plan: GraphPlan) -> bytes:
+def network_graph(network: nn.Module, plan: GraphSpec) -> bytes:
     """The network as ONNX whose weights are inputs with the names of its state.
 
     The network may be in any mode, and is not changed.

@@ -15,7 +15,7 @@ from hounsfield.models.networks.rate_net import RateNet
 from hounsfield.models.store.manifest import Calibration, Manifest, TrainedWith
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_nodules, training_material
-from hounsfield.models.training.engine.onnx_graph import GraphPlan
+from hounsfield.models.training.engine.onnx_graph import GraphSpec
 from hounsfield.models.training.rater.samples import (
     RaterSamplingConfig,
     RatingSamples,
@@ -71,7 +71,7 @@ def rater_task(config: TrainingConfig) -> Task:
             seed=config.seed + 1,
         ),
         rating_loss,
-        graph=GraphPlan((VIEW_CHANNELS, VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
+        graph=GraphSpec((VIEW_CHANNELS, VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
     )
 
 

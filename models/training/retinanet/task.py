@@ -16,7 +16,7 @@ from hounsfield.models.training.detector.calibration import (
 )
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_cases, training_material
-from hounsfield.models.training.engine.onnx_graph import GraphPlan
+from hounsfield.models.training.engine.onnx_graph import GraphSpec
 from hounsfield.models.training.retinanet.loss import RetinaLoss
 from hounsfield.models.training.retinanet.samples import RetinaSamples, RetinaSamplingConfig
 from hounsfield.preprocessing.errors import UsageError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SPACING_TOLERANCE_MM = 1e-3
 
 
-RETINA_GRAPH = GraphPlan((1, 64, 64, 32), divisors=SIZE_DIVISOR_XYZ, answers=6)
+RETINA_GRAPH = GraphSpec((1, 64, 64, 32), divisors=SIZE_DIVISOR_XYZ, answers=6)
 """Logits and offsets of three levels."""
 
 

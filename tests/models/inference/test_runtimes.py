@@ -25,7 +25,7 @@ from hounsfield.models.store.folders import (
     verified_weights,
 )
 from hounsfield.models.store.manifest import Manifest
-from hounsfield.models.training.engine.onnx_graph import GraphPlan, network_graph
+from hounsfield.models.training.engine.onnx_graph import GraphSpec, network_graph
 from hounsfield.models.training.engine.publishing import half_precision_weights
 from hounsfield.preprocessing.errors import UsageError
 
@@ -43,7 +43,7 @@ def made():
             value.uniform_(0.5, 2.0)
         elif value.is_floating_point():
             value.add_(0.1 * torch.randn_like(value))
-    graph = network_graph(network, GraphPlan((1, 32, 32, 32), divisors=(SIZE_DIVISOR,) * 3))
+    graph = network_graph(network, GraphSpec((1, 32, 32, 32), divisors=(SIZE_DIVISOR,) * 3))
     return half_precision_weights(network), graph
 
 

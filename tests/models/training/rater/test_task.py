@@ -8,9 +8,9 @@ from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_rater
-from hounsfield.models.training.engine.train import run_training
 from hounsfield.models.training.rater.samples import RaterSamplingConfig, RatingSamples
 from hounsfield.models.training.rater.task import fitted_calibration
+from hounsfield.models.training.train import run_training
 from hounsfield.models.views.rating import MEASURES_SPREAD
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import WorkingVolume

@@ -7,12 +7,12 @@ from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_segmenter
 from hounsfield.models.training.augmentation.sites import vessel_site_in
-from hounsfield.models.training.engine.train import run_training
 from hounsfield.models.training.segmenter.samples import (
     SegmentationSamples,
     SegmenterSamplingConfig,
 )
 from hounsfield.models.training.segmenter.task import segmentation_loss
+from hounsfield.models.training.train import run_training
 from hounsfield.models.views.segmentation import DRAWN_EDGE, EXACT_EDGE
 from tests.models.balls import a_ball_volume
 from tests.models.training.toy_material import a_case, a_segmenter_recipe
