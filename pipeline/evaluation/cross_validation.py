@@ -174,7 +174,7 @@ def _make_fold(
 ) -> None:
     """Trains where there is no model yet, then predicts."""
     from hounsfield.models.inference.loading import load_detector
-    from hounsfield.models.training.engine.train import run_training
+    from hounsfield.models.training.train import run_training
 
     fold = config.data.fold
     if not is_trained(config, folder):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hounsfield.data.phantom import NoduleSpec
     from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
-    from hounsfield.models.training.classifier.sampling_config import ClassifierSamplingConfig
+    from hounsfield.models.training.classifier.configuration import ClassifierSamplingConfig
 
 CUT_SHARE = 0.8
 """Part of the drawn nodules that end where the lung does."""

@@ -22,9 +22,9 @@ from hounsfield.models.training.classifier.class_material import (
     allowed_classes,
     attributes_of,
 )
+from hounsfield.models.training.classifier.configuration import ClassifierSamplingConfig
 from hounsfield.models.training.classifier.publication import classifier_manifest, fit_calibration
 from hounsfield.models.training.classifier.samples import ClassificationSamples
-from hounsfield.models.training.classifier.sampling_config import ClassifierSamplingConfig
 from hounsfield.models.training.classifier.task import (
     ATTRIBUTES_WEIGHT,
     calibration_samples,
