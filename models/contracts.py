@@ -1,17 +1,18 @@
-"""What the stages hand to one another: candidates, findings, and the protocols of models."""
+"""The types that stages exchange: candidates, findings, and the protocols of models."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from hounsfield.models.measurements.nodule import NoduleMeasurements
     from hounsfield.preprocessing.codes import Notice
     from hounsfield.preprocessing.volume import SourcePixel, Volume
     from hounsfield.preprocessing.working_volume import WorkingVolume
@@ -59,12 +60,12 @@ def confidence_band(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A place that the detector marks, before reduction.
+    """A place that the detector proposes.
 
     Attributes:
         centre_world_mm: (x, y, z) in LPS mm.
-        diameter_mm: The diameter of a sphere of its size.
-        score: Calibrated, 0 to 1.
+        diameter_mm: Diameter of the sphere of the same volume.
+        score: Calibrated probability of a nodule, 0 to 1.
     """
 
     centre_world_mm: WorldPoint
@@ -97,18 +98,21 @@ class LungLocation:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A candidate that is kept and reported: everything a report shows stands in it.
+    """A candidate that is kept and reported.
 
     Attributes:
         centre_world_mm: (x, y, z) in LPS mm.
-        diameter_mm: The diameter of a sphere of its size.
-        score: Calibrated, 0 to 1.
-        class_probabilities: In the order of `NoduleClass`.
+        diameter_mm: Diameter of the sphere of the measured volume; the detector's estimate where
+            nothing was measured.
+        score: Calibrated probability of a nodule, 0 to 1.
+        class_probabilities: Calibrated, in the order of `NoduleClass`.
         confidence_band: How far the class may be trusted.
         location: Lung side and zone.
         source: The original image and the pixel of the centre; None for MetaImage and NIfTI.
-        measurements: By name, units in the names; empty where nothing was measured.
-        notices: What a reader must know of this finding.
+        measurements: Size, density and margin; None where no outline was found.
+        malignancy: Probability that radiologists would rate it 4 or 5 of 5, 0 to 1; None where it
+            was not rated.
+        notices: Notices about this finding alone.
         activation_map: Class activation map of the classifier; None where there is none to show.
     """
 
@@ -119,9 +123,16 @@ class Finding:
     confidence_band: ConfidenceBand
     location: LungLocation
     source: SourcePixel | None = None
-    measurements: Mapping[str, float | str] = field(default_factory=dict)
+    measurements: NoduleMeasurements | None = None
+    malignancy: float | None = None
     notices: tuple[Notice, ...] = ()
     activation_map: ActivationMap | None = None
+
+    @property
+    def likeliest_class(self) -> NoduleClass:
+        """The class with the largest probability; the first in order where they tie."""
+        classes = list(NoduleClass)
+        return max(classes, key=lambda name: self.class_probabilities[classes.index(name)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""`outline`: both outlines of findings, and how dense they are."""
+"""Segments findings: both outlines of each, and the density inside."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SegmentedNodule:
     density: Density | None = None
 
 
-def outline(
+def segment_findings(
     segmenter: Segmenter, volume: Volume, candidates: Sequence[Candidate]
 ) -> list[SegmentedNodule]:
     """NoduleSegmentations each candidate.

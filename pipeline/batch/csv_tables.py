@@ -46,7 +46,6 @@ FINDINGS_COLUMNS = (
     "lung_rads",
 )
 LUNA16_COLUMNS = ("seriesuid", "coordX", "coordY", "coordZ", "probability")
-_MEASURED = ("malignancy", "volume_mm3", "texture")
 LUNG_RADS = "lung_rads_2022"
 
 
@@ -157,8 +156,9 @@ def _read_report(folder: Path) -> Report:
 
 def _finding_cells(finding: FindingDocument, report: Report) -> tuple[object, ...]:
     """The cells after the two identifiers."""
-    categories = {one.name: one.findings[finding.finding - 1] for one in report.guidelines}
-    measured = {name: finding.measurements.get(name, "") for name in _MEASURED}
+    categories = {
+        guideline.name: guideline.findings[finding.finding - 1] for guideline in report.guidelines
+    }
     return (
         finding.finding,
         *finding.centre_world_mm,
@@ -167,11 +167,11 @@ def _finding_cells(finding: FindingDocument, report: Report) -> tuple[object, ..
         finding.likeliest_class.value,
         *(finding.class_probabilities[name] for name in NoduleClass),
         finding.confidence_band.value,
-        measured["malignancy"],
+        "" if finding.malignancy is None else finding.malignancy,
         finding.location.lung.value,
         finding.location.zone.value,
-        measured["volume_mm3"],
-        measured["texture"],
+        finding.measurements.get("volume_mm3", ""),
+        finding.measurements.get("texture", ""),
         categories.get(LUNG_RADS, ""),
     )
 

@@ -17,7 +17,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from hounsfield.preprocessing.files.printable_path import printable_path
+from hounsfield.preprocessing.printable_path import printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,10 +48,10 @@ class Progress:
         """Says one thing."""
         self._console.print(f"{sentence}.", markup=False)
 
-    def looked_at(self, files: int) -> None:
-        """Says now and then how many files of the input were looked at."""
+    def files_examined(self, files: int) -> None:
+        """Print, every 10,000 files, how many files of the input were examined."""
         if files % _FILES_A_LINE == 0:
-            self.say(f"{files} files looked at")
+            self.say(f"{files} files examined")
 
     def reading(self, series: Series) -> None:
         """Says which series is read next."""

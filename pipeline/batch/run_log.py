@@ -29,7 +29,7 @@ def log_to_folder(folder: Path) -> Iterator[None]:
         name = datetime.now(UTC).strftime("run-%Y%m%dT%H%M%S%fZ.log")
         handler = _PatientFileHandler(folder / name, encoding="utf-8")
     handler.setFormatter(logging.Formatter(_FORMAT))
-    logger = logging.getLogger("pipeline")
+    logger = logging.getLogger("hounsfield")
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -37,7 +37,7 @@ def log_to_folder(folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         if not isinstance(error, HounsfieldError):
-            logger.exception("a defect of Hounsfield ended the run")
+            logger.exception("an internal error ended the run")
         raise
     finally:
         logger.removeHandler(handler)

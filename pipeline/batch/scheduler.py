@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
+from hounsfield.pipeline.analysis.growth.prior import Prior
 from hounsfield.pipeline.batch.ledger import Row, RunRow
-from hounsfield.pipeline.batch.output_folder import REPORT_JSON, publish_folder
-from hounsfield.pipeline.batch.prior_studies import Prior
+from hounsfield.pipeline.batch.output_folder import publish_folder
 from hounsfield.pipeline.batch.run_summary import RunSummary
+from hounsfield.pipeline.report.filenames import REPORT_JSON
 from hounsfield.preprocessing.codes import Reason, Verdict
 
 if TYPE_CHECKING:
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hounsfield.pipeline.batch.ledger import Ledger
+    from hounsfield.pipeline.batch.messages import Outcome
     from hounsfield.pipeline.batch.pool import WorkerPool
     from hounsfield.pipeline.batch.progress import Progress
     from hounsfield.pipeline.batch.run_summary import RunOptions
     from hounsfield.pipeline.batch.work_plan import Plan, PlannedSeries
-    from hounsfield.pipeline.batch.worker import Outcome
 
 _Study = tuple["PlannedSeries", ...]
 """The series of one study that are still to be tried, the best first."""
@@ -72,7 +73,7 @@ class StudyScheduler:
         self._summary = RunSummary()
         self._studies_done = 0
 
-    def go(self, plan: Plan) -> RunSummary:
+    def run(self, plan: Plan) -> RunSummary:
         """Analyses the best series of each study, and the next best where that one fails."""
         self._record(plan.left_out)
         self._summary.studies = len(plan.studies)
@@ -215,11 +216,11 @@ def _without_earlier_study(planned: PlannedSeries, outcome: Outcome) -> PlannedS
     prior = planned.prior
     if prior is None or not prior.series or outcome.reason not in RETRY_WITHOUT_PRIOR:
         return None
-    told = (
+    message = (
         f"Beside the earlier study, {prior.days} days before, the analysis failed "
         f"({outcome.reason}): it was left out."
     )
-    return replace(planned, prior=Prior(why_not=told))
+    return replace(planned, prior=Prior(reason=message))
 
 
 def _log_outcome(row: Row, outcome: Outcome) -> None:

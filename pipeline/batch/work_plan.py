@@ -13,14 +13,14 @@ from hounsfield.pipeline.batch.prior_studies import find_priors
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError
-from hounsfield.preprocessing.files.printable_path import printable_path
+from hounsfield.preprocessing.printable_path import printable_path
 from hounsfield.preprocessing.selection import KernelChoice, by_study, rank_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from hounsfield.pipeline.batch.prior_studies import Prior
+    from hounsfield.pipeline.analysis.growth.prior import Prior
     from hounsfield.preprocessing.discovery import SkippedFile
     from hounsfield.preprocessing.errors import SeriesError
     from hounsfield.preprocessing.series import Series
@@ -105,7 +105,7 @@ def make_plan(
     return Plan(tuple(studies), tuple(left_out))
 
 
-def require_separate_places(inputs: Sequence[Path], out: Path) -> None:
+def require_separate_folders(inputs: Sequence[Path], out: Path) -> None:
     """Holds the rule that nothing is ever written beside the input.
 
     Raises:
@@ -142,7 +142,7 @@ def _with_priors(studies: list[tuple[PlannedSeries, ...]]) -> list[tuple[Planned
         if prior is None:
             result.append(study)
             continue
-        theirs = [f"{prior.days} {prior.why_not}", *(stamps[id(one)] for one in prior.series)]
+        theirs = [f"{prior.days} {prior.reason}", *(stamps[id(one)] for one in prior.series)]
         result.append(
             tuple(
                 replace(one, prior=prior, input_stamp=_joined([one.input_stamp, *theirs]))

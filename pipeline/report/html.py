@@ -124,8 +124,8 @@ def _words(code: str) -> str:
 def _probability(risk: RiskDocument) -> str:
     """A probability of cancer, or the range of it."""
     if risk.missing:
-        return f"{risk.least:.1%} to {risk.most:.1%}"
-    return f"{risk.least:.1%}"
+        return f"{risk.min:.1%} to {risk.max:.1%}"
+    return f"{risk.min:.1%}"
 
 
 def _date(dicom_date: str) -> str:

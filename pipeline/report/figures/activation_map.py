@@ -11,9 +11,9 @@ from PIL import Image
 from scipy.ndimage import map_coordinates, spline_filter
 
 from hounsfield.models.contracts import NoduleClass
-from hounsfield.pipeline.report.build import activation_file_name
 from hounsfield.pipeline.report.figures.panel import ColourBar, Panel, png
 from hounsfield.pipeline.report.figures.planes import FINDING_PLANES, Plane, plane_world_mm
+from hounsfield.pipeline.report.filenames import activation_file_name
 from hounsfield.preprocessing.formats.nifti import write_nifti
 from hounsfield.preprocessing.volume import apply_affine
 

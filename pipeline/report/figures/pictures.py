@@ -9,8 +9,6 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_erosion, map_coordinates
 
-from hounsfield.pipeline.batch.output_folder import KEY_PICTURE
-from hounsfield.pipeline.report.build import activation_picture_name, picture_name
 from hounsfield.pipeline.report.figures.activation_map import activation_picture
 from hounsfield.pipeline.report.figures.panel import Panel, Ring, png
 from hounsfield.pipeline.report.figures.planes import (
@@ -19,6 +17,11 @@ from hounsfield.pipeline.report.figures.planes import (
     FINDING_PLANES,
     Plane,
     plane_world_mm,
+)
+from hounsfield.pipeline.report.filenames import (
+    KEY_PICTURE,
+    activation_picture_name,
+    picture_name,
 )
 from hounsfield.preprocessing.parallel import thread_map
 from hounsfield.preprocessing.volume import AIR_HU

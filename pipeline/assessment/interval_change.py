@@ -1,4 +1,4 @@
-"""What became of a nodule between two studies: volume, doubling time, growth by Lung-RADS."""
+"""Change of a nodule between two studies: volume, doubling time, growth by Lung-RADS."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from hounsfield.models.measurements.density import Texture
 from hounsfield.pipeline.assessment.guidelines.rules import rounded_mm
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from hounsfield.models.measurements.nodule import NoduleMeasurements
     from hounsfield.pipeline.assessment.guidelines.facts import IntervalChange
 
 VOLUME_CHANGE_FROM = 0.25
@@ -29,7 +28,7 @@ LEAP_YEAR_DAYS = 366
 
 
 class GrowthStatus(StrEnum):
-    """What became of a nodule; grown and shrunk are told by volume."""
+    """Change since the earlier study; grown and shrunk are judged by volume."""
 
     NEW = "new"
     GROWN = "grown"
@@ -41,68 +40,76 @@ class GrowthStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoduleSize:
-    """What was measured of a nodule in one study.
+    """Size of a nodule in one study.
 
     Attributes:
-        mean_diameter_mm: Average of long and short axial axis.
-        solid_part_mm: The same of the solid part; None where the nodule is not part-solid.
+        volume_mm3: Volume inside its boundary.
+        mean_diameter_mm: Average of the long and the short axis on the axial slice.
+        texture: Solid, part-solid, non-solid or calcified.
+        solid_part_mm: Mean diameter of the solid part; None where it is not part-solid.
     """
 
     volume_mm3: float
     mean_diameter_mm: float
-    texture: str
+    texture: Texture
     solid_part_mm: float | None
 
     @property
     def is_part_solid(self) -> bool:
         """Whether it was called part-solid in this study."""
-        return self.texture == Texture.PART_SOLID
+        return self.texture is Texture.PART_SOLID
 
     @classmethod
-    def of(cls, measurements: Mapping[str, float | str]) -> NoduleSize | None:
-        """Takes it from a finding's measurements; None where nothing was measured."""
-        if "volume_mm3" not in measurements:
+    def of(cls, measurements: NoduleMeasurements | None) -> NoduleSize | None:
+        """Take the size from a finding's measurements; None where nothing was measured."""
+        if measurements is None:
             return None
-        solid_part_mm = measurements.get("solid_part_mm")
         return cls(
-            volume_mm3=float(measurements["volume_mm3"]),
-            mean_diameter_mm=float(measurements["mean_diameter_mm"]),
-            texture=str(measurements["texture"]),
-            solid_part_mm=None if solid_part_mm is None else float(solid_part_mm),
+            volume_mm3=measurements.volume_mm3,
+            mean_diameter_mm=measurements.mean_diameter_mm,
+            texture=measurements.texture,
+            solid_part_mm=measurements.solid_part_mm,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeChange:
-    """How a nodule that was measured twice has changed.
+    """Change of a nodule that was measured in both studies.
 
     Attributes:
         status: `GROWN`, `STABLE` or `SHRUNK`, by volume.
-        volume_change: Share of the earlier volume: 1 is twice as large.
-        doubling_time_days: None where it has not grown.
-        diameter_change_mm: Of the mean diameters, each rounded to one decimal.
-        course: ``growing`` or ``stable`` by Lung-RADS.
-        solid_part_change: The same of the solid part, ``new`` where there was none; None where
-            there is none now.
-        part_solid: In one of the studies at least: one outline may hold less of the ground glass.
+        volume_change: Fraction of the earlier volume: 1 is twice as large.
+        doubling_time_days: Volume doubling time; None where it has not grown.
+        diameter_change_mm: Difference of the mean diameters, each rounded to one decimal.
+        diameter_change: ``growing`` or ``stable`` by Lung-RADS' rule for the mean diameter.
+        solid_part_change: That rule applied to the solid part, ``new`` where there was none; None
+            where there is none now.
+        part_solid: Whether it is part-solid in either study: one outline may then hold less of the
+            ground glass than the other.
     """
 
     status: GrowthStatus
     volume_change: float
     doubling_time_days: float | None
     diameter_change_mm: float
-    course: IntervalChange
+    diameter_change: IntervalChange
     solid_part_change: IntervalChange | None
     part_solid: bool
 
 
 def size_change(earlier: NoduleSize, later: NoduleSize, *, days: int) -> SizeChange:
-    """Compares two measurements of one nodule.
+    """Compare two measurements of one nodule.
 
     Args:
-        earlier: Then.
-        later: Now.
-        days: Between them, 1 or more.
+        earlier: Its size in the earlier study.
+        later: Its size in the later study.
+        days: Days between the two studies, 1 or more.
+
+    Returns:
+        The change by volume and by mean diameter.
+
+    Raises:
+        ValueError: There is less than one day between the studies.
     """
     if days < 1:
         msg = f"days must be 1 or more, got {days}"
@@ -120,21 +127,31 @@ def size_change(earlier: NoduleSize, later: NoduleSize, *, days: int) -> SizeCha
             else None
         ),
         diameter_change_mm=_larger_by_mm(earlier.mean_diameter_mm, later.mean_diameter_mm),
-        course=_course(earlier.mean_diameter_mm, later.mean_diameter_mm, days=days),
-        solid_part_change=_solid_part_course(earlier, later, days=days),
+        diameter_change=_diameter_change(
+            earlier.mean_diameter_mm, later.mean_diameter_mm, days=days
+        ),
+        solid_part_change=_solid_part_change(earlier, later, days=days),
         part_solid=earlier.is_part_solid or later.is_part_solid,
     )
 
 
 def doubling_time_days(earlier_mm3: float, later_mm3: float, *, days: int) -> float:
-    """Days in which the volume doubles: days ln 2 / ln(V2 / V1).
+    """Compute the volume doubling time: days ln 2 / ln(V2 / V1).
 
     Schwartz, Cancer 1961;14:1272-1294.
+
+    Args:
+        earlier_mm3: Volume in the earlier study.
+        later_mm3: Volume in the later study, larger than the earlier one.
+        days: Days between the two studies.
+
+    Returns:
+        The doubling time in days.
     """
     return days * math.log(2) / math.log(later_mm3 / earlier_mm3)
 
 
-def _course(earlier_mm: float, later_mm: float, *, days: int) -> IntervalChange:
+def _diameter_change(earlier_mm: float, later_mm: float, *, days: int) -> IntervalChange:
     """Whether a diameter has grown as Lung-RADS means it."""
     larger_mm = _larger_by_mm(earlier_mm, later_mm)
     if days > LEAP_YEAR_DAYS:
@@ -142,14 +159,14 @@ def _course(earlier_mm: float, later_mm: float, *, days: int) -> IntervalChange:
     return "growing" if larger_mm > GROWTH_ABOVE_MM else "stable"
 
 
-def _solid_part_course(
+def _solid_part_change(
     earlier: NoduleSize, later: NoduleSize, *, days: int
 ) -> IntervalChange | None:
     if later.solid_part_mm is None:
         return None
     if earlier.solid_part_mm is not None:
-        return _course(earlier.solid_part_mm, later.solid_part_mm, days=days)
-    return "new" if earlier.texture == "non_solid" else "stable"
+        return _diameter_change(earlier.solid_part_mm, later.solid_part_mm, days=days)
+    return "new" if earlier.texture is Texture.NON_SOLID else "stable"
 
 
 def _larger_by_mm(earlier_mm: float, later_mm: float) -> float:

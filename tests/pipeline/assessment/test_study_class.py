@@ -2,22 +2,20 @@
 
 import pytest
 
-from hounsfield.models.contracts import NoduleClass
-from hounsfield.pipeline.analysis.study_class import NO_FINDING, RULE, study_class
-from tests.pipeline.scripted import make_report
+from hounsfield.models.contracts import ConfidenceBand
+from hounsfield.pipeline.assessment.study_class import NO_FINDING, RULE, study_class
+from tests.pipeline.assessment.findings import make_finding
 
 
 def findings(*rows):
     """Findings of (score, p_adenocarcinoma, band); the rest of each is normal."""
-    made = make_report(scores=[score for score, *_ in rows]).findings
     return [
-        one.model_copy(
-            update={
-                "class_probabilities": dict(zip(NoduleClass, (p, 0.0, 0.0, 1 - p), strict=True)),
-                "confidence_band": band,
-            }
+        make_finding(
+            score=score,
+            class_probabilities=(p, 0.0, 0.0, 1 - p),
+            confidence_band=ConfidenceBand(band),
         )
-        for one, (_, p, band) in zip(made, rows, strict=True)
+        for score, p, band in rows
     ]
 
 
@@ -39,13 +37,10 @@ def findings(*rows):
     ],
 )
 def test_the_largest_probability_of_cancer_times_score_decides(rows, decisive):
-    found = findings(*rows)
-    given = study_class(found)
-    one = found[decisive - 1]
+    made = findings(*rows)
+    given = study_class(made)
     assert given.finding == decisive
-    assert given.class_probabilities == one.class_probabilities
-    assert given.likeliest_class == one.likeliest_class
-    assert given.confidence_band == one.confidence_band
+    assert given.likeliest_class is made[decisive - 1].likeliest_class
     assert given.rule == RULE
 
 
@@ -53,4 +48,4 @@ def test_a_study_without_findings_is_called_normal_and_says_that_nothing_was_fou
     given = study_class([])
     assert given.likeliest_class == "normal"
     assert given.rule == NO_FINDING
-    assert (given.class_probabilities, given.confidence_band, given.finding) == (None, None, None)
+    assert given.finding is None
