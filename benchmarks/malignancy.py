@@ -40,7 +40,7 @@ from hounsfield.models.inference.loading import load_rater, load_segmenter
 from hounsfield.models.training.rater.samples import as_outlined, is_suspicious
 from hounsfield.models.training.rater.task import fitted_calibration
 from hounsfield.models.views.rating import GRID_MM, resample_nodule
-from hounsfield.pipeline.evaluation.classification.metrics import CLASSES, FIGURES, weighted_figures
+from hounsfield.pipeline.evaluation.classification.metrics import CLASSES, METRICS, weighted_metrics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -207,14 +207,14 @@ def _figures(
     """
     two = np.zeros((len(probability), len(CLASSES)))
     two[:, 0], two[:, 1] = probability, 1 - probability
-    rows = weighted_figures((~suspicious).astype(np.intp), two, weights)
+    rows = weighted_metrics((~suspicious).astype(np.intp), two, weights)
     bins = np.eye(10)[np.minimum((probability * 10).astype(int), 9)]
     off = weights @ (bins * (probability - suspicious)[:, None])
     return {
-        "AUC": rows[:, FIGURES.index(f"auc/{CLASSES[0]}")],
+        "AUC": rows[:, METRICS.index(f"auc/{CLASSES[0]}")],
         "ECE": np.abs(off).sum(axis=1) / weights.sum(axis=1),
-        "ECE of the likelier side": rows[:, FIGURES.index("expected_calibration_error")],
-        "Brier": rows[:, FIGURES.index("brier_score")] / 2,
+        "ECE of the likelier side": rows[:, METRICS.index("expected_calibration_error")],
+        "Brier": rows[:, METRICS.index("brier_score")] / 2,
     }
 
 

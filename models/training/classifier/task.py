@@ -10,6 +10,7 @@ import numpy as np
 from torch.nn import functional
 
 from hounsfield.models.networks.class_net import ClassNet, attribute_logits, class_logits
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.store.folders import model_folder
 from hounsfield.models.training.classifier.configuration import classification_plan
 from hounsfield.models.training.classifier.samples import ClassificationSamples
@@ -17,7 +18,6 @@ from hounsfield.models.training.detector.loss import partial_label_loss
 from hounsfield.models.training.detector.task import held_out_cases
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_calibration, read_cases, read_nodules
-from hounsfield.models.training.engine.onnx_graph import GraphSpec
 from hounsfield.models.training.reducer.mined_candidates import mine_candidates
 from hounsfield.models.views.close_and_wide import VIEW_SPACINGS_MM, VIEW_VOXELS
 

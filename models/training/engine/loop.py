@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.data import Dataset
 
+    from hounsfield.models.networks.onnx_graph import GraphSpec
     from hounsfield.models.training.engine.configuration import Optimisation
-    from hounsfield.models.training.engine.onnx_graph import GraphSpec
     from hounsfield.models.training.engine.process_group import ProcessGroup
     from hounsfield.models.training.reporting.progress import TrainingProgress
 

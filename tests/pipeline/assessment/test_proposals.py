@@ -99,14 +99,14 @@ def test_a_nodule_touches_the_pleura_up_to_1_mm_from_it(distance_mm, touches):
     ],
 )
 def test_a_calcified_nodule_is_benign_from_a_calcified_fraction_of_one_half(fraction, benign):
-    calcified = a_finding(texture="calcified", calcification_share=fraction)
+    calcified = a_finding(texture="calcified", calcification_fraction=fraction)
     assert CALCIFIED_THROUGH_FROM == 0.5
     assert nodule_facts(calcified).benign_calcification is benign
 
 
 @pytest.mark.parametrize("texture", ["solid", "part_solid", "non_solid"])
 def test_calcification_is_assessed_only_in_calcified_nodules(texture):
-    facts = nodule_facts(a_finding(texture=texture, calcification_share=1.0))
+    facts = nodule_facts(a_finding(texture=texture, calcification_fraction=1.0))
     assert facts.benign_calcification is None
 
 
@@ -130,7 +130,7 @@ def measured_nodules(draw):
         "texture": str(texture),
         "margin": str(draw(st.sampled_from(Margin))),
         "pleura_distance_mm": draw(st.floats(0, 20)),
-        "calcification_share": draw(st.floats(0, 1)),
+        "calcification_fraction": draw(st.floats(0, 1)),
     }
     if texture is Texture.PART_SOLID:
         measured["solid_part_mm"] = draw(st.floats(0, mean_mm))

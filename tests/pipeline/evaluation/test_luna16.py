@@ -230,7 +230,7 @@ def test_the_known_result_of_the_official_script_is_met():
     assert result.count(PredictionOutcome.FALSE_POSITIVE) == expected["false_positives"]
     assert result.count(PredictionOutcome.IGNORED_EXCLUDED) == expected["ignored_excluded"]
     assert result.ignored_duplicates == expected["ignored_duplicates"]
-    assert len(result.fate) == expected["marks_after_the_cap"]
+    assert len(result.fate) == expected["predictions_within_limit"]
     curve = sensitivity_at(result.entries)
     assert curve == pytest.approx(list(expected["sensitivity"].values()), abs=1e-6)
     assert curve.mean() == pytest.approx(expected["cpm"], abs=1e-6)

@@ -42,9 +42,7 @@ def test_the_studies_of_both_tables_are_judged_and_the_others_are_told(worklist,
 
 
 def test_the_command_makes_an_evaluation_of_a_run(worklist, tmp_path):
-    truth = ground_truth(
-        tmp_path, "1,adenocarcinoma\n2,normal\n3,large_cell_carcinoma\n"
-    )
+    truth = ground_truth(tmp_path, "1,adenocarcinoma\n2,normal\n3,large_cell_carcinoma\n")
     classification_command(predictions=worklist, truth=truth, out=tmp_path / "out", resamplings=20)
     made = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert made["cases"] == 3
