@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.models.inference.outlines import SegmentedNodule, segment_findings
-from hounsfield.models.measurements.nodule import measure
+from hounsfield.models.inference.outlines import segment_findings
+from hounsfield.models.measurements.nodule import SegmentedNodule, measure
 from hounsfield.pipeline.analysis.detection import detect_candidates, select_findings
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import thread_map

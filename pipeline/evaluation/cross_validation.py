@@ -13,7 +13,6 @@ from hounsfield.data.prepared.case import load_facts
 from hounsfield.data.prepared.splits import case_files, read_split
 from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.models.training.engine.material import read_cases
-from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.pipeline.errors import writing_to
 from hounsfield.pipeline.evaluation.fold_predictions import (
     PREDICTIONS_CSV,
@@ -24,6 +23,7 @@ from hounsfield.pipeline.evaluation.fold_predictions import (
 from hounsfield.pipeline.evaluation.ground_truth_tables import write_ground_truth_tables
 from hounsfield.pipeline.evaluation.luna16.command import luna16_command, luna16_summary
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

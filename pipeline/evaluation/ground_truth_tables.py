@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.pipeline.batch.output_folder import atomic_file
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
