@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hounsfield.models.measurements.nodule import NoduleMeasurements
+    from hounsfield.models.kinds import Margin, Texture
     from hounsfield.preprocessing.codes import Notice
     from hounsfield.preprocessing.volume import SourcePixel, Volume
     from hounsfield.preprocessing.working_volume import WorkingVolume
@@ -99,6 +99,54 @@ class LungLocation:
 
     lung: Lung
     zone: Zone
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleMeasurements:
+    """Measurements of one nodule; lengths are not rounded.
+
+    Attributes:
+        volume_mm3: Volume inside the boundary, with partial voxels.
+        sphere_diameter_mm: Diameter of the sphere of that volume.
+        long_axis_mm: Longest diameter on the axial slice where it is longest.
+        short_axis_mm: Diameter at a right angle to the long axis on that slice.
+        mean_diameter_mm: Average of both axes.
+        mean_hu: Mean attenuation of the voxels that are at least half nodule.
+        sd_hu: Standard deviation of the attenuation of those voxels.
+        solid_fraction: Fraction of the voxels inside the reader-style outline, without its rim,
+            that are above -300 HU.
+        solid_part_mm: Average of both axes of the solid part of a part-solid nodule, 0 where it is
+            too small to measure; None for other textures.
+        calcification_fraction: Fraction of the voxels inside the reader-style outline above 200 HU.
+        texture: Derived from both fractions.
+        solidity: Area of the axial outlines over that of their convex hulls; 1 is convex.
+        margin: Derived from the solidity.
+        pleura_distance_mm: Distance to the surface of the lung, at most 20; None where the lungs
+            are not known.
+    """
+
+    volume_mm3: float
+    sphere_diameter_mm: float
+    long_axis_mm: float
+    short_axis_mm: float
+    mean_diameter_mm: float
+    mean_hu: float
+    sd_hu: float
+    solid_fraction: float
+    solid_part_mm: float | None
+    calcification_fraction: float
+    texture: Texture
+    solidity: float
+    margin: Margin
+    pleura_distance_mm: float | None
+
+    def as_mapping(self) -> dict[str, float | str]:
+        """Return the measurements by name, without those that are None."""
+        return {
+            name: str(value) if isinstance(value, str) else value
+            for name, value in asdict(self).items()
+            if value is not None
+        }
 
 
 @dataclass(frozen=True, slots=True)

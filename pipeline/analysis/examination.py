@@ -17,9 +17,8 @@ from hounsfield.preprocessing.parallel import thread_map
 from hounsfield.preprocessing.quality.assess import assess_quality
 
 if TYPE_CHECKING:
-    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.contracts import Candidate, NoduleMeasurements
     from hounsfield.models.inference.loading import Models
-    from hounsfield.models.measurements.nodule import NoduleMeasurements
     from hounsfield.pipeline.analysis.timing import StageTimer
     from hounsfield.pipeline.config import DetectionConfig
     from hounsfield.preprocessing.codes import Notice

@@ -3,8 +3,8 @@ import pytest
 from scipy import ndimage
 
 from hounsfield.models.contracts import Segmentation
+from hounsfield.models.kinds import Margin, Texture
 from hounsfield.models.measurements.density import Density, density_of, inside_rim, is_above
-from hounsfield.models.measurements.kinds import Margin, Texture
 from hounsfield.models.measurements.margin import margin_of, solidity
 from hounsfield.models.measurements.nodule import SegmentedNodule, measure
 from hounsfield.models.measurements.pleura import REACH_MM, pleura_distance_mm
