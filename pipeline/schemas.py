@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DOCUMENTS: dict[str, type[BaseModel]] = {
     "classification-evaluation-1": ClassificationEvaluation,
     "inspection-1": InspectionRow,
-    "luna16-evaluation-1": Luna16Evaluation,
+    "luna16-evaluation-2": Luna16Evaluation,
     "manifest-1": Manifest,
     "phantom-truth-1": PhantomTruth,
     "report-1": Report,

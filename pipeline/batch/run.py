@@ -129,7 +129,7 @@ def _check_clinical(table: ClinicalTable, plan: Plan, progress: Progress) -> Non
     """
     facts = [planned.series.facts for study in plan.studies for planned in study]
     for one in facts:
-        table.of(patient_id=one.patient_id, study_uid=one.study_uid)
+        table.facts_of(patient_id=one.patient_id, study_uid=one.study_uid)
     patients, studies = {one.patient_id for one in facts}, {one.study_uid for one in facts}
     unknown = unknown_keys(table, patients, studies)
     if unknown:
