@@ -22,7 +22,7 @@ def render_page(template: str, *, svg: bytes, values: Mapping[str, object]) -> s
     """Renders a page that needs no other file.
 
     Args:
-        template: Name of a file in ``templates``.
+        template: Path below ``pipeline``, such as ``evaluation/templates/luna16.html.jinja``.
         svg: Plot that the template shows inline as ``plot``.
         values: Other values that the template uses, by name.
 
@@ -56,7 +56,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("hounsfield.pipeline.evaluation"),
+        loader=PackageLoader("hounsfield.pipeline", ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -71,7 +71,9 @@ def classification_command(
     figure = reliability_plot(document.reliability)
     svg = render_figure(figure, "svg")
     page = render_page(
-        "classification.html.jinja", svg=svg, values={"e": document, "overall": _NAMES}
+        "evaluation/templates/classification.html.jinja",
+        svg=svg,
+        values={"e": document, "overall": _NAMES},
     )
     confusion = confusion_plot(document.model.confusion_matrix, document.class_order)
     write_files(

@@ -71,7 +71,9 @@ def luna16_command(
     nodule_rows = outcome_tables.nodule_rows(result.submission, result.truth)
     prediction_rows = outcome_tables.prediction_rows(result.submission, result.truth)
     page = render_page(
-        "luna16.html.jinja", svg=svg, values={"e": document, "misses": _largest_misses(nodule_rows)}
+        "evaluation/templates/luna16.html.jinja",
+        svg=svg,
+        values={"e": document, "misses": _largest_misses(nodule_rows)},
     )
     nodules = outcome_tables.csv_text(outcome_tables.NODULE_COLUMNS, nodule_rows)
     outcomes = outcome_tables.csv_text(outcome_tables.PREDICTION_COLUMNS, prediction_rows)

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from hounsfield.pipeline.evaluation.classification.command import classification_command
+from hounsfield.pipeline.evaluation.classification.command import (
+    classification_command,
+    classification_summary,
+)
 from hounsfield.pipeline.evaluation.classification.metrics import (
     CLASSES,
     METRICS,
@@ -164,6 +167,7 @@ def test_without_diameters_the_baseline_is_reported_to_know_frequencies_only(tmp
         ("P,1,normal,0.1,0.2,0.3,1.4", "row 2, column p_normal: must be a probability"),
         ("P,1,normal,0.1,0.2,0.3,0.1", "row 2, columns p_.*must sum to 1, got 0.7"),
         ("P,1,normal,0.1,0.2,x,0.1", "row 2, column p_squamous_cell_carcinoma: .*'x'"),
+        ("P,1,normal,0.1,0.2,0.3,0.4", "needs cases of at least 2 patients, got 1"),
     ],
 )
 def test_errors_name_row_and_column(tmp_path, row, sentence):
@@ -175,3 +179,38 @@ def test_a_repeated_case_is_refused(tmp_path):
     row = "P,1,normal,0.1,0.2,0.3,0.4"
     with pytest.raises(UsageError, match="row 3, column case_id"):
         classification_command(predictions=table(tmp_path, [row, row]), out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("diameter", ["0", "-3", "inf"])
+def test_a_diameter_that_is_not_above_0_is_refused(tmp_path, diameter):
+    path = table(tmp_path, [f"P,1,normal,0.1,0.2,0.3,0.4,{diameter}"], HEADER + ",diameter_mm")
+    with pytest.raises(UsageError, match="row 2, column diameter_mm: must be a diameter above 0"):
+        classification_command(predictions=path, out=tmp_path / "out")
+
+
+def test_an_empty_table_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="must hold at least one case, got none"):
+        classification_command(predictions=table(tmp_path, []), out=tmp_path / "out")
+
+
+def test_less_than_one_bootstrap_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="bootstraps must be 1 or more, got 0"):
+        classification_command(
+            predictions=table(tmp_path, good_rows()), out=tmp_path / "out", resamplings=0
+        )
+
+
+def test_the_summary_has_notices_metrics_beside_the_baseline_and_counts(tmp_path):
+    document = classification_command(
+        predictions=table(tmp_path, good_rows()), out=tmp_path / "out", resamplings=5
+    )
+    notice, accuracy, *_, counts = classification_summary(document)
+    assert notice.startswith("WARNING diameters_missing: No diameter_mm is given")
+    model, baseline = document.model, document.size_only_baseline
+    assert accuracy == (
+        f"Balanced accuracy: model {model.balanced_accuracy:.4f}, "
+        f"size only {baseline.balanced_accuracy:.4f}"
+    )
+    assert counts == "40 cases of 20 patients"
+    without = document.model_copy(update={"model": model.model_copy(update={"macro_auc": None})})
+    assert any("Macro AUC: model not defined" in line for line in classification_summary(without))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from hounsfield.pipeline.evaluation.luna16.input_tables import (
     read_findings,
     read_predictions,
+    read_scan_facts,
     read_scan_list,
 )
 from hounsfield.preprocessing.errors import UsageError
@@ -93,3 +95,23 @@ def test_a_scan_listed_twice_is_refused(tmp_path):
 def test_ground_truth_without_nodules_is_refused(tmp_path):
     with pytest.raises(UsageError, match="hold a nodule on a listed scan"):
         evaluated(tmp_path, scans=["a"], nodules=[], predictions=[("a", 0, 0, 0, 1)])
+
+
+def test_an_empty_scan_list_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="must list at least one scan, got none"):
+        read_scan_list(written(tmp_path / "s", [], "seriesuid"))
+
+
+def test_a_second_column_that_holds_no_integers_is_ignored(tmp_path):
+    scans = read_scan_list(written(tmp_path / "s", [("a", "x"), ("b", "y")]))
+    assert (scans.uids, scans.uid_of_number) == (("a", "b"), {})
+
+
+def test_facts_of_unlisted_scans_and_empty_cells_are_unknown(tmp_path, scans):
+    rows = [("b", "", "GE"), ("elsewhere", 3, "Siemens")]
+    facts = read_scan_facts(
+        written(tmp_path / "f", rows, "seriesuid,slice_thickness_mm,scanner"), scans
+    )
+    assert list(facts.scanner) == ["", "GE"]
+    assert np.isnan(facts.slice_thickness_mm).all()
+    assert np.isnan(facts.spacing_mm).all()

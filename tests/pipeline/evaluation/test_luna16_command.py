@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from hounsfield.pipeline.evaluation.luna16.command import luna16_summary
 from tests.pipeline.evaluation.challenge_tables import PREDICTION_HEADER, evaluated, written
 
 SCANS = ["a", "b", "c", "d"]
@@ -153,3 +154,28 @@ def test_reading_and_matching_import_neither_torch_nor_matplotlib():
         "sys.exit(any(m in sys.modules for m in ('torch', 'monai', 'matplotlib', 'SimpleITK')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_summary_has_warnings_figures_counts_and_the_comparison(tmp_path):
+    same = written(tmp_path / "same.csv", PREDICTIONS, PREDICTION_HEADER)
+    predictions = [*PREDICTIONS, ("elsewhere", 0, 0, 0, 1)]
+    document = evaluated(
+        tmp_path, scans=SCANS, nodules=NODULES, predictions=predictions, compare=same
+    )
+    warning, *rates, counts, comparison = luna16_summary(document)
+    assert warning.startswith("WARNING scans_unknown: 1 predictions on 1 scans")
+    assert len(rates) == 7
+    assert rates[0].startswith(" 0.125 false positives per scan: sensitivity 0.3333 (")
+    assert counts.startswith(f"CPM {document.cpm:.4f} (")
+    assert counts.endswith("3 nodules, 4 scans, 2 detected, 3 false positives")
+    assert comparison == "Compared with same.csv: CPM +0.0000 (0.0000 to 0.0000), p 1.000"
+
+
+def test_submissions_in_files_of_one_name_are_named_by_their_folders(tmp_path):
+    (tmp_path / "b").mkdir()
+    other = written(tmp_path / "b" / "predictions.csv", PREDICTIONS, PREDICTION_HEADER)
+    document = evaluated(
+        tmp_path, scans=SCANS, nodules=NODULES, predictions=PREDICTIONS, compare=other
+    )
+    assert document.predictions == f"{tmp_path.name}/predictions.csv"
+    assert document.comparison.other == "b/predictions.csv"
