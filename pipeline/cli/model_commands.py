@@ -168,13 +168,13 @@ def train(
         progress = TrainingProgress(quiet=quiet)
         if fold:
             from hounsfield.pipeline.evaluation.cross_validation import (
-                closing_lines,
                 cross_validate,
+                cross_validation_summary,
             )
 
             found = cross_validate(config, out, fold, steps=steps, progress=progress)
             if found is not None:
-                typer.echo("\n".join(closing_lines(found)))
+                typer.echo("\n".join(cross_validation_summary(found)))
             return
         from hounsfield.models.training.train import run_training
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from hounsfield.data.preparation import prepare
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hounsfield.data.prepared.preparation import prepare
 from hounsfield.pipeline.errors import ExitCode, writing_to
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from hounsfield.pipeline.batch.run_log import log_to_folder
+from hounsfield.pipeline.config import load_config
 from hounsfield.preprocessing.errors import UsageError
 
 
@@ -32,6 +33,5 @@ def test_an_internal_error_leaves_its_traceback_in_the_log(tmp_path):
 
 def test_a_mistake_of_the_user_leaves_no_traceback(tmp_path):
     with pytest.raises(UsageError), log_to_folder(tmp_path):
-        msg = "no such folder"
-        raise UsageError(msg)
+        load_config("no-such-configuration")
     assert "Traceback" not in text_of(tmp_path)
