@@ -107,9 +107,14 @@ def prepare(
         typer.Argument(help="The folder of a download; for phantoms a recipe, or a CSV table."),
     ],
     out: Out,
-    include_held_out: Annotated[
-        bool, typer.Option("--include-held-out", help="Patients kept for examination too.")
-    ] = False,
+    held_out: Annotated[
+        str | None,
+        typer.Option(
+            "--held-out",
+            metavar="FILE|NAME",
+            help="Leave out the patients of this YAML file, or of configs/data/NAME.yaml.",
+        ),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -120,9 +125,7 @@ def prepare(
     with ending(debug=debug):
         from hounsfield.pipeline.cli.prepare_output import exit_code, prepare_dataset, report_lines
 
-        report = prepare_dataset(
-            dataset, source, out, include_held_out=include_held_out, quiet=quiet
-        )
+        report = prepare_dataset(dataset, source, out, held_out=held_out, quiet=quiet)
         if json:
             typer.echo(report.model_dump_json(indent=2))
         elif not quiet:

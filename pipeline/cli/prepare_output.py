@@ -21,7 +21,7 @@ _SENTENCES_A_REASON = 3
 
 
 def prepare_dataset(
-    dataset: str, source: Path, out: Path, *, include_held_out: bool, quiet: bool
+    dataset: str, source: Path, out: Path, *, held_out: str | None, quiet: bool
 ) -> PreparationReport:
     """Prepares a data set with a bar on a terminal.
 
@@ -46,7 +46,7 @@ def prepare_dataset(
             dataset,
             source,
             out,
-            include_held_out=include_held_out,
+            held_out=held_out,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 
@@ -59,10 +59,13 @@ def report_lines(report: PreparationReport, out: Path) -> list[str]:
     )
     lines = [counts]
     by_reason = defaultdict(list)
-    for one in report.left_out:
-        by_reason[one.reason].append(one.message)
+    if report.replaced:
+        lines.append(f"damaged and prepared again: {len(report.replaced)}")
+        lines += [f"  {message}" for message in report.replaced[:_SENTENCES_A_REASON]]
+    for case in report.excluded:
+        by_reason[case.reason].append(case.message)
     for reason, messages in by_reason.items():
-        lines.append(f"left out, {reason}: {len(messages)}")
+        lines.append(f"excluded, {reason}: {len(messages)}")
         lines += [f"  {message}" for message in messages[:_SENTENCES_A_REASON]]
         if len(messages) > _SENTENCES_A_REASON:
             lines.append(f"  and {len(messages) - _SENTENCES_A_REASON} more in preparation.json")
