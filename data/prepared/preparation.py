@@ -1,15 +1,14 @@
-"""Brings a data set into the form that training reads: cases, a table of findings, a split."""
+"""Converts a data set into the form that training reads: cases, a findings table, a split."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from hounsfield.data.prepared.folder import PreparationReport, PreparedFolder
-from hounsfield.data.prepared.splits import is_held_out
+from hounsfield.data.prepared.held_out import HeldOutPatients, held_out_file, read_held_out
 from hounsfield.data.readers.class_folders import read_class_folders
 from hounsfield.data.readers.ct_table import read_ct_table
-from hounsfield.data.readers.dataset import ExcludedCase, failure
+from hounsfield.data.readers.dataset import ExcludedCase, excluded_by
 from hounsfield.data.readers.lidc_idri import read_lidc_idri
 from hounsfield.data.readers.luna16 import read_luna16
 from hounsfield.data.readers.lung_pet_ct_dx import read_lung_pet_ct_dx
@@ -36,7 +35,7 @@ DATASETS: Mapping[str, Callable[[Path], DatasetContents]] = {
 }
 
 FROM_ONE_FILE = frozenset({"phantoms", "ct-table"})
-"""Data sets whose source is a file; of all others it is a folder."""
+"""Data sets whose source is a file; the source of all others is a folder."""
 
 
 def prepare(
@@ -44,64 +43,72 @@ def prepare(
     source: Path,
     out: Path,
     *,
-    include_held_out: bool = False,
+    held_out: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PreparationReport:
-    """Prepares every usable case of a data set; what cannot be used is told and left out.
+    """Prepares every usable case of a data set; the rest is excluded with a reason.
 
-    A case whose files and labels are unchanged since it was last prepared is kept as it is, so
-    a call that was stopped goes on, and a download may grow. Cases prepared before whose source
-    is gone stay.
+    A case whose files and labels are unchanged since it was last prepared is kept, so an
+    interrupted call resumes and a download may grow. A damaged case is prepared again. Cases
+    whose source has been deleted stay.
 
     Args:
-        dataset: One of `DATASETS`.
-        source: The downloaded files, in any arrangement of folders; the file that tells the
-            cases where the data set is one of `FROM_ONE_FILE`.
-        out: A folder, made where it is missing: ``cases/``, ``findings.csv``, ``split.json``,
+        dataset: A name from `DATASETS`.
+        source: The downloaded files, in any arrangement of folders; for the data sets of
+            `FROM_ONE_FILE` the file that lists the cases.
+        out: A folder, created where it is missing: ``cases/``, ``findings.csv``, ``split.json``,
             ``preparation.json``.
-        include_held_out: Prepares also the patients kept for this project's final examination.
-        progress: Called with how many cases are done, and of how many.
+        held_out: Excludes patients: a file such as ``configs/data/held_out.yaml``, or its name
+            without folder and suffix. None prepares all patients.
+        progress: Called with the number of finished cases and the number of all.
+
+    Returns:
+        The outcome, which is also written to ``preparation.json``.
 
     Raises:
-        UsageError: The data set is unknown, the source is not there or lacks its tables, or
-            `out` holds another data set.
-        OSError: `out` cannot be written.
+        UsageError: The data set is unknown, the source or its tables are missing, `out` holds
+            another data set, or `held_out` cannot be read.
+        OutputError: A file in `out` cannot be written.
+        OSError: `out` cannot be created.
     """
     if dataset not in DATASETS:
         msg = f"the data set must be one of {', '.join(DATASETS)}, got {dataset!r}"
         raise UsageError(msg)
     if dataset in FROM_ONE_FILE and not source.is_file():
-        msg = f"{source} must be the file that tells the cases of {dataset}, but is none"
+        msg = f"the source of {dataset} must be the file that lists its cases, got {source}"
         raise UsageError(msg)
     if dataset not in FROM_ONE_FILE and not source.is_dir():
-        msg = f"{source} must be the folder of a download, but is none"
+        msg = f"the source of {dataset} must be the folder of a download, got {source}"
         raise UsageError(msg)
+    patients = HeldOutPatients() if held_out is None else read_held_out(held_out)
     folder = PreparedFolder(out, dataset)
+    folder.drop_patients(patients)
     contents = DATASETS[dataset](source)
-    left_out = list(contents.left_out)
-    made: Counter[str] = Counter()
+    excluded = list(contents.excluded)
     for count, case in enumerate(contents.cases, start=1):
-        refusal = _refusal(case, include_held_out=include_held_out)
+        refusal = _refusal(case, patients, held_out)
         if refusal is None:
             try:
-                made[folder.take(case)] += 1
+                folder.take(case)
             except SeriesError as error:
-                refusal = failure(case.series_uid, error)
+                refusal = excluded_by(case.series_uid, error)
         if refusal is not None:
             folder.drop(case.series_uid)
-            left_out.append(refusal)
+            excluded.append(refusal)
         if progress is not None:
             progress(count, len(contents.cases))
-    return folder.close(made, left_out)
+    return folder.close(excluded)
 
 
-def _refusal(case: CaseSource, *, include_held_out: bool) -> ExcludedCase | None:
-    """Why a case is not even looked at."""
+def _refusal(
+    case: CaseSource, patients: HeldOutPatients, held_out: str | Path | None
+) -> ExcludedCase | None:
+    """The reason for which a case is excluded without being read."""
     uid = case.series_uid
     if not case.patient_id:
         msg = f"{uid} has no PatientID (0010,0020): it could be on both sides of a split"
         return ExcludedCase(name=uid, reason="no_labels", message=msg, failed=True)
-    if is_held_out(case.patient_id) and not include_held_out:
-        msg = f"{uid} is of {case.patient_id}, who is kept for the final examination"
+    if held_out is not None and case.patient_id in patients:
+        msg = f"{uid} is of {case.patient_id}, held out by {held_out_file(held_out)}"
         return ExcludedCase(name=uid, reason="held_out", message=msg, failed=False)
     return None

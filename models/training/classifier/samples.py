@@ -156,7 +156,8 @@ class ClassificationSamples(SeededSamples):
         case, finding = self._own[classes][int(rng.integers(len(self._own[classes])))]
         site = case.volume.voxel_xyz(finding.centre_world_mm)[::-1]
         cube, centre = cube_around(case.volume, site)
-        looks = UNKNOWN_ATTRIBUTES if finding.specified is None else attributes_of(finding.specified)
+        spec = finding.specified
+        looks = UNKNOWN_ATTRIBUTES if spec is None else attributes_of(spec)
         return _Shown(cube, centre, classes, finding.diameter_mm, looks)
 
     def _drawn_carcinoma(self, rng: np.random.Generator) -> _Shown:
