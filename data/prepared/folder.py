@@ -16,6 +16,7 @@ from hounsfield.data.prepared.case import (
     remove_case,
     save_case,
 )
+from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.splits import (
     FOLDS,
     SPLIT_FILE,
@@ -25,7 +26,6 @@ from hounsfield.data.prepared.splits import (
     patient_fold,
     read_split,
 )
-from hounsfield.data.readers.dataset import ExcludedCase
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.documents import Strict
 from hounsfield.preprocessing.errors import SeriesError, UsageError
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from hounsfield.data.prepared.case_source import CaseSource
     from hounsfield.data.prepared.held_out import HeldOutPatients
-    from hounsfield.data.readers.dataset import CaseSource
 
 CONTENT_VERSION = 2
 """Rises when the same files give other arrays or findings; earlier cases are prepared again."""

@@ -10,9 +10,10 @@ from pydantic import Field, field_validator
 
 from hounsfield.data.phantom.nodule_spec import HISTOLOGIES
 from hounsfield.data.prepared.case import KnownFinding
+from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import findings_sha256
 from hounsfield.data.prepared.splits import FOLDS
-from hounsfield.data.readers.dataset import DatasetContents, ExcludedCase, usable_ct
+from hounsfield.data.readers.dataset import DatasetContents, usable_ct
 from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover

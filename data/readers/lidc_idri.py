@@ -9,11 +9,11 @@ import numpy as np
 
 from hounsfield.data.annotations.voxel_regions import VoxelRegion, image_world_mm, source_affines
 from hounsfield.data.prepared.case import KnownFinding
+from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import files_fingerprint
 from hounsfield.data.readers.dataset import (
     UNKNOWN_DIAMETER_MM,
     DatasetContents,
-    ExcludedCase,
     excluded_by,
     missing_series,
     usable_ct,

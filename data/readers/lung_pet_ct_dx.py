@@ -14,8 +14,9 @@ import numpy as np
 from hounsfield.data.annotations.voxel_regions import image_voxels, source_affines
 from hounsfield.data.annotations.xml_files import number_of, read_xml, text_of
 from hounsfield.data.prepared.case import KnownFinding
+from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import files_fingerprint
-from hounsfield.data.readers.dataset import DatasetContents, ExcludedCase, usable_ct
+from hounsfield.data.readers.dataset import DatasetContents, usable_ct
 from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.data.prepared.case import FULL_VOXEL, CaseOrigin, KnownFinding, PreparedCase
+from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import (
     files_fingerprint,
     findings_sha256,
     voxels_sha256,
 )
-from hounsfield.data.readers.dataset import DatasetContents, ExcludedCase
+from hounsfield.data.readers.dataset import DatasetContents
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError, UsageError
 from hounsfield.preprocessing.files.delimited import Aliases, Table, read_table

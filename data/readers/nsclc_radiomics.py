@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from hounsfield.data.annotations.tumour_contours import read_tumours, referenced_series
 from hounsfield.data.annotations.voxel_regions import VoxelRegion
 from hounsfield.data.prepared.case import KnownFinding
+from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import files_fingerprint
-from hounsfield.data.readers.dataset import DatasetContents, ExcludedCase, excluded_by, usable_ct
+from hounsfield.data.readers.dataset import DatasetContents, excluded_by, usable_ct
 from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import SeriesError, UsageError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hounsfield.data.prepared.preparation import prepare
+from hounsfield.data.preparation import prepare
 from hounsfield.pipeline.errors import ExitCode, writing_to
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@ import nibabel
 import numpy as np
 import pytest
 
+from hounsfield.data.preparation import prepare
 from hounsfield.data.prepared.case import load_case
-from hounsfield.data.prepared.preparation import prepare
 from hounsfield.data.readers.class_folders import read_class_folders
 from hounsfield.preprocessing.errors import UsageError
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hounsfield.data.preparation import prepare
 from hounsfield.data.prepared.case import load_case
-from hounsfield.data.prepared.preparation import prepare
 from hounsfield.data.prepared.splits import case_files, read_split
 from hounsfield.data.readers.ct_table import read_ct_table
 from hounsfield.preprocessing.errors import UsageError

@@ -2,9 +2,9 @@ import nibabel
 import numpy as np
 import pytest
 
+from hounsfield.data.preparation import prepare
 from hounsfield.data.prepared.case import KnownFinding, PreparedCase, load_case
 from hounsfield.data.prepared.nodule_crops import as_crop
-from hounsfield.data.prepared.preparation import prepare
 from hounsfield.data.prepared.splits import read_split
 from hounsfield.data.readers.nodule_crop_files import TABLE, read_nodule_crops
 from hounsfield.preprocessing.errors import SeriesError, UsageError

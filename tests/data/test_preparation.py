@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from hounsfield.data.preparation import DATASETS, prepare
 from hounsfield.data.prepared.case import load_case
-from hounsfield.data.prepared.preparation import DATASETS, prepare
 from hounsfield.data.prepared.splits import case_files, read_split
 from hounsfield.data.readers import labelled_series
 from hounsfield.data.readers.dataset import DatasetContents

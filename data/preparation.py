@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.folder import PreparationReport, PreparedFolder
 from hounsfield.data.prepared.held_out import HeldOutPatients, held_out_file, read_held_out
 from hounsfield.data.readers.class_folders import read_class_folders
 from hounsfield.data.readers.ct_table import read_ct_table
-from hounsfield.data.readers.dataset import ExcludedCase, excluded_by
+from hounsfield.data.readers.dataset import excluded_by
 from hounsfield.data.readers.lidc_idri import read_lidc_idri
 from hounsfield.data.readers.luna16 import read_luna16
 from hounsfield.data.readers.lung_pet_ct_dx import read_lung_pet_ct_dx
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from hounsfield.data.readers.dataset import CaseSource, DatasetContents
+    from hounsfield.data.prepared.case_source import CaseSource
+    from hounsfield.data.readers.dataset import DatasetContents
 
 DATASETS: Mapping[str, Callable[[Path], DatasetContents]] = {
     "luna16": read_luna16,
