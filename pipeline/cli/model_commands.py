@@ -109,9 +109,14 @@ def prepare(
         ),
     ],
     out: Out,
-    include_held_out: Annotated[
-        bool, typer.Option("--include-held-out", help="Patients kept for examination too.")
-    ] = False,
+    held_out: Annotated[
+        str | None,
+        typer.Option(
+            "--held-out",
+            metavar="FILE|NAME",
+            help="Leave out the patients of this YAML file, or of configs/data/NAME.yaml.",
+        ),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -122,9 +127,7 @@ def prepare(
     with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.prepare_output import exit_code, prepare_dataset, report_lines
 
-        report = prepare_dataset(
-            dataset, source, out, include_held_out=include_held_out, quiet=quiet
-        )
+        report = prepare_dataset(dataset, source, out, held_out=held_out, quiet=quiet)
         if json:
             typer.echo(report.model_dump_json(indent=2))
         elif not quiet:

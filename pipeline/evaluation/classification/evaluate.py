@@ -25,8 +25,8 @@ from hounsfield.pipeline.evaluation.schema import (
     ProtocolWarning,
     ReliabilityBin,
 )
-from hounsfield.pipeline.evaluation.tables import Aliases, Table, read_table
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.delimited import Aliases, Table, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,8 +8,8 @@ from hounsfield.models.contracts import NoduleClass
 from hounsfield.pipeline.evaluation.classification.evaluate import PROBABILITY_COLUMNS, cases_of
 from hounsfield.pipeline.evaluation.classification.metrics import CLASSES
 from hounsfield.pipeline.evaluation.schema import ProtocolWarning
-from hounsfield.pipeline.evaluation.tables import Aliases, Table, read_table
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.delimited import Aliases, Table, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.pipeline.evaluation.tables import Aliases, Table, read_table
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.delimited import Aliases, Table, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -1,12 +1,14 @@
 import csv
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 from hounsfield.data.preparation import DATASETS, prepare
 from typer.testing import CliRunner
 
+from hounsfield.data.preparation import DATASETS, prepare
 from hounsfield.data.prepared.case import load_case
 from hounsfield.data.prepared.splits import case_files, read_split
 from hounsfield.data.readers import labelled_series
@@ -46,12 +48,12 @@ def rows_of(out):
         return list(csv.DictReader(stream))
 
 
-def test_what_can_be_used_is_prepared_and_the_rest_is_told(made):
+def test_usable_series_are_prepared_and_the_rest_is_excluded_with_a_reason(made):
     out, report = made
     assert (report.prepared, report.kept, report.nodules, report.ignored) == (2, 0, 1, 1)
-    told = {one.reason: one.message for one in report.left_out}
-    assert "1.3 of 1.3 has the same voxels as 1.1 of 1.1" in told["duplicate_series"]
-    assert "1.4.raw" in told["unreadable"]
+    messages = {case.reason: case.message for case in report.excluded}
+    assert "1.3 of 1.3 has the same voxels as 1.1 of 1.1" in messages["duplicate_series"]
+    assert "1.4.raw" in messages["unreadable"]
     assert json.loads((out / "preparation.json").read_text())["prepared"] == 2
 
 
@@ -79,7 +81,7 @@ def test_the_table_of_findings_is_in_mm(made):
 
 def test_the_folds_are_the_official_subsets(made):
     out, _ = made
-    assert [(one.series_uid, one.fold) for one in read_split(out).series] == [
+    assert [(entry.series_uid, entry.fold) for entry in read_split(out).series] == [
         ("1.1", 0),
         ("1.2", 4),
     ]
@@ -87,7 +89,7 @@ def test_the_folds_are_the_official_subsets(made):
     assert case_files([out], "validation", held=9) == [out / "cases" / "1.1"]
 
 
-def test_a_second_call_reads_no_voxel_and_changes_nothing(made, download, monkeypatch):
+def test_a_second_call_reads_only_copies_and_changes_nothing(made, download, monkeypatch):
     out, _ = made
     before = {path: path.read_bytes() for path in out.rglob("*.npy")}
     only_copies = {"1.3"}
@@ -103,7 +105,7 @@ def test_a_second_call_reads_no_voxel_and_changes_nothing(made, download, monkey
     assert {path: path.read_bytes() for path in out.rglob("*.npy")} == before
 
 
-def test_changed_labels_prepare_anew_and_series_that_are_gone_stay(made, download, tmp_path):
+def test_changed_labels_are_prepared_again_and_deleted_series_stay(made, download, tmp_path):
     out = shutil.copytree(made[0], tmp_path / "prepared")
     changed = tmp_path / "download"
     shutil.copytree(download / "subset0", changed / "subset0")
@@ -114,7 +116,7 @@ def test_changed_labels_prepare_anew_and_series_that_are_gone_stay(made, downloa
     report = prepare("luna16", changed, out)
     assert (report.prepared, report.kept) == (1, 0)
     assert [row["diameter_mm"] for row in rows_of(out)] == ["9.5", "10.0"]
-    assert [one.series_uid for one in read_split(out).series] == ["1.1", "1.2"]
+    assert [entry.series_uid for entry in read_split(out).series] == ["1.1", "1.2"]
     assert not [path for path in out.rglob("*") if "partial" in path.name]
 
 
@@ -131,47 +133,116 @@ def test_a_folder_of_another_data_set_is_refused(made, tmp_path):
             ".",
             "must be one of luna16, lidc-idri, lung-pet-ct-dx, nsclc-radiomics, nodule-crops",
         ),
-        ("luna16", "nowhere", "nowhere must be the folder of a download"),
-        ("phantoms", ".", "must be the file that tells the cases of phantoms"),
+        ("luna16", "nowhere", "source of luna16 must be the folder of a download, got .*nowhere"),
+        ("phantoms", ".", "source of phantoms must be the file that lists its cases, got"),
     ],
 )
-def test_a_users_mistake_is_told(tmp_path, dataset, source, message):
+def test_a_wrong_data_set_or_source_is_refused(tmp_path, dataset, source, message):
     with pytest.raises(UsageError, match=message):
         prepare(dataset, tmp_path / source, tmp_path / "out")
 
 
-def patients(tmp_path, monkeypatch, *names):
-    """A data set of series that cannot be read, one of each patient."""
-    series = [
-        Series(
-            tmp_path,
-            SeriesFormat.DICOM,
-            (),
-            SeriesFacts("1", f"1.{number}", patient_id=name),
-            rejection=SeriesError(Reason.TRUNCATED, f"{name} was read"),
-            readable=False,
-        )
-        for number, name in enumerate(names)
-    ]
-    labelled = [
-        LabelledSeries(one, one.facts.patient_id, lambda _: Labels(()), "") for one in series
-    ]
-    monkeypatch.setitem(DATASETS, "luna16", lambda _: DatasetContents(labelled))
-    return tmp_path
+def damaged(case):
+    path = case / "case.json"
+    path.write_bytes(path.read_bytes()[:-20])
 
 
-@pytest.mark.parametrize(
-    ("wanted", "told"), [(False, "held_out"), (True, "truncated")], ids=["default", "asked for"]
-)
-def test_patients_of_the_examination_are_not_even_read(tmp_path, monkeypatch, wanted, told):
-    source = patients(tmp_path, monkeypatch, "LIDC-IDRI-0003")
-    report = prepare("luna16", source, tmp_path / "out", include_held_out=wanted)
-    assert [one.reason for one in report.left_out] == [told]
+def without_mask(case):
+    (case / "search_mask.npy").unlink()
+
+
+def cut_voxels(case):
+    (case / "hu.npy").write_bytes((case / "hu.npy").read_bytes()[:-5])
+
+
+@pytest.mark.parametrize("damage", [damaged, without_mask, cut_voxels])
+def test_a_damaged_case_is_prepared_again(made, download, tmp_path, damage):
+    out = shutil.copytree(made[0], tmp_path / "prepared")
+    whole = {path: path.read_bytes() for path in (out / "cases" / "1.1").iterdir()}
+    damage(out / "cases" / "1.1")
+    report = prepare("luna16", download, out)
+    assert (report.prepared, report.kept) == (1, 1)
+    (sentence,) = report.replaced
+    assert "1.1" in sentence
+    assert {path: path.read_bytes() for path in (out / "cases" / "1.1").iterdir()} == whole
+    assert [entry.series_uid for entry in read_split(out).series] == ["1.1", "1.2"]
+
+
+def test_a_damaged_case_without_its_source_is_excluded_with_a_sentence(made, download, tmp_path):
+    out = shutil.copytree(made[0], tmp_path / "prepared")
+    damaged(out / "cases" / "1.1")
+    remaining = shutil.copytree(download / "subset4", tmp_path / "download" / "subset4")
+    write_tables(remaining.parent, NODULE, excluded=[EXCLUDED])
+    report = prepare("luna16", remaining.parent, out)
+    (failed,) = report.failed
+    assert (failed.name, failed.reason) == ("1.1", "unreadable")
+    assert "case.json: not JSON" in failed.message
+    assert [entry.series_uid for entry in read_split(out).series] == ["1.2"]
+
+
+def labelled(tmp_path, *patients):
+    """A data set of series that cannot be read, one per patient."""
+    sources = []
+    for number, patient_id in enumerate(patients):
+        facts = SeriesFacts("1", f"1.{number}", patient_id=patient_id)
+        error = SeriesError(Reason.TRUNCATED, f"{patient_id} was read")
+        series = Series(tmp_path, SeriesFormat.DICOM, (), facts, rejection=error, readable=False)
+        sources.append(LabelledSeries(series, patient_id, lambda _: Labels(()), ""))
+    return DatasetContents(sources)
+
+
+@pytest.fixture
+def lidc(tmp_path, monkeypatch):
+    """Prepares a data set with the patients LIDC-IDRI-0003 and Anna."""
+    contents = labelled(tmp_path, "LIDC-IDRI-0003", "Anna")
+    monkeypatch.setitem(DATASETS, "lidc-idri", lambda _: contents)
+    return partial(prepare, "lidc-idri", tmp_path, tmp_path / "out")
+
+
+def test_every_patient_is_prepared_by_default(lidc):
+    assert [case.reason for case in lidc().excluded] == ["truncated", "truncated"]
+
+
+def test_held_out_patients_are_excluded_unread_and_named_with_their_file(lidc):
+    report = lidc(held_out="held_out")
+    (failed,) = report.failed
+    assert failed.message == "Anna was read"
+    (held_out,) = (case for case in report.excluded if not case.failed)
+    assert held_out.reason == "held_out"
+    assert "1.0 is of LIDC-IDRI-0003, held out by " in held_out.message
+    assert held_out.message.endswith("held_out.yaml")
+
+
+def test_an_unknown_file_of_held_out_patients_is_refused_before_anything_is_written(lidc, tmp_path):
+    with pytest.raises(UsageError, match="held-out patients must be a YAML file"):
+        lidc(held_out="nobody")
+    assert not (tmp_path / "out").exists()
+
+
+def test_earlier_cases_of_held_out_patients_are_removed_even_without_their_source(made, tmp_path):
+    out = shutil.copytree(made[0], tmp_path / "prepared")
+    write_tables(tmp_path / "empty")
+    rule = tmp_path / "mine.yaml"
+    rule.write_text("patients: ['1.1']")
+    prepare("luna16", tmp_path / "empty", out, held_out=rule)
+    assert [entry.series_uid for entry in read_split(out).series] == ["1.2"]
+    assert not (out / "cases" / "1.1").exists()
+
+
+def test_the_command_leaves_held_out_patients_out(made, download, tmp_path):
+    out = shutil.copytree(made[0], tmp_path / "prepared")
+    rule = tmp_path / "mine.yaml"
+    rule.write_text("patients: ['1.2']")
+    words = ["prepare", "luna16", str(download), "--out", str(out), "--held-out", str(rule)]
+    output = CliRunner().invoke(app, words).output
+    assert "excluded, held_out: 1" in output
+    assert f"held out by {rule}" in output
 
 
 def test_a_series_without_a_patient_is_refused(tmp_path, monkeypatch):
-    report = prepare("luna16", patients(tmp_path, monkeypatch, ""), tmp_path / "out")
-    assert "no PatientID (0010,0020)" in report.left_out[0].message
+    monkeypatch.setitem(DATASETS, "luna16", lambda _: labelled(tmp_path, ""))
+    report = prepare("luna16", tmp_path, tmp_path / "out")
+    assert "no PatientID (0010,0020)" in report.excluded[0].message
 
 
 def test_the_command_knows_every_data_set():
@@ -180,13 +251,13 @@ def test_the_command_knows_every_data_set():
     assert ", ".join(f"'{name}'" for name in DATASETS) in message
 
 
-def test_the_command_tells_what_it_did_and_ends_with_4_where_some_failed(made, download):
+def test_the_command_prints_counts_and_ends_with_4_where_some_failed(made, download):
     out, _ = made
     words = ["prepare", "luna16", str(download), "--out", str(out)]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 4
     assert f"0 cases prepared and 2 kept in {out}: 2 patients, 1 findings" in result.output
-    assert "left out, unreadable: 1" in result.output
+    assert "excluded, unreadable: 1" in result.output
 
 
 def test_the_command_ends_with_3_where_nothing_was_prepared(tmp_path):
