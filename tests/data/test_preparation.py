@@ -5,7 +5,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hounsfield.data.preparation import DATASETS, prepare
 from typer.testing import CliRunner
 
 from hounsfield.data.preparation import DATASETS, prepare

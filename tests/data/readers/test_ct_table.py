@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hounsfield.data.preparation import prepare
 
 from hounsfield.data.preparation import prepare
 from hounsfield.data.prepared.case import load_case

@@ -1,7 +1,6 @@
 import nibabel
 import numpy as np
 import pytest
-from hounsfield.data.preparation import prepare
 
 from hounsfield.data.preparation import prepare
 from hounsfield.data.prepared.case import KnownFinding, PreparedCase, load_case
