@@ -55,6 +55,7 @@ def _findings(report: Report) -> str:
         f"{finding.diameter_mm:.1f} mm",
         f"{finding.location.lung} lung",
         f"{finding.location.zone} zone",
+        f"score {finding.score:.2f}",
         category,
     )
     described = ", ".join(fact for fact in facts if fact)
