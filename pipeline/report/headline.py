@@ -44,34 +44,31 @@ def headline(report: Report) -> str:
 
 
 def _findings(report: Report) -> str:
-    category = _category(report)
+    guideline = next((each for each in report.guidelines if each.category), None)
     number = leading_finding(len(report.findings), report.guidelines)
     if number is None:
-        return "No finding above the operating point" + (category and f", {category}")
+        category = f", {guideline.title} {guideline.category}" if guideline else ""
+        return f"No finding above the operating point{category}"
     finding = report.findings[number - 1]
-    texture = str(finding.measurements.get("texture", "")).replace("_", "-")
     facts = (
-        texture,
+        str(finding.measurements.get("texture", "")).replace("_", "-"),
         f"{finding.diameter_mm:.1f} mm",
         f"{finding.location.lung} lung",
         f"{finding.location.zone} zone",
         f"score {finding.score:.2f}",
-        category,
+        _category(guideline, number) if guideline else "",
     )
     described = ", ".join(fact for fact in facts if fact)
     if len(report.findings) == 1:
         return f"One finding: {described}"
-    rank = "the most suspicious" if category else "the best score has"
+    rank = "the most suspicious" if guideline else "the best score has"
     return f"{len(report.findings)} findings, {rank} number {number}: {described}"
 
 
-def _category(report: Report) -> str:
-    """The category of the first guideline that has one, with the guideline's name."""
-    return next(
-        (
-            f"{guideline.title} {guideline.category}"
-            for guideline in report.guidelines
-            if guideline.category
-        ),
-        "",
-    )
+def _category(guideline: GuidelineDocument, number: int) -> str:
+    """The category of a finding, and that of the study where it differs (0, incomplete)."""
+    category = guideline.findings[number - 1]
+    text = f"{guideline.title} {category}"
+    if guideline.category == category:
+        return text
+    return f"{text} (study: {guideline.category}, {guideline.meaning})"

@@ -39,6 +39,14 @@ def test_the_headline_names_count_most_suspicious_finding_category_and_notices()
     )
 
 
+def test_an_incomplete_study_does_not_hide_the_category_of_the_finding():
+    incomplete = guideline(category="0", meaning="incomplete", driven_by=())
+    other = guideline(title="C-Lung-RADS", category="4", driven_by=(2,), findings=("1", "4"))
+    text = headline(full_report(guidelines=(incomplete, other)))
+    assert "number 2: " in text
+    assert "Lung-RADS v2022 4B (study: 0, incomplete); quality" in text
+
+
 def test_a_single_finding_is_not_numbered():
     report = make_report(scores=(0.9,))
     assert (
