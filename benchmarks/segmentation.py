@@ -25,8 +25,8 @@ import numpy as np
 from benchmarks.real_nodules import as_told, patient_weights, real_nodules, with_interval
 from hounsfield.data.phantom import NoduleSpec, PhantomSettings, make_phantom
 from hounsfield.models.inference.loading import load_segmenter
-from hounsfield.models.inference.outlines import outline
-from hounsfield.models.measurements.nodule import NoduleMeasurements, measure
+from hounsfield.models.inference.outlines import segment_findings
+from hounsfield.models.measurements.nodule import measure
 from hounsfield.models.store.folders import model_folder
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.data.prepared.case import KnownFinding
-    from hounsfield.models.contracts import Segmentation
+    from hounsfield.models.contracts import NoduleMeasurements, Segmentation
     from hounsfield.models.inference.segmenter import NoduleSegmenter
 
 SHIPPED = "nodule_segmenter"
@@ -95,7 +95,7 @@ def judge_crops(
     """Segments the nodules of the chosen folds on their native grid."""
     results = []
     for real in real_nodules(source, chosen):
-        (nodule,) = outline(segmenter, real.volume, [real.told])
+        (nodule,) = segment_findings(segmenter, real.volume, [real.told])
         results.append(
             CropResult(
                 real.patient_id,
@@ -120,7 +120,7 @@ def judge_phantoms(segmenter: NoduleSegmenter, count: int) -> list[PhantomResult
         phantom = make_phantom(seed, settings=settings, nodules=list(_specs(rng)))
         told = [as_told(n.centre_world_mm, n.diameter_mm, rng) for n in phantom.nodules]
         started = time.perf_counter()
-        nodules = outline(segmenter, phantom.volume, told)
+        nodules = segment_findings(segmenter, phantom.volume, told)
         measured = [measure(one, phantom.volume) for one in nodules]
         print(f"phantom {seed}: {time.perf_counter() - started:.2f} s for {len(told)} nodules")
         results += [

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.pipeline.batch.ledger import Ledger, Row, RunRow
-from hounsfield.pipeline.cli.errors import ending
+from hounsfield.pipeline.cli.errors import exit_on_error
 from hounsfield.pipeline.cli.main import app
 from hounsfield.pipeline.errors import ExitCode, OutputError, OutputHeldError
 from hounsfield.preprocessing.errors import UsageError
@@ -73,7 +73,7 @@ def test_a_users_mistake_ends_with_2_and_a_sentence(words, tmp_path, monkeypatch
 )
 def test_each_way_to_end_has_its_exit_code_and_a_traceback_only_for_debug(error, code, capsys):
     for debug in (False, True):
-        with pytest.raises(SystemExit) as caught, ending(debug=debug):
+        with pytest.raises(SystemExit) as caught, exit_on_error(debug=debug):
             raise error
         told = capsys.readouterr().err
         assert caught.value.code == code
@@ -113,8 +113,8 @@ def test_status_tells_counts_rate_time_left_and_failures(tmp_path):
 
 def test_a_terminate_signal_ends_like_an_interrupt():
     program = (
-        "import os, signal; from hounsfield.pipeline.cli.errors import ending\n"
-        "with ending(debug=False): os.kill(os.getpid(), signal.SIGTERM); signal.pause()"
+        "import os, signal; from hounsfield.pipeline.cli.errors import exit_on_error\n"
+        "with exit_on_error(debug=False): os.kill(os.getpid(), signal.SIGTERM); signal.pause()"
     )
     ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
     assert ended.returncode == ExitCode.INTERRUPTED

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.batch.csv_tables import FINDINGS_CSV, LUNA16_CSV, WORKLIST_CSV
 from hounsfield.pipeline.batch.ledger import LEDGER_NAME
-from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.pipeline.report.schema import RESEARCH_CLASSES, RESEARCH_USE
 from hounsfield.pipeline.report.templating import render_template
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

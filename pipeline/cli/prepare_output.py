@@ -1,4 +1,4 @@
-"""What `hounsfield prepare` shows while it works, prints at the end, and ends with."""
+"""Progress, result lines and exit code of ``hounsfield prepare``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hounsfield.data.prepared.folder import PreparationReport
 
 _SENTENCES_A_REASON = 3
-"""How many things left out for one reason are printed; ``preparation.json`` names all."""
+"""So many excluded cases are printed for each reason; ``preparation.json`` lists all."""
 
 
 def prepare_dataset(

@@ -13,7 +13,6 @@ from hounsfield.data.prepared.case import load_facts
 from hounsfield.data.prepared.splits import case_files, read_split
 from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.models.training.engine.material import read_cases
-from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.pipeline.errors import writing_to
 from hounsfield.pipeline.evaluation.fold_predictions import (
     PREDICTIONS_CSV,
@@ -21,9 +20,10 @@ from hounsfield.pipeline.evaluation.fold_predictions import (
     is_trained,
     predict_fold,
 )
+from hounsfield.pipeline.evaluation.ground_truth_tables import write_ground_truth_tables
 from hounsfield.pipeline.evaluation.luna16.command import luna16_command, luna16_summary
-from hounsfield.pipeline.evaluation.prepared_truth import write_truth
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -174,7 +174,7 @@ def _make_fold(
 ) -> None:
     """Trains where there is no model yet, then predicts."""
     from hounsfield.models.inference.loading import load_detector
-    from hounsfield.models.training.engine.train import run_training
+    from hounsfield.models.training.train import run_training
 
     fold = config.data.fold
     if not is_trained(config, folder):
@@ -206,7 +206,7 @@ def _join(
                     joined.write(header)
                 shutil.copyfileobj(part, joined)
     predicted = [scan for fold in folds for scan in scans[fold]]
-    truth = write_truth(predicted, folder)
+    truth = write_ground_truth_tables(predicted, folder)
     evaluation = None
     if truth.nodules:
         evaluation = luna16_command(

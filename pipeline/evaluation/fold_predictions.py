@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hounsfield.models.store.folders import read_manifest, verified_weights
 from hounsfield.pipeline.batch.csv_tables import LUNA16_COLUMNS
-from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.pipeline.errors import writing_to
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

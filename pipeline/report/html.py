@@ -19,7 +19,7 @@ from hounsfield.pipeline.report.templating import render_template
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hounsfield.pipeline.report.schema import Report, RiskDocument
+    from hounsfield.pipeline.report.schema import FindingDocument, Report, RiskDocument
 
 _BANDS = {
     ConfidenceBand.HIGH: f"largest above {HIGH_ABOVE:.2f}",
@@ -50,6 +50,7 @@ def report_page(report: Report, pictures: Mapping[str, bytes], *, shown: int | N
         shown=shown,
         bands=_BANDS,
         malignancy_note=MALIGNANCY_NOTE,
+        measurements_of=_measurements_of,
         measurement_rows=measurement_rows,
         measurement_text=measurement_text,
         risk_text=_risk_text,
@@ -58,11 +59,18 @@ def report_page(report: Report, pictures: Mapping[str, bytes], *, shown: int | N
     )
 
 
+def _measurements_of(finding: FindingDocument) -> dict[str, float | str]:
+    """The measurements of a finding, with its malignancy rating where it was rated."""
+    if finding.malignancy is None:
+        return finding.measurements
+    return finding.measurements | {"malignancy": finding.malignancy}
+
+
 def _risk_text(risk: RiskDocument) -> str:
     """A probability of cancer, or its range where an input of the model is missing."""
     if risk.missing:
-        return f"{risk.least:.1%} to {risk.most:.1%}"
-    return f"{risk.least:.1%}"
+        return f"{risk.lower:.1%} to {risk.upper:.1%}"
+    return f"{risk.lower:.1%}"
 
 
 def _data_url(png: bytes) -> str:

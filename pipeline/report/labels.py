@@ -22,7 +22,7 @@ _LABELS = {
     "margin": ("Margin", "{}"),
     "mean_hu": ("Mean attenuation", "{:.0f} HU"),
     "sd_hu": ("Standard deviation", "{:.0f} HU"),
-    "calcification_share": ("Above 200 HU", "{:.1%}"),
+    "calcification_fraction": ("Above 200 HU", "{:.1%}"),
     "pleura_distance_mm": ("Distance to the lung's surface", "{:.1f} mm"),
     "malignancy": ("Malignancy rating", "{:.0%}"),
 }

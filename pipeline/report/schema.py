@@ -22,7 +22,7 @@ class _Document(BaseModel):
 
 
 class NoticeDocument(BaseModel):
-    """Something a reader must know; its numbers stand beside the sentence, units in the keys."""
+    """A notice; its numbers stand beside the sentence, with units in the keys."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -31,7 +31,7 @@ class NoticeDocument(BaseModel):
 
 
 class SeriesDocument(_Document):
-    """What the headers and the geometry tell of the series; never a person's name."""
+    """Header facts and geometry of the series; never a person's name."""
 
     study_uid: str
     series_uid: str
@@ -56,7 +56,7 @@ class SeriesDocument(_Document):
 
 
 class CandidateDocument(_Document):
-    """A place that the detector marked."""
+    """A place that the detector proposes."""
 
     centre_world_mm: tuple[float, float, float] = Field(description="x, y, z in LPS mm.")
     diameter_mm: float
@@ -80,18 +80,18 @@ class LocationDocument(_Document):
 
 
 class RiskDocument(_Document):
-    """The probability of cancer by a published model, 0 to 1; a range where an input is missing."""
+    """Probability of cancer by a published model, 0 to 1; a range where an input is missing."""
 
     model: str
     source: str
-    least: float = Field(ge=0, le=1)
-    most: float = Field(ge=0, le=1)
+    lower: float = Field(ge=0, le=1)
+    upper: float = Field(ge=0, le=1)
     used: dict[str, float | str | bool]
     missing: tuple[str, ...]
 
 
 class GuidelineDocument(_Document):
-    """What a guideline proposes for the study and for each finding."""
+    """The categories that a guideline proposes for the study and for each finding."""
 
     name: str
     title: str
@@ -105,10 +105,10 @@ class GuidelineDocument(_Document):
 
 
 class ActivationMapDocument(_Document):
-    """Where the classifier saw what speaks for the likeliest class, and against it."""
+    """Class activation map: evidence for the likeliest class, and against it."""
 
     picture: str = Field(description="File beside the report: over the CT, in three planes.")
-    file: str = Field(description="File beside the report: NIfTI, values above 0 speak for it.")
+    file: str = Field(description="File beside the report: NIfTI, above 0 for the class.")
 
 
 class FindingDocument(CandidateDocument):
@@ -119,12 +119,15 @@ class FindingDocument(CandidateDocument):
     confidence_band: ConfidenceBand
     location: LocationDocument
     source: SourceDocument | None
-    measurements: dict[str, float | str]
+    measurements: dict[str, float | str] = Field(description="By name; empty where not measured.")
+    malignancy: float | None = Field(
+        default=None, ge=0, le=1, description="Probability of a reader's rating of 4 or 5."
+    )
     risks: tuple[RiskDocument, ...] = ()
     notices: tuple[NoticeDocument, ...]
     picture: str = Field(description="File beside the report.")
     activation_map: ActivationMapDocument | None = Field(
-        default=None, description="None where it cannot be told."
+        default=None, description="None where there is none."
     )
 
     @property
@@ -134,17 +137,17 @@ class FindingDocument(CandidateDocument):
 
 
 class StudyClassDocument(_Document):
-    """The class of the study; probabilities, band and finding are None where nothing was found."""
+    """Class of the study; probabilities, band and finding are None where nothing was found."""
 
     likeliest_class: NoduleClass
     class_probabilities: dict[NoduleClass, float] | None = None
     confidence_band: ConfidenceBand | None = None
     finding: int | None = Field(default=None, description="Number of the finding that decides.")
-    rule: str = Field(description="How the class came about, in a sentence.")
+    rule: str = Field(description="How the class was derived, in a sentence.")
 
 
 class ModelDocument(_Document):
-    """Which weights were used."""
+    """The weights that were used."""
 
     role: Literal["detector", "reducer", "segmenter", "rater", "classifier"]
     name: str
@@ -153,7 +156,7 @@ class ModelDocument(_Document):
 
 
 class ProvenanceDocument(_Document):
-    """What it takes to make the same report again."""
+    """The version, weights and configuration that make the same report again."""
 
     hounsfield_version: str
     models: tuple[ModelDocument, ...]
@@ -161,7 +164,7 @@ class ProvenanceDocument(_Document):
     operating_point: str
     score_threshold: float
     detector_spacing_mm: tuple[float, float, float] = Field(description="Along x, y, z.")
-    clinical_sha256: str | None = Field(default=None, description="Of the table of --clinical.")
+    clinical_sha256: str | None = Field(default=None, description="Hash of --clinical's table.")
     fingerprint: str = Field(
         description="Hash of version, weights, configuration and clinical data."
     )
@@ -176,7 +179,7 @@ class TimesDocument(_Document):
 
 
 class Report(_Document):
-    """All that was found in one series."""
+    """The report of one series."""
 
     version: Literal[1] = 1
     verdict: Verdict

@@ -8,14 +8,55 @@ from typing import TYPE_CHECKING
 from hounsfield.models.contracts import Candidate
 from hounsfield.pipeline.report.figures.finding_picture import finding_panels
 from hounsfield.pipeline.report.figures.panel import png
+from hounsfield.pipeline.report.filenames import growth_picture_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hounsfield.models.contracts import Finding, Segmentation, WorldPoint
+    from hounsfield.pipeline.assessment.growth import GrowthComparison
     from hounsfield.pipeline.config import ReportConfig
     from hounsfield.preprocessing.volume import Volume
 
 _PLANES = 2
 """Axial and coronal: the first two of `FINDING_PLANES`."""
+
+
+def pair_pictures(
+    growth: GrowthComparison,
+    volume: Volume,
+    findings: Sequence[Finding],
+    outlines: Sequence[Segmentation | None],
+    config: ReportConfig,
+) -> dict[str, bytes]:
+    """Draw both studies side by side for each finding whose place the earlier study shows.
+
+    Args:
+        growth: The comparison with the earlier study.
+        volume: The later series on its native grid.
+        findings: Findings of the later study, in the order of the report.
+        outlines: Outline of each finding on the native grid; None where it has none.
+        config: Lung window in HU, and the least width of a panel in mm.
+
+    Returns:
+        PNG files by name; none where nothing was compared.
+    """
+    if growth.earlier is None:
+        return {}
+    pictures = {}
+    for compared in growth.findings or ():
+        if compared.inside:
+            index, nodule = compared.number - 1, compared.earlier
+            pictures[growth_picture_name(compared.number)] = pair_picture(
+                growth.earlier.volume,
+                nodule.candidate.centre_world_mm if nodule else compared.earlier_world_mm,
+                nodule.boundary if nodule else None,
+                volume,
+                findings[index],
+                outlines[index],
+                config,
+            )
+    return pictures
 
 
 def pair_picture(

@@ -72,7 +72,7 @@ def sample_nodule_fraction(
     voxels_zyx = _voxels_zyx(volume, world_mm)
     inside = voxels_zyx - np.array(outline.start_zyx).reshape(3, 1, 1)
     fraction: NDArray[np.float32] = map_coordinates(
-        outline.share, inside, output=np.float32, order=1
+        outline.fraction, inside, output=np.float32, order=1
     )
     return fraction
 
