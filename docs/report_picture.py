@@ -41,7 +41,7 @@ OPTIONS = (
 def main(folder: Path, picture: Path) -> None:
     """Photograph the summary, the key image and the leading finding of a report."""
     report = Report.model_validate_json((folder / REPORT_JSON).read_text(encoding="utf-8"))
-    leading = leading_finding(len(report.findings), report.guidelines)
+    leading = leading_finding(len(report.findings), [each.driven_by for each in report.guidelines])
     # The rest of the page is hidden, not removed: what is shown looks as in the report.
     style = (
         f"<style>section:not(.summary, .key, #finding-{leading}), footer, .not-assessed, .columns "

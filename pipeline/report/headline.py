@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from hounsfield.pipeline.report.schema import GuidelineDocument, Report
 
 
-def leading_finding(findings: int, guidelines: Sequence[GuidelineDocument]) -> int | None:
+def leading_finding(findings: int, driven_by: Iterable[Sequence[int]]) -> int | None:
     """Choose the finding that the headline names and that the key image's slice goes through.
 
     It is the finding that decides the category of the first guideline with one; of several, the one
@@ -18,15 +18,15 @@ def leading_finding(findings: int, guidelines: Sequence[GuidelineDocument]) -> i
 
     Args:
         findings: How many findings there are, numbered from 1, best score first.
-        guidelines: Proposals in the order of the configuration.
+        driven_by: For each guideline, in the order of the configuration, the numbers of the
+            findings that decide its category; empty where none does.
 
     Returns:
         The finding's number; None without findings.
     """
     if findings == 0:
         return None
-    driven_by = next((guideline.driven_by for guideline in guidelines if guideline.driven_by), (1,))
-    return min(driven_by)
+    return min(next((numbers for numbers in driven_by if numbers), (1,)))
 
 
 def headline(report: Report) -> str:
@@ -45,7 +45,7 @@ def headline(report: Report) -> str:
 
 def _findings(report: Report) -> str:
     guideline = next((each for each in report.guidelines if each.category), None)
-    number = leading_finding(len(report.findings), report.guidelines)
+    number = leading_finding(len(report.findings), [each.driven_by for each in report.guidelines])
     if number is None:
         category = f", {guideline.title} {guideline.category}" if guideline else ""
         return f"No finding above the operating point{category}"

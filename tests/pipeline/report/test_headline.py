@@ -28,8 +28,7 @@ from tests.pipeline.scripted import make_report
     ],
 )
 def test_the_category_decides_which_finding_leads(findings, driven_by, leading):
-    guidelines = [guideline(driven_by=numbers) for numbers in driven_by]
-    assert leading_finding(findings, guidelines) == leading
+    assert leading_finding(findings, driven_by) == leading
 
 
 def test_the_headline_names_count_most_suspicious_finding_category_and_notices():
