@@ -33,8 +33,8 @@ from benchmarks.real_nodules import (
     with_interval,
 )
 from hounsfield.data.prepared.case import load_case
-from hounsfield.data.prepared.nodule_crops import as_crop
 from hounsfield.data.prepared.held_out import read_held_out
+from hounsfield.data.prepared.nodule_crops import as_crop
 from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.inference.loading import load_rater, load_segmenter
 from hounsfield.models.training.rater.samples import as_outlined, is_suspicious
