@@ -27,7 +27,7 @@ FULL_VOXEL = 255
 """Value of a voxel in a nodule mask that is all nodule."""
 
 FACTS_FILE = "case.json"
-REMEDY = "run `hounsfield prepare` again, which replaces damaged cases"
+REMEDY = "prepare its source again: `hounsfield prepare` replaces damaged cases"
 
 _VOLUME_ARRAYS = {"hu": np.int16, "lung_labels": np.uint8, "search_mask": np.bool_}
 _RENAMED = {
