@@ -32,8 +32,8 @@ REMEDY = "prepare its source again: `hounsfield prepare` replaces damaged cases"
 _VOLUME_ARRAYS = {"hu": np.int16, "lung_labels": np.uint8, "search_mask": np.bool_}
 _RENAMED = {
     "form_version": "version",
-    "specified": "specified",
-    "solid_fraction": "solid_fraction",
+    "drawn_as": "specified",
+    "solid_share": "solid_fraction",
 }
 """Keys of version 2, and what version 3 calls them."""
 
