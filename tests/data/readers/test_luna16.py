@@ -31,7 +31,7 @@ def test_a_series_without_its_raw_file_is_told_once_and_the_rest_are_counted(tmp
     contents = read_luna16(tmp_path)
     assert contents.cases == []
     told = {one.reason: one for one in contents.left_out}
-    assert "its data file '1.1.raw' is not there" in told["unreadable"].message
+    assert "data file '1.1.raw' is not there" in told["unreadable"].message
     assert "name 2 series that are not in the source" in told["series_missing"].message
     assert (told["unreadable"].failed, told["series_missing"].failed) == (True, False)
 
