@@ -12,13 +12,13 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.errors import writing_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # <fcntl.h> and <stdio.h> of Linux; see renameat2(2)
@@ -183,7 +183,7 @@ def sync(path: Path) -> None:
 def _sync_tree(folder: Path) -> None:
     for path, _, files in os.walk(folder, topdown=False):
         for name in [*files, "."]:
-            sync(folder / path / name)
+            sync(Path(path) / name)
 
 
 def _replace(partial: Path, final: Path, exchange: Callable[[Path, Path], bool]) -> None:
