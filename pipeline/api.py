@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.volume import Volume
@@ -72,7 +72,7 @@ def read(
 
         series, _ = choose_series(Path(source), series_uid=series_uid)
         return read_volume(series)
-    if hasattr(source, "TransformIndexToPhysicalPoint"):
+    if _is_sitk_image(source):
         return Volume.from_sitk(source)
     if affine is None:
         msg = "an array needs an affine: 4 x 4, (x, y, z) indices of voxel centres to LPS mm"
@@ -230,6 +230,11 @@ def make_phantom(
         with writing_to(Path(folder)):
             write_phantom(phantom, Path(folder), formats=("dicom",))
     return phantom
+
+
+def _is_sitk_image(source: object) -> TypeGuard[SimpleITK.Image]:
+    """Recognise an image without importing SimpleITK for callers who do not use it."""
+    return hasattr(source, "TransformIndexToPhysicalPoint")
 
 
 def _config(config: str | Path | RunConfig) -> RunConfig:
