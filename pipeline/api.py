@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeGuard
+from typing import TYPE_CHECKING, Literal
 
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.volume import Volume
@@ -11,6 +11,7 @@ from hounsfield.preprocessing.volume import Volume
 if TYPE_CHECKING:
     import SimpleITK
     from numpy.typing import ArrayLike
+    from typing_extensions import TypeIs
 
     from hounsfield.data.phantom import Phantom
     from hounsfield.models.inference.loading import Models
@@ -232,7 +233,7 @@ def make_phantom(
     return phantom
 
 
-def _is_sitk_image(source: object) -> TypeGuard[SimpleITK.Image]:
+def _is_sitk_image(source: object) -> TypeIs[SimpleITK.Image]:
     """Recognise an image without importing SimpleITK for callers who do not use it."""
     return hasattr(source, "TransformIndexToPhysicalPoint")
 
