@@ -120,7 +120,7 @@ def _classify(models: Models, phantom: Phantom) -> _PhantomResult:
     working = to_working_volume(phantom.volume, find_lungs(phantom.volume))
     marks = models.detector.detect(working)
     marks = models.reducer.reduce(working, marks) if models.reducer else marks
-    points = (models.reducer_manifest or models.detector_manifest).operating_points
+    points = (models.stored.reducer or models.stored.detector).manifest.operating_points
     assert points is not None
     findings = [mark for mark in marks if mark.score >= points.default]
     started = time.perf_counter()

@@ -90,7 +90,7 @@ def _measure_detection(study: Path) -> None:
     from benchmarks.retina import compare
 
     box = [size + -size % SIZE_DIVISOR for size in working.hu.shape]
-    flops = _detector_flops(models.detector_manifest.network, box)
+    flops = _detector_flops(models.stored.detector.manifest.network, box)
     peak = _peak_flops(threads)
     gpu = torch.cuda.is_available()
     device = torch.cuda.get_device_name() if gpu else f"{threads} CPUs"

@@ -13,16 +13,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hounsfield.data.phantom import make_phantom, write_phantom
-from hounsfield.pipeline.analysis.series import prepare
+from hounsfield.models.store.manifest import OperatingPoints
+from hounsfield.pipeline.analysis.series import load_analyser
 from hounsfield.pipeline.analysis.timing import peak_memory_mb
-from hounsfield.pipeline.batch.worker import WorkOrder
 from hounsfield.pipeline.config import load_config
-from hounsfield.pipeline.report.provenance import read_provenance
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.parallel import available_processors
+
+if TYPE_CHECKING:
+    from hounsfield.models.inference.loading import Models
 
 FINDINGS = 20
 WHOLE = "whole"
@@ -54,14 +58,24 @@ def _analyse(study: Path, *, findings: int) -> tuple[dict[str, float], float]:
     config = load_config()
     detection = config.detection.model_copy(update={"max_findings": findings})
     config = config.model_copy(update={"detection": detection})
-    provenance = read_provenance(config).model_copy(update={"score_threshold": 0.0})
-    run = prepare(WorkOrder(study, config, provenance, prepare))
+    analyser = load_analyser(config)
+    analyser = replace(analyser, models=_every_candidate(analyser.models))
     (series,) = discover([study]).series
     started = time.perf_counter()
-    analysis = run(series, None)  # without an earlier study
+    report = analyser.analyse_series(series).render().report
     whole = time.perf_counter() - started
-    assert len(analysis.report.findings) == findings
-    return {**analysis.report.times.seconds, WHOLE: whole}, peak_memory_mb()
+    assert len(report.findings) == findings
+    return {**report.times.seconds, WHOLE: whole}, peak_memory_mb()
+
+
+def _every_candidate(models: Models) -> Models:
+    """The same models with an operating point that keeps every candidate."""
+    final = models.stored.reducer or models.stored.detector
+    points = OperatingPoints(screening=0.0, default=0.0, strict=0.0)
+    manifest = final.manifest.model_copy(update={"operating_points": points})
+    role = "reducer" if models.stored.reducer else "detector"
+    stored = replace(models.stored, **{role: replace(final, manifest=manifest)})
+    return replace(models, stored=stored)
 
 
 def _in_own_process(study: Path, findings: int) -> tuple[dict[str, float], float]:

@@ -28,12 +28,12 @@ import numpy as np
 from scipy import special
 
 from benchmarks.real_nodules import (
-    NEVER_TRAINED_ON,
     patient_weights,
     real_nodules,
     with_interval,
 )
 from hounsfield.data.prepared.case import load_case
+from hounsfield.data.prepared.held_out import read_held_out
 from hounsfield.data.prepared.nodule_crops import as_crop
 from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.calibration import logistic_score
@@ -41,7 +41,7 @@ from hounsfield.models.inference.loading import load_rater, load_segmenter
 from hounsfield.models.training.rater.samples import as_outlined, is_suspicious
 from hounsfield.models.training.rater.task import fitted_calibration
 from hounsfield.models.views.rating import GRID_MM, resample_nodule
-from hounsfield.pipeline.evaluation.classification.metrics import CLASSES, FIGURES, weighted_figures
+from hounsfield.pipeline.evaluation.classification.metrics import CLASSES, METRICS, weighted_metrics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -177,9 +177,10 @@ def _print_rating_3(predictions: _Predictions) -> None:
 
 def _segmented_by_readers(nodules: Path) -> dict[int, list[_Rated]]:
     rated: dict[int, list[_Rated]] = {}
+    held_out = read_held_out("held_out")
     for entry in read_split(nodules).series:
         crop = as_crop(load_case(nodules / entry.case))
-        if entry.patient_id != NEVER_TRAINED_ON and crop.finding.malignancy is not None:
+        if entry.patient_id not in held_out and crop.finding.malignancy is not None:
             nodule = _Rated(crop.patient_id, crop.finding, as_outlined(crop))
             rated.setdefault(entry.fold, []).append(nodule)
     return rated
@@ -210,14 +211,14 @@ def _metrics(
     """
     probabilities = np.zeros((len(probability), len(CLASSES)))
     probabilities[:, 0], probabilities[:, 1] = probability, 1 - probability
-    rows = weighted_figures((~suspicious).astype(np.intp), probabilities, weights)
+    rows = weighted_metrics((~suspicious).astype(np.intp), probabilities, weights)
     bins = np.eye(10)[np.minimum((probability * 10).astype(int), 9)]
     errors = weights @ (bins * (probability - suspicious)[:, None])
     return {
-        "AUC": rows[:, FIGURES.index(f"auc/{CLASSES[0]}")],
+        "AUC": rows[:, METRICS.index(f"auc/{CLASSES[0]}")],
         "ECE": np.abs(errors).sum(axis=1) / weights.sum(axis=1),
-        "ECE of the likelier side": rows[:, FIGURES.index("expected_calibration_error")],
-        "Brier": rows[:, FIGURES.index("brier_score")] / 2,
+        "ECE of the likelier side": rows[:, METRICS.index("expected_calibration_error")],
+        "Brier": rows[:, METRICS.index("brier_score")] / 2,
     }
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.real_nodules import as_candidate, patient_weights, real_nodules, with_interval
 from hounsfield.data.phantom import NoduleSpec, PhantomSettings, make_phantom
 from hounsfield.models.inference.loading import load_segmenter
-from hounsfield.models.inference.outlines import outline
+from hounsfield.models.inference.outlines import segment_findings
 from hounsfield.models.measurements.nodule import NoduleMeasurements, measure
 from hounsfield.models.store.folders import model_folder
 
@@ -98,7 +98,7 @@ def _test_on_crops(
     """Segments the nodules of the chosen folds on their native grid."""
     results = []
     for real in real_nodules(source, chosen):
-        (nodule,) = outline(segmenter, real.volume, [real.candidate])
+        (nodule,) = segment_findings(segmenter, real.volume, [real.candidate])
         results.append(
             _CropResult(
                 real.patient_id,
@@ -126,7 +126,7 @@ def _test_on_phantoms(segmenter: NoduleSegmenter, count: int) -> list[_PhantomRe
             for nodule in phantom.nodules
         ]
         started = time.perf_counter()
-        nodules = outline(segmenter, phantom.volume, candidates)
+        nodules = segment_findings(segmenter, phantom.volume, candidates)
         measured = [measure(nodule, phantom.volume) for nodule in nodules]
         print(f"phantom {seed}: {time.perf_counter() - started:.2f} s for {len(nodules)} nodules")
         results += [

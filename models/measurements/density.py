@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
+from hounsfield.models.kinds import Texture
 from hounsfield.models.measurements.size import sphere_diameter_mm, volume_mm3
 
 if TYPE_CHECKING:
@@ -37,15 +37,6 @@ CALCIFIED_FROM = 0.05
 
 MIN_INNER_VOXELS = 4
 """Nodules with fewer voxels inside the rim are measured with their rim."""
-
-
-class Texture(StrEnum):
-    """Texture of a nodule, in the terms of Lung-RADS v2022."""
-
-    SOLID = "solid"
-    PART_SOLID = "part_solid"
-    NON_SOLID = "non_solid"
-    CALCIFIED = "calcified"
 
 
 @dataclass(frozen=True, slots=True)

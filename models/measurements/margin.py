@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from hounsfield.models.kinds import Margin
 from hounsfield.models.measurements.size import outline_mm
 
 if TYPE_CHECKING:
@@ -16,14 +16,6 @@ SMOOTH_FROM, LOBULATED_FROM = 0.95, 0.87
 
 MIN_POINTS = 8
 """Outlines with fewer points are too small to have a shape."""
-
-
-class Margin(StrEnum):
-    """Margin of a nodule, in the terms of radiology reports."""
-
-    SMOOTH = "smooth"
-    LOBULATED = "lobulated"
-    SPICULATED = "spiculated"
 
 
 def solidity(fraction: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> float:

@@ -1,4 +1,4 @@
-"""The table of `hounsfield inspect`: a line a series with its sentences below, for 100 columns."""
+"""The table of ``hounsfield inspect``: one line a series, its sentences below, 100 columns wide."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hounsfield.pipeline.inspection import InspectionRow
 
 GROUPED_FROM = 4
-"""So many rows left out of one folder for one reason become one line."""
+"""So many rows of one folder with the same reason become one line."""
 
 _STYLES = {
     Verdict.ANALYSED: "green",
@@ -35,11 +35,11 @@ _FILE_WIDTH = 100
 
 
 def print_table(rows: Sequence[InspectionRow], console: Console | None = None) -> None:
-    """Prints the series that would be analysed first, then what is left out.
+    """Print the series that would be analysed first, then the others.
 
     Args:
-        rows: From `inspect`.
-        console: Where to; standard output by default.
+        rows: Rows from `inspect`, in any order.
+        console: Console to print to; standard output by default.
     """
     width = None if sys.stdout.isatty() else _FILE_WIDTH
     console = console or Console(highlight=False, width=width)
@@ -67,12 +67,12 @@ def _print_group(group: Sequence[InspectionRow], root: str, console: Console) ->
     place = _shortened(_relative(row.path, root))
     line = _COLUMNS.format(place, _size(row), _spacing(row), verdict)
     console.print(Text(line.rstrip(), style=_STYLES[row.verdict]))
-    for sentence in _sentences(row, root):
+    for sentence in _sentences(row):
         console.print(Padding(Text(sentence), (0, 0, 0, _INDENT), expand=False))
 
 
 def _grouped(rows: Sequence[InspectionRow]) -> list[list[InspectionRow]]:
-    """Rows left out of one folder for one reason together, where they are many."""
+    """Group the rows of one folder with the same reason, where they are many."""
     by_cause: dict[object, list[InspectionRow]] = defaultdict(list)
     for index, row in enumerate(rows):
         cause = (str(PurePath(row.path).parent), row.reason)
@@ -83,20 +83,12 @@ def _grouped(rows: Sequence[InspectionRow]) -> list[list[InspectionRow]]:
     return sorted(groups, key=lambda group: (not group[0].chosen, group[0].path))
 
 
-def _sentences(row: InspectionRow, root: str) -> list[str]:
-    """What there is to say of a row; its own path is not said again."""
+def _sentences(row: InspectionRow) -> list[str]:
+    """Description, reason and notices of a row."""
     kind = ", ".join(filter(None, [row.description, row.orientation]))
     reason = [f"{row.reason.value}: {row.message}"] if row.reason else []
     notices = [f"{notice.code.value}: {notice.message}" for notice in row.notices]
-    sentences = filter(None, [kind, *reason, *notices])
-    name = PurePath(row.path).name
-    return [
-        sentence.replace(f"{row.path}: ", "")
-        .replace(f"{row.path}/", "")
-        .replace(row.path, name)
-        .replace(f"{root}/", "")
-        for sentence in sentences
-    ]
+    return [sentence for sentence in (kind, *reason, *notices) if sentence]
 
 
 def _common_folder(rows: Sequence[InspectionRow]) -> str:

@@ -32,7 +32,7 @@ def test_of_several_studies_the_series_must_be_named(tmp_path):
     write_study(tmp_path / "in" / "a")
     write_study(tmp_path / "in" / "b", uid="1.2.4")
     out = tmp_path / "ct.npz"
-    with pytest.raises(UsageError, match=r"2 series to choose from; give --series: 1\.2\.3\.2, "):
+    with pytest.raises(UsageError, match=r"2 series to choose from; name one of: 1\.2\.3\.2, "):
         convert(tmp_path / "in", out)
     volume = convert(tmp_path / "in", out, series_uid="1.2.4.2")
     assert volume.series.study_uid == "1.2.4.1"
@@ -62,7 +62,7 @@ def test_nothing_readable_says_why(tmp_path):
     (tmp_path / "notes.txt").write_text("notes")
     with pytest.raises(UsageError, match="holds no series that can be read"):
         convert(tmp_path, tmp_path.parent / "a.nii.gz")
-    with pytest.raises(UsageError, match="a volume is written as"):
+    with pytest.raises(UsageError, match="must end in one of"):
         convert(tmp_path, tmp_path.parent / "a.dcm")
 
 

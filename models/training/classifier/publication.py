@@ -14,15 +14,15 @@ from torch.utils.data import DataLoader
 from hounsfield.models.inference.out_of_distribution import fit_training_distribution, view_features
 from hounsfield.models.networks.class_net import ClassNet, class_logits
 from hounsfield.models.store.manifest import Calibration, Manifest, TrainingDistribution
-from hounsfield.models.training.checks.class_sources import told_sources
-from hounsfield.models.training.classifier.sampling_config import classification_plan
+from hounsfield.models.training.classifier.class_sources import told_sources
+from hounsfield.models.training.classifier.configuration import classification_plan
 from hounsfield.models.training.classifier.task import (
     calibration_samples,
     held_out_samples,
     training_samples,
 )
+from hounsfield.models.training.detector.loss import partial_label_loss
 from hounsfield.models.training.engine.material import training_material
-from hounsfield.models.training.losses import partial_label_loss
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from hounsfield.models.networks.centre_heatmap import SIZE_DIVISOR
 from hounsfield.models.networks.centre_net import CentreNet
 from hounsfield.models.networks.onnx_graph import GraphSpec
+from hounsfield.models.training.detector.loss import detection_loss
 from hounsfield.models.training.detector.pictures import detection_pictures
 from hounsfield.models.training.detector.samples import DetectionSamples, DetectorSamplingConfig
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_cases, read_nodules
-from hounsfield.models.training.losses import detection_loss
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:

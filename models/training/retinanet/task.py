@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.models.inference.retina_detector import RetinaDetector
-from hounsfield.models.networks.retina_net import (
-    RETINA_GRAPH,
-    SIZE_DIVISOR_XYZ,
-    retina_config,
-    retina_net,
-)
+from hounsfield.models.networks.onnx_graph import GraphSpec
+from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, retina_config, retina_net
 from hounsfield.models.store.manifest import Calibration, Manifest
 from hounsfield.models.training.detector.calibration import (
     calibrate,
@@ -33,6 +29,10 @@ if TYPE_CHECKING:
     from hounsfield.models.training.engine.configuration import TrainingConfig
 
 SPACING_TOLERANCE_MM = 1e-3
+
+
+RETINA_GRAPH = GraphSpec((1, 64, 64, 32), divisors=SIZE_DIVISOR_XYZ, outputs=6)
+"""Logits and offsets of three levels."""
 
 
 def retina_task(config: TrainingConfig) -> Task:

@@ -209,13 +209,13 @@ class SegmentationSamples(SeededSamples):
                 (float(middle[0]), float(middle[1]), float(middle[2])),
                 spec,
                 rng,
-                lung_share=lung.__getitem__,
+                lung_fraction=lung.__getitem__,
                 psf_sigma_mm_zyx=blur_mm,
             )
             if painted.diameter_mm > 0.6 * spec.diameter_mm:
                 break
         share = np.zeros_like(hu)
-        share[painted.box] = painted.share
+        share[painted.box] = painted.fraction
         return _Drawn(hu, share, np.ones_like(hu), diameter_mm, exact=True)
 
     def _told(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hounsfield.models.contracts import NoduleSegmentations
-from hounsfield.models.inference.outlines import outline
+from hounsfield.models.inference.outlines import segment_findings
 from hounsfield.models.measurements.density import Texture
 from tests.models.balls import a_ball_volume
 
@@ -23,20 +23,20 @@ def test_the_density_is_measured_in_the_reader_style_segmentation():
     _, core = a_ball_volume(9.0)
     hu = np.where(core.fraction >= 0.5, 30, volume.hu).astype(np.int16)
     part_solid = type(volume)(hu, volume.affine, volume.series)
-    (nodule,) = outline(FixedSegmenter(core, wide), part_solid, [None])
+    (nodule,) = segment_findings(FixedSegmenter(core, wide), part_solid, [None])
     assert (nodule.boundary, nodule.reader_style) == (core, wide)
     assert nodule.density.texture is Texture.PART_SOLID
 
 
 def test_without_a_reader_style_segmentation_the_density_is_that_inside_the_boundary():
     volume, core = a_ball_volume(9.0)
-    (nodule,) = outline(FixedSegmenter(core, None), volume, [None])
+    (nodule,) = segment_findings(FixedSegmenter(core, None), volume, [None])
     assert nodule.density.texture is Texture.SOLID
 
 
 def test_a_nodule_without_a_boundary_still_has_a_density():
     volume, wide = a_ball_volume(18.0, inside_hu=-600)
-    (nodule,) = outline(FixedSegmenter(None, wide), volume, [None])
+    (nodule,) = segment_findings(FixedSegmenter(None, wide), volume, [None])
     assert nodule.boundary is None
     assert nodule.reader_style is wide
     assert nodule.density.texture is Texture.NON_SOLID
@@ -44,5 +44,5 @@ def test_a_nodule_without_a_boundary_still_has_a_density():
 
 def test_a_candidate_without_any_segmentation_has_no_density():
     volume, _ = a_ball_volume(18.0)
-    (nodule,) = outline(FixedSegmenter(None, None), volume, [None])
+    (nodule,) = segment_findings(FixedSegmenter(None, None), volume, [None])
     assert nodule.boundary is nodule.reader_style is nodule.density is None

@@ -22,9 +22,9 @@ from hounsfield.models.training.classifier.class_material import (
     allowed_classes,
     attributes_of,
 )
+from hounsfield.models.training.classifier.configuration import ClassifierSamplingConfig
 from hounsfield.models.training.classifier.publication import classifier_manifest, fit_calibration
 from hounsfield.models.training.classifier.samples import ClassificationSamples
-from hounsfield.models.training.classifier.sampling_config import ClassifierSamplingConfig
 from hounsfield.models.training.classifier.task import (
     ATTRIBUTES_WEIGHT,
     calibration_samples,
@@ -170,7 +170,7 @@ def test_a_drawn_nodule_comes_with_its_looks_and_another_without():
 
 def test_a_phantom_s_own_nodule_comes_with_the_looks_it_was_drawn_with():
     spec = NoduleSpec(diameter_mm=16.0, margin="spiculated", place="hilar", cavity=0.4)
-    finding = replace(a_finding("squamous_cell_carcinoma"), drawn_as=spec)
+    finding = replace(a_finding("squamous_cell_carcinoma"), specified=spec)
     own = samples_of(a_case("1.1", finding), own=1.0)
     assert own[0]["looks"].tolist() == attributes_of(spec).tolist()
 

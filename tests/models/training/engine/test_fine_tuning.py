@@ -5,8 +5,8 @@ from safetensors.torch import load
 from hounsfield.models.store.folders import read_manifest, verified_weights
 from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.models.training.engine.fine_tuning import begin_with
-from hounsfield.models.training.engine.train import run_training
 from hounsfield.models.training.segmenter.task import segmenter_task
+from hounsfield.models.training.train import run_training
 from hounsfield.preprocessing.errors import UsageError
 from tests.models.training.toy_material import a_segmenter_recipe
 

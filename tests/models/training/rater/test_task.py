@@ -8,9 +8,9 @@ from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_rater
-from hounsfield.models.training.engine.train import run_training
 from hounsfield.models.training.rater.samples import RaterSamplingConfig, RatingSamples
 from hounsfield.models.training.rater.task import fitted_calibration
+from hounsfield.models.training.train import run_training
 from hounsfield.models.views.rating import FEATURE_SD
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import WorkingVolume
@@ -22,9 +22,9 @@ TARGETS = (0.1, 0.2, None, 0.8, 0.9)
 
 def a_crop(rating, diameter_mm=9.0):
     _, ball = a_ball_volume(diameter_mm, shape_zyx=(24, 30, 30), spacing_mm=(1.0, 1.0, 1.0))
-    hu = np.rint(-850 + 890 * ball.fraction).astype(np.int16)
+    hu = np.rint(-850 + 890 * ball.share).astype(np.int16)
     finding = KnownFinding((0.0, 0.0, 0.0), diameter_mm, malignancy=rating)
-    return NoduleCrop(finding, "1", "1", hu, ball.fraction, 1.0)
+    return NoduleCrop(finding, "1", "1", hu, ball.share, 1.0)
 
 
 def test_a_sample_depends_on_its_index_alone_and_has_the_target_of_its_rating():

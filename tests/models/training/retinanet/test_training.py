@@ -12,8 +12,7 @@ from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.inference.loading import load_detector
 from hounsfield.models.inference.retina_detector import lps_centres, ras_image
 from hounsfield.models.networks.retina_net import RetinaConfig, anchor_generator, retina_net
-from hounsfield.models.training.engine import train
-from hounsfield.models.training.engine.train import run_training
+from hounsfield.models.training import train
 from hounsfield.models.training.retinanet.loss import RetinaLoss
 from hounsfield.models.training.retinanet.samples import (
     IGNORED,
@@ -25,6 +24,7 @@ from hounsfield.models.training.retinanet.samples import (
     turned,
 )
 from hounsfield.models.training.retinanet.task import retina_task
+from hounsfield.models.training.train import run_training
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 

@@ -7,12 +7,12 @@ from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_segmenter
 from hounsfield.models.training.augmentation.sites import vessel_site_in
-from hounsfield.models.training.engine.train import run_training
 from hounsfield.models.training.segmenter.samples import (
     SegmentationSamples,
     SegmenterSamplingConfig,
 )
 from hounsfield.models.training.segmenter.task import segmentation_loss
+from hounsfield.models.training.train import run_training
 from hounsfield.models.views.segmentation import BOUNDARY_CHANNEL, READER_STYLE_CHANNEL
 from tests.models.balls import a_ball_volume
 from tests.models.training.toy_material import a_case, a_segmenter_recipe
@@ -25,9 +25,9 @@ ONLY = {
 
 def samples(kind, **changes):
     _, ball = a_ball_volume(9.0, shape_zyx=(9, 40, 40), spacing_mm=(1.0, 1.0, 1.0))
-    hu = np.rint(-850 + 890 * ball.fraction).astype(np.int16)
+    hu = np.rint(-850 + 890 * ball.share).astype(np.int16)
     finding = KnownFinding((0.0, 0.0, 0.0), 9.0)
-    crop = NoduleCrop(finding, "1", "1", hu, ball.fraction, 1.0)
+    crop = NoduleCrop(finding, "1", "1", hu, ball.share, 1.0)
     plan = SegmenterSamplingConfig(**ONLY[kind], **changes)
     return SegmentationSamples([a_case("2")], [crop], plan, length=9, seed=3)
 
