@@ -141,5 +141,6 @@ def test_without_any_model_the_searched_folders_and_the_remedy_are_named(tmp_pat
 
 
 def test_a_detector_cannot_be_used_as_classifier():
-    with pytest.raises(UsageError, match="nodule_detector is a detector, but a classifier"):
+    sentence = "a classifier is needed, but nodule_detector is a detector"
+    with pytest.raises(UsageError, match=sentence):
         load_models(detector="nodule_detector", classifier="nodule_detector", threads=1)
