@@ -1,10 +1,11 @@
-"""Times the LUNA16 evaluation against a straightforward loop, both in one run on one core.
+"""Time of the LUNA16 evaluation, compared with a straightforward loop in the same process.
 
-The submission is made up but shaped like LUNA16: 888 scans, 1,186 nodules, 35,192 excluded
-findings, 55,000 marks, 1,000 scan-level bootstraps. The loop reads the protocol line by line as
-the official script does: every mark against every finding of its scan, and, for each bootstrap,
-the drawn scans' entries gathered, ranked and interpolated. It runs a few bootstraps; the rest is
-taken in proportion. A second loop, with numpy inside each bootstrap, is shown for fairness.
+Both use one core. The submission is random with the size of LUNA16: 888 scans, 1,186 nodules,
+35,192 excluded findings, 55,000 marks, 1,000 scan-level bootstraps. The loop follows the protocol
+as the official script does: it compares every mark with every finding of its scan, and for each
+bootstrap it gathers, ranks and interpolates the entries of the resampled scans. It runs a few
+bootstraps, and its time is extrapolated. A second loop uses numpy inside each bootstrap, for a fair
+comparison.
 
 Run: ``python -m benchmarks.evaluation``
 """
@@ -51,7 +52,7 @@ LOW_MM, HIGH_MM = (-150.0, -200.0, -350.0), (150.0, 50.0, -50.0)
 
 
 def main() -> None:
-    """Measures and prints one JSON object."""
+    """Prints the measurements as one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--loop-bootstraps", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)
@@ -59,15 +60,15 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
-        write_submission(Path(folder))
-        print(json.dumps(measure(Path(folder), arguments.loop_bootstraps, arguments.repeats)))
+        _write_submission(Path(folder))
+        print(json.dumps(_measure(Path(folder), arguments.loop_bootstraps, arguments.repeats)))
 
 
-def measure(folder: Path, loop_bootstraps: int, repeats: int) -> dict[str, float]:
-    """Returns seconds and ratios, and checks that both ways agree."""
+def _measure(folder: Path, loop_bootstraps: int, repeats: int) -> dict[str, float]:
+    """Returns seconds and ratios; fails where the implementations disagree."""
     reading, whole, core = [], [], []
     for _ in range(repeats):
-        start = time.perf_counter()
+        started = time.perf_counter()
         scans = read_scan_list(folder / "series.csv")
         truth = GroundTruth(
             scans,
@@ -84,27 +85,29 @@ def measure(folder: Path, loop_bootstraps: int, repeats: int) -> dict[str, float
         resampled = resampled_sensitivity_at(matches.entries, counts)
         interval(resampled)
         core.append(time.perf_counter() - evaluated)
-        reading.append(read - start)
+        reading.append(read - started)
         whole.append(evaluated - read)
 
-    start = time.perf_counter()
-    positives, negatives = loop_judge(truth, marks)
-    judging_s = time.perf_counter() - start
-    drawn = [np.repeat(np.arange(SCANS), row).tolist() for row in counts[:loop_bootstraps]]
-    start = time.perf_counter()
-    loop_curves = [loop_curve(positives, negatives, scans_drawn) for scans_drawn in drawn]
-    share = RESAMPLINGS / loop_bootstraps
-    loop_s = judging_s + share * (time.perf_counter() - start)
-    start = time.perf_counter()
-    numpy_curves = [numpy_curve(matches.entries, scans_drawn) for scans_drawn in drawn]
-    numpy_s = judging_s + share * (time.perf_counter() - start)
+    started = time.perf_counter()
+    positives, negatives = _loop_match(truth, marks)
+    matching_s = time.perf_counter() - started
+    resampled_scans = [
+        np.repeat(np.arange(SCANS), row).tolist() for row in counts[:loop_bootstraps]
+    ]
+    started = time.perf_counter()
+    loop_curves = [_loop_curve(positives, negatives, scans) for scans in resampled_scans]
+    scale = RESAMPLINGS / loop_bootstraps
+    loop_s = matching_s + scale * (time.perf_counter() - started)
+    started = time.perf_counter()
+    numpy_curves = [_numpy_curve(matches.entries, scans) for scans in resampled_scans]
+    numpy_s = matching_s + scale * (time.perf_counter() - started)
     np.testing.assert_allclose(loop_curves, resampled[:loop_bootstraps], atol=1e-9)
     np.testing.assert_allclose(numpy_curves, resampled[:loop_bootstraps], atol=1e-9)
-    np.testing.assert_allclose(loop_curve(positives, negatives, list(range(SCANS))), plain)
+    np.testing.assert_allclose(_loop_curve(positives, negatives, list(range(SCANS))), plain)
     core_s, whole_s = statistics.median(core), statistics.median(whole)
     return {
         "reading_s": round(statistics.median(reading), 3),
-        "judging_and_bootstraps_s": round(core_s, 3),
+        "matching_and_bootstraps_s": round(core_s, 3),
         "whole_evaluation_with_check_and_strata_s": round(whole_s, 3),
         "reading_and_whole_evaluation_s": round(statistics.median(reading) + whole_s, 3),
         "loop_s": round(loop_s, 1),
@@ -115,8 +118,8 @@ def measure(folder: Path, loop_bootstraps: int, repeats: int) -> dict[str, float
     }
 
 
-def write_submission(folder: Path) -> None:
-    """Writes the four tables of a made-up challenge of LUNA16's shape."""
+def _write_submission(folder: Path) -> None:
+    """Writes the four tables of a random challenge with the size of LUNA16."""
     rng = np.random.default_rng(0)
     names = [f"1.3.6.1.4.1.14519.5.2.1.6279.6001.{10**29 + i}" for i in range(SCANS)]
     (folder / "series.csv").write_text("\n".join(names) + "\n")
@@ -136,20 +139,20 @@ def write_submission(folder: Path) -> None:
     rows("annotations.csv", nodule_scan, nodules, rng.uniform(3, 30, NODULES))
     rows("excluded.csv", rng.integers(SCANS, size=EXCLUDED), excluded, np.full(EXCLUDED, -1.0))
     found = rng.random(NODULES) < 0.93
-    strewn = MARKS - int(found.sum())
+    false_positives = MARKS - int(found.sum())
     centres = [
         nodules[found] + rng.normal(0, 0.7, size=(int(found.sum()), 3)),
-        rng.uniform(LOW_MM, HIGH_MM, size=(strewn, 3)),
+        rng.uniform(LOW_MM, HIGH_MM, size=(false_positives, 3)),
     ]
-    scores = [rng.beta(4, 1.2, int(found.sum())), rng.beta(0.6, 4, strewn)]
-    scan = np.concatenate([nodule_scan[found], rng.integers(SCANS, size=strewn)])
+    scores = [rng.beta(4, 1.2, int(found.sum())), rng.beta(0.6, 4, false_positives)]
+    scan = np.concatenate([nodule_scan[found], rng.integers(SCANS, size=false_positives)])
     rows("marks.csv", scan, np.concatenate(centres), np.concatenate(scores))
 
 
-def loop_judge(
+def _loop_match(
     truth: GroundTruth, marks: Predictions
 ) -> tuple[dict[int, list[float | None]], dict[int, list[float]]]:
-    """Judges mark by mark; returns the nodules' scores and the false positives' by scan."""
+    """Matches mark by mark; returns the scores of nodules and of false positives by scan."""
     by_scan: dict[int, list[tuple[float, ...]]] = {}
     table = np.column_stack([marks.centre_world_mm, marks.score])
     for scan, row in zip(marks.scan.tolist(), table.tolist(), strict=True):
@@ -158,28 +161,28 @@ def loop_judge(
     negatives: dict[int, list[float]] = {}
     nodules, excluded = _by_scan(truth.nodules), _by_scan(truth.excluded)
     for scan in range(SCANS):
-        mine = by_scan.get(scan, [])
-        if len(mine) > 100:
-            threshold = sorted((mark[3] for mark in mine), reverse=True)[100]
-            mine = [mark for mark in mine if mark[3] > threshold]
-        left = dict(enumerate(mine))
+        in_scan = by_scan.get(scan, [])
+        if len(in_scan) > 100:
+            threshold = sorted((mark[3] for mark in in_scan), reverse=True)[100]
+            in_scan = [mark for mark in in_scan if mark[3] > threshold]
+        unmatched = dict(enumerate(in_scan))
         for finding in nodules.get(scan, []):
-            on_it = [i for i, mark in enumerate(mine) if _inside(mark, finding)]
-            for i in on_it:
-                left.pop(i, None)
-            positives.setdefault(scan, []).append(max((mine[i][3] for i in on_it), default=None))
+            hits = [i for i, mark in enumerate(in_scan) if _inside(mark, finding)]
+            for i in hits:
+                unmatched.pop(i, None)
+            positives.setdefault(scan, []).append(max((in_scan[i][3] for i in hits), default=None))
         for finding in excluded.get(scan, []):
-            for i, mark in enumerate(mine):
+            for i, mark in enumerate(in_scan):
                 if _inside(mark, finding):
-                    left.pop(i, None)
-        negatives[scan] = [mark[3] for mark in left.values()]
+                    unmatched.pop(i, None)
+        negatives[scan] = [mark[3] for mark in unmatched.values()]
     return positives, negatives
 
 
-def loop_curve(
+def _loop_curve(
     positives: dict[int, list[float | None]], negatives: dict[int, list[float]], scans: list[int]
 ) -> list[float]:
-    """Gathers the drawn scans, ranks their entries, walks down them and interpolates."""
+    """Gathers and ranks the entries of resampled scans, accumulates them and interpolates."""
     entries: list[tuple[float, int]] = []
     total = 0
     for scan in scans:
@@ -200,8 +203,8 @@ def loop_curve(
     return np.interp(RATES, rates, sensitivities).tolist()
 
 
-def numpy_curve(entries: FrocEntries, scans: list[int]) -> list[float]:
-    """The same with numpy inside one bootstrap."""
+def _numpy_curve(entries: FrocEntries, scans: list[int]) -> list[float]:
+    """Does the same with numpy inside one bootstrap."""
     counts = np.bincount(scans, minlength=SCANS)
     hit = np.isfinite(entries.nodule_score)
     hit_score = np.repeat(entries.nodule_score[hit], counts[entries.nodule_scan[hit]])

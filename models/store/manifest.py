@@ -7,14 +7,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 VERSION_1_KEYS = {
-    "training_distribution": "training_distribution",
+    "familiarity": "training_distribution",
     "scale": "standard_deviation",
     "limit": "max_distance",
-    "fine_tuned_from": "fine_tuned_from",
-    "min_score": "min_score",
-    "max_boxes_per_level": "max_boxes_per_level",
-    "max_overlap": "max_overlap",
-    "max_boxes": "max_boxes",
+    "started_from": "fine_tuned_from",
+    "lowest_score": "min_score",
+    "most_boxes_a_level": "max_boxes_per_level",
+    "largest_overlap": "max_overlap",
+    "most_boxes": "max_boxes",
 }
 """Keys of manifest version 1 (until release 0.2) and their names since version 2."""
 

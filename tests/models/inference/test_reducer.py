@@ -53,10 +53,10 @@ def candidates(volume, count):
 
 
 def test_candidates_keep_their_places_and_come_best_score_first(volume, weights):
-    given = candidates(volume, 12)
-    reduced = a_reducer(weights, detector_slope=1.0).reduce(volume, given)
+    detected = candidates(volume, 12)
+    reduced = a_reducer(weights, detector_slope=1.0).reduce(volume, detected)
     assert sorted(place_and_size(candidate) for candidate in reduced) == sorted(
-        place_and_size(candidate) for candidate in given
+        place_and_size(candidate) for candidate in detected
     )
     scores = [candidate.score for candidate in reduced]
     assert scores == sorted(scores, reverse=True)
@@ -67,20 +67,20 @@ def test_without_candidates_there_is_nothing_to_reduce(volume, weights):
 
 
 def test_candidates_beyond_the_maximum_keep_their_order_below_the_others(volume, weights):
-    given = candidates(volume, MAX_REDUCED_CANDIDATES + 8)
+    detected = candidates(volume, MAX_REDUCED_CANDIDATES + 8)
     # The network dominates: without the rule it would change the order of all.
-    reduced = a_reducer(weights, slope=50.0, detector_slope=0.1).reduce(volume, given)
-    by_detector = sorted(given, key=lambda candidate: -candidate.score)
+    reduced = a_reducer(weights, slope=50.0, detector_slope=0.1).reduce(volume, detected)
+    by_detector = sorted(detected, key=lambda candidate: -candidate.score)
     assert [place_and_size(candidate) for candidate in reduced[MAX_REDUCED_CANDIDATES:]] == [
         place_and_size(candidate) for candidate in by_detector[MAX_REDUCED_CANDIDATES:]
     ]
 
 
 def test_neither_the_order_of_the_candidates_nor_the_threads_change_a_bit(volume, weights):
-    given = candidates(volume, 25)
-    one = a_reducer(weights, detector_slope=1.0).reduce(volume, given)
-    other = a_reducer(weights, threads=2, detector_slope=1.0).reduce(volume, given[::-1])
-    assert one == other
+    detected = candidates(volume, 25)
+    forwards = a_reducer(weights, detector_slope=1.0).reduce(volume, detected)
+    backwards = a_reducer(weights, threads=2, detector_slope=1.0).reduce(volume, detected[::-1])
+    assert forwards == backwards
 
 
 def test_both_views_are_centred_on_the_place_and_the_close_one_copies_voxels():

@@ -94,13 +94,13 @@ def test_a_manifest_of_version_1_is_read_with_the_keys_of_version_2(tmp_path):
     data = json.loads(manifest.model_dump_json())
     data["manifest_version"] = 1
     distribution = data.pop("training_distribution")
-    data["training_distribution"] = {
+    data["familiarity"] = {
         "mean": distribution["mean"],
         "scale": distribution["standard_deviation"],
         "precision": distribution["precision"],
         "limit": distribution["max_distance"],
     }
-    data["trained_with"]["fine_tuned_from"] = data["trained_with"].pop("fine_tuned_from")
+    data["trained_with"]["started_from"] = data["trained_with"].pop("fine_tuned_from")
     (tmp_path / "manifest.json").write_text(json.dumps(data))
     assert read_manifest(tmp_path) == manifest
 
@@ -108,7 +108,7 @@ def test_a_manifest_of_version_1_is_read_with_the_keys_of_version_2(tmp_path):
 def test_the_network_settings_of_an_imported_bundle_of_version_1_are_read(tmp_path):
     data = json.loads(read_manifest(STORE / "nodule_detector").model_dump_json())
     data["manifest_version"] = 1
-    data["network"] = {"min_score": 0.02, "max_boxes_per_level": 9, "max_overlap": 0.2}
+    data["network"] = {"lowest_score": 0.02, "most_boxes_a_level": 9, "largest_overlap": 0.2}
     (tmp_path / "manifest.json").write_text(json.dumps(data))
     expected = {"min_score": 0.02, "max_boxes_per_level": 9, "max_overlap": 0.2}
     assert read_manifest(tmp_path).network == expected

@@ -43,7 +43,7 @@ def test_the_new_model_tells_what_it_began_with_and_that_this_was_trained_on_too
     assert manifest.trained_with.fine_tuned_from.sha256 == other.sha256
     assert manifest.training_material == kept.training_material
     card = (tmp_path / "second" / "README.md").read_text()
-    assert f"Began with: toy_segmenter 0.1.0 (sha256 `{other.sha256}`)" in card
+    assert f"Fine-tuned from: toy_segmenter 0.1.0 (sha256 `{other.sha256}`)" in card
 
 
 def test_a_stopped_training_does_not_begin_anew(first, tmp_path):
