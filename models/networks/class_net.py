@@ -27,9 +27,9 @@ ATTRIBUTES = (
     "part-solid",
     "ground glass",
     "calcified",
-    "hollow",
-    "dead inside",
-    "long",
+    "cavitary",
+    "necrotic",
+    "elongated",
     "at the hilum",
     "at the pleura",
 )

@@ -24,12 +24,12 @@ class GraphSpec:
     Attributes:
         shape: Of an image, the channels and three sizes. The number of images is free.
         divisors: Where they are given, the sizes are free too, as multiples of these.
-        answers: How many arrays the network gives.
+        outputs: Number of arrays that the network returns.
     """
 
     shape: tuple[int, int, int, int]
     divisors: tuple[int, int, int] | None = None
-    answers: int = 1
+    outputs: int = 1
 
 
 def network_graph(network: nn.Module, plan: GraphSpec) -> bytes:
@@ -54,7 +54,7 @@ def network_graph(network: nn.Module, plan: GraphSpec) -> bytes:
             dynamo=True,
             optimize=False,
             input_names=[IMAGE],
-            output_names=[f"answer_{number}" for number in range(plan.answers)],
+            output_names=[f"answer_{number}" for number in range(plan.outputs)],
             dynamic_shapes=(free,),
             opset_version=OPSET,
             verbose=False,

@@ -10,7 +10,8 @@ from hounsfield.models.inference.runtimes import torch_network
 from hounsfield.models.networks.centre_marks import OUTPUT_CHANNELS, STRIDE
 from hounsfield.models.networks.centre_net import CentreNet
 from hounsfield.models.store.manifest import Calibration
-from hounsfield.models.training.detector.targets import CropNodule, detection_target
+from hounsfield.models.training.augmentation.crop import CropNodule
+from hounsfield.models.training.detector.targets import detection_target
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SMALL = {"stem_channels": 4, "stage_channels": (6, 8, 10), "pyramid_channels": 8}

@@ -13,7 +13,7 @@ from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference import loading
 from hounsfield.models.store.folders import model_folder, read_manifest
-from hounsfield.models.training.engine.configuration import read_training_config
+from hounsfield.models.training.configuration import read_training_config
 from hounsfield.pipeline.evaluation.cross_validation import closing_lines, cross_validate
 from hounsfield.pipeline.evaluation.luna16.command import luna16_command
 from hounsfield.preprocessing.errors import UsageError
