@@ -45,7 +45,7 @@ _TASK_CONFIGS: dict[str, type[BaseModel]] = {
 def read_training_config(
     path: Path, *, fold: int | None = None, steps: int | None = None
 ) -> TrainingConfig:
-    """Read a training configuration.
+    """Reads a training configuration.
 
     Args:
         path: YAML file, such as those in ``configs/train_*.yaml``.

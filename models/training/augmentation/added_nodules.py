@@ -57,7 +57,7 @@ class AddedNodules:
         return bool(self._crops)
 
     def add(self, crop: Crop, rng: np.random.Generator, *, mass: bool, site_for: SiteFor) -> None:
-        """Add a nodule to a crop, if it finds a site and is visible there.
+        """Adds a nodule to a crop, if it finds a site and is visible there.
 
         Args:
             crop: Changed in place: its HU and its list of nodules.
@@ -82,7 +82,7 @@ class AddedNodules:
     def add_lung(
         self, crop: Crop, donor: Background, rng: np.random.Generator, *, site_for: SiteFor
     ) -> None:
-        """Paste lung over lung with a nodule's opacity, so that traces of pasting are no clue.
+        """Pastes lung over lung with a nodule's opacity, so that traces of pasting are no clue.
 
         Args:
             crop: Changed in place, unless there is no site.
@@ -100,7 +100,7 @@ class AddedNodules:
 
 
 def _add_synthetic(crop: Crop, rng: np.random.Generator, *, mass: bool, site_for: SiteFor) -> None:
-    """Paint a synthetic nodule of any class; half of them end where the lung does."""
+    """Paints a synthetic nodule of any class; half of them end where the lung does."""
     spec = draw_nodule(str(rng.choice(HISTOLOGIES, p=_HISTOLOGY_PROBABILITIES)), rng)
     if mass:
         low, high = np.log(MASS_MM)

@@ -49,11 +49,11 @@ class Background:
         return self._false_candidates is not None and len(self._false_candidates) > 0
 
     def nodule(self, rng: np.random.Generator) -> CropNodule:
-        """Sample one of the case's own nodules, in voxels of the case."""
+        """Samples one of the case's own nodules, in voxels of the case."""
         return self._nodules[int(rng.integers(len(self._nodules)))]
 
     def nodule_site(self, rng: np.random.Generator, shift: int) -> Site:
-        """Sample a voxel near one of the case's own nodules.
+        """Samples a voxel near one of the case's own nodules.
 
         Args:
             rng: Source of all random choices.
@@ -69,27 +69,27 @@ class Background:
         return moved
 
     def false_candidate_site(self, rng: np.random.Generator) -> Site:
-        """Sample the voxel of a place that resembles a nodule and is none."""
+        """Samples the voxel of a place that resembles a nodule and is none."""
         assert self._false_candidates is not None
         world = self._false_candidates[int(rng.integers(len(self._false_candidates)))]
         site: Site = np.rint(self._volume.voxel_xyz(world)[::-1]).astype(np.int64)
         return site
 
     def lung_site(self, rng: np.random.Generator) -> Site:
-        """Sample any voxel of the lungs; of the whole volume where there are none."""
+        """Samples any voxel of the lungs; of the whole volume where there are none."""
         return self._site(self._volume.lung_labels, rng)
 
     def edge_site(self, rng: np.random.Generator) -> Site:
-        """Sample a voxel at the edge of the lungs; any voxel where there are no lungs."""
+        """Samples a voxel at the edge of the lungs; any voxel where there are no lungs."""
         site = edge_site_in(self._volume.lung_labels, rng)
         return rng.integers(self._volume.hu.shape) if site is None else site
 
     def search_site(self, rng: np.random.Generator) -> Site:
-        """Sample any voxel of the search mask."""
+        """Samples any voxel of the search mask."""
         return self._site(self._volume.search_mask, rng)
 
     def cut(self, centre: Site, size: int) -> Crop:
-        """Cut the cube around a voxel.
+        """Cuts the cube around a voxel.
 
         Args:
             centre: Voxel (z, y, x) of the case.

@@ -41,7 +41,7 @@ class Cube:
     lung_labels: NDArray[np.uint8]
 
     def lung_fraction(self, box: tuple[slice, slice, slice]) -> NDArray[np.float32]:
-        """Return the fraction of lung in each voxel of a box, with edges as soft as a scan's."""
+        """Returns the fraction of lung in each voxel of a box, with edges as soft as a scan's."""
         low = np.array([part.start for part in box])
         size = np.array([part.stop for part in box]) - low
         lung = cut_cube(self.lung_labels, self.start_zyx + low, int(size.max()), outside=0) > 0
@@ -53,7 +53,7 @@ class Cube:
 def cube_around(
     volume: WorkingVolume, centre_voxel_zyx: NDArray[np.float64]
 ) -> tuple[Cube, NDArray[np.float64]]:
-    """Cut the cube around a place.
+    """Cuts the cube around a place.
 
     Args:
         volume: Volume at 1 mm; what is beyond it becomes air.
@@ -76,7 +76,7 @@ def varied_views(
     degraded: bool,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Cut both views of a place, rotated and flipped alike, optionally degraded.
+    """Cuts both views of a place, rotated and flipped alike, optionally degraded.
 
     Args:
         cube: Cube with the place; it is not changed.

@@ -31,7 +31,7 @@ class CropNodule:
     def at(
         cls, centre_zyx: NDArray[np.float64], diameter_mm: float, *, ignored: bool = False
     ) -> CropNodule:
-        """Make a nodule whose centre is an array.
+        """Makes a nodule whose centre is an array.
 
         Args:
             centre_zyx: Centre in voxels of the crop, ``[3]``.
@@ -59,7 +59,7 @@ class Crop:
     def free_site(
         self, rng: np.random.Generator, *, edge: bool, margin: int, diameter_mm: float
     ) -> NDArray[np.float64] | None:
-        """Sample a voxel of the lung, or of its edge, clear of every nodule.
+        """Samples a voxel of the lung, or of its edge, clear of every nodule.
 
         Args:
             rng: Source of all random choices.

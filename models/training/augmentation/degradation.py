@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def degrade(
     hu: NDArray[np.float32], rng: np.random.Generator, *, max_noise_hu: float = 60.0
 ) -> NDArray[np.float32]:
-    """Degrade a crop at 1 mm as a random scanner would.
+    """Degrades a crop at 1 mm as a random scanner would.
 
     A quarter gain or lose contrast agent. Half are averaged into slices of 2 to 5 mm; four in ten
     are blurred or sharpened in the plane; six in ten get noise, white or with the grain of a soft
@@ -44,7 +44,7 @@ def degrade(
 
 
 def scan_view(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Degrade a view of any spacing mildly: contrast, blur, noise, HU shift.
+    """Degrades a view of any spacing mildly: contrast, blur, noise, HU shift.
 
     Args:
         hu: HU of the view, ``[z, y, x]``.
@@ -65,7 +65,7 @@ def scan_view(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
 
 
 def thick_slices(hu: NDArray[np.float32], thickness: int, phase: int) -> NDArray[np.float32]:
-    """Imitate thick slices: average along z, keep every `thickness`-th slice, interpolate back.
+    """Imitates thick slices: averages along z, keeps every `thickness`-th slice, interpolates back.
 
     Args:
         hu: HU, ``[z, y, x]``.

@@ -25,7 +25,7 @@ MAX_ATTEMPTS = 200
 def insert_nodules(
     case: PreparedCase, crops: Sequence[NoduleCrop], rng: np.random.Generator
 ) -> tuple[WorkingVolume, list[KnownFinding]]:
-    """Paste each nodule at a random free place of the lungs.
+    """Pastes each nodule at a random free place of the lungs.
 
     Nodules are rotated and keep their size, but for the 5 % that interpolation costs.
 

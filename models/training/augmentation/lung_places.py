@@ -56,10 +56,10 @@ class LungPlaces:
     def sample(
         self, place: str, diameter_mm: float, rng: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Sample a place for a nodule; the least bad one where there is no room.
+        """Samples a place for a nodule; the least bad one where there is no room.
 
         Args:
-            place: One of `data.phantom.PLACES`.
+            place: Kind of place, one of `data.phantom.PLACES`.
             diameter_mm: Diameter of the nodule to add.
             rng: Source of all random choices.
 

@@ -72,7 +72,7 @@ def nodule_stamp(
 
 
 def lung_stamp(source: NDArray[np.float32], like: Stamp) -> Stamp:
-    """Make a stamp of plain lung with the opacity of a nodule.
+    """Makes a stamp of plain lung with the opacity of a nodule.
 
     Args:
         source: HU of plain lung, of at least the stamp's shape.
@@ -86,7 +86,7 @@ def lung_stamp(source: NDArray[np.float32], like: Stamp) -> Stamp:
 
 
 def paste(hu: NDArray[np.float32], stamp: Stamp, centre_zyx: NDArray[np.float64]) -> bool:
-    """Paste a stamp in place, its centre at the voxel nearest to `centre_zyx`.
+    """Pastes a stamp in place, its centre at the voxel nearest to `centre_zyx`.
 
     Parts beyond the array are cut off. A nodule that would vanish in tissue as dense as itself is
     not pasted.

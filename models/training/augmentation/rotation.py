@@ -28,7 +28,7 @@ def rotated_crop(
     free_rotation_probability: float,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], list[CropNodule]]:
-    """Cut the middle cube, rotated and flipped at random.
+    """Cuts the middle cube, rotated and flipped at random.
 
     Args:
         hu: A cube larger than `size`, ``[z, y, x]``, at 1 mm.
@@ -66,7 +66,7 @@ def rotated_crop(
 
 
 def free_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Sample a rotation by any angle and a scale.
+    """Samples a rotation by any angle and a scale.
 
     Args:
         rng: Source of all random choices.
@@ -82,7 +82,7 @@ def free_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
 def flipped(
     hu: NDArray[np.float32], nodules: Sequence[CropNodule], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], list[CropNodule]]:
-    """Flip along each axis, and rotate by a quarter turn in the plane, each at random.
+    """Flips along each axis, and rotates by a quarter turn in the plane, each at random.
 
     Args:
         hu: A cube, ``[z, y, x]``.
@@ -109,7 +109,7 @@ def flipped(
 
 
 def flip_channels(cubes: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Flip along each axis, and rotate by a quarter turn in the plane, each at random.
+    """Flips along each axis, and rotates by a quarter turn in the plane, each at random.
 
     Args:
         cubes: Channels that are changed alike, ``[channel, z, y, x]``.

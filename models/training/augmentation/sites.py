@@ -20,7 +20,7 @@ VESSEL_RADIUS_VOXELS = 8
 
 
 def site_in(mask: NDArray[np.generic], rng: np.random.Generator) -> Site | None:
-    """Sample any voxel where a mask is not 0.
+    """Samples any voxel where a mask is not 0.
 
     Random voxels are tried until one lies inside, so that little of a memory-mapped mask is read.
 
@@ -41,7 +41,7 @@ def site_in(mask: NDArray[np.generic], rng: np.random.Generator) -> Site | None:
 
 
 def edge_site_in(mask: NDArray[np.generic], rng: np.random.Generator) -> Site | None:
-    """Sample a voxel at the edge of a mask: the last one inside, along a random axis.
+    """Samples a voxel at the edge of a mask: the last one inside, along a random axis.
 
     Args:
         mask: Mask or labels, ``[z, y, x]``.
@@ -65,7 +65,7 @@ def edge_site_in(mask: NDArray[np.generic], rng: np.random.Generator) -> Site | 
 def vessel_site_in(
     hu: NDArray[np.int16], lung: NDArray[np.uint8], rng: np.random.Generator
 ) -> Site | None:
-    """Sample the brightest voxel near a random place in the lung, which is mostly a vessel.
+    """Samples the brightest voxel near a random place in the lung, which is mostly a vessel.
 
     Args:
         hu: Volume at 1 mm, ``[z, y, x]``.
@@ -84,7 +84,7 @@ def vessel_site_in(
 
 
 def brightest_near(hu: NDArray[np.generic], site: Site) -> Site:
-    """Return the brightest voxel within `VESSEL_RADIUS_VOXELS` of another along each axis.
+    """Returns the brightest voxel within `VESSEL_RADIUS_VOXELS` of another along each axis.
 
     Args:
         hu: Cube at 1 mm, ``[z, y, x]``.
@@ -101,7 +101,7 @@ def _brightest(hu: NDArray[np.generic]) -> Site:
 def cut_cube(
     array: NDArray[np.generic], start_zyx: Site, size: int, *, outside: float = AIR_HU
 ) -> NDArray[np.float32]:
-    """Copy a cube that starts at a voxel.
+    """Copies a cube that starts at a voxel.
 
     Args:
         array: HU or labels, ``[z, y, x]``.

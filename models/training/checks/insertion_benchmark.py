@@ -53,7 +53,7 @@ def collect_marks(
     rounds: int,
     seed: int,
 ) -> InsertionMarks:
-    """Detect in untouched volumes, and in the same ones with nodules inserted.
+    """Detects in untouched volumes, and in the same ones with nodules inserted.
 
     Args:
         detect: Returns the marks of a volume and their ratings, ``[marks, ratings]``.
@@ -71,7 +71,7 @@ def collect_marks(
     false_positives: list[NDArray[np.float64]] = []
 
     def count(volume: WorkingVolume, findings: Sequence[KnownFinding]) -> NDArray[np.float64]:
-        """Record the hits on findings; return the ratings of the marks on none of them."""
+        """Records the hits on findings; returns the ratings of the marks on none of them."""
         marks, ratings = detect(volume)
         hit = np.array([[_hits(mark, finding) for finding in findings] for mark in marks], bool)
         hit = hit.reshape(len(marks), len(findings))

@@ -57,7 +57,7 @@ class ShortcutCheck:
 
 
 def background_features(case: PreparedCase) -> NDArray[np.float64]:
-    """Measure brightness, noise and grain along each axis in lung clear of all known findings.
+    """Measures brightness, noise and grain along each axis in lung clear of all known findings.
 
     Each feature is the median over some cubes; without lungs, corners of the volume are used.
 
@@ -92,7 +92,7 @@ def check_shortcut(
     *,
     seed: int = 0,
 ) -> ShortcutCheck | None:
-    """Test whether background predicts cancer, by a logistic regression over folds of patients.
+    """Tests whether background predicts cancer, by a logistic regression over folds of patients.
 
     Args:
         features: ``[series, features]``, see `background_features`.

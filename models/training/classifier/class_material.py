@@ -31,7 +31,7 @@ UNKNOWN_ATTRIBUTES: NDArray[np.float32] = np.full(len(ATTRIBUTES), -1, np.float3
 
 
 def attributes_of(spec: NoduleSpec) -> NDArray[np.float32]:
-    """Determine the attributes of a synthetic nodule.
+    """Determines the attributes of a synthetic nodule.
 
     Args:
         spec: What the nodule was specified to be.
@@ -55,7 +55,7 @@ def attributes_of(spec: NoduleSpec) -> NDArray[np.float32]:
 
 
 def allowed_classes(finding: KnownFinding) -> frozenset[NoduleClass]:
-    """Return the classes that a finding may have; none where it cannot be trained on.
+    """Returns the classes that a finding may have; none where it cannot be trained on.
 
     A histology gives the class; without one, radiologists' malignancy rating separates cancer from
     normal. Small cell carcinoma is none of the four classes.
@@ -79,7 +79,7 @@ def allowed_classes(finding: KnownFinding) -> frozenset[NoduleClass]:
 def own_findings(
     cases: Iterable[PreparedCase],
 ) -> Mapping[frozenset[NoduleClass], list[tuple[PreparedCase, KnownFinding]]]:
-    """Group the findings that can be trained on by the classes that they may have.
+    """Groups the findings that can be trained on by the classes that they may have.
 
     Args:
         cases: Prepared series with their known findings.

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def describe_class_sources(data: DataConfig) -> tuple[str, ...]:
-    """Describe the sources of cancers and of normal findings, and log the sentences.
+    """Describes the sources of cancers and of normal findings, and logs the sentences.
 
     A series with a carcinoma counts as cancer. Series whose labelled findings are all normal count
     as normal, and, where no data set labels any finding normal, series without labelled findings.

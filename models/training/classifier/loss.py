@@ -20,7 +20,7 @@ def classification_loss(maps: Tensor, batch: dict[str, Tensor]) -> dict[str, Ten
     """Weighted cross-entropy of the classes, and cross-entropy of each known attribute.
 
     Args:
-        maps: Output of `ClassNet`.
+        maps: (batch, 2, 14, 10, 10, 10), the output of `ClassNet`.
         batch: ``allowed`` (batch, 4), ``weight`` (batch,) and ``attributes`` (batch, 10), the last
             below 0 where they are not known; see `ClassificationSamples`.
 
@@ -50,7 +50,7 @@ def partial_label_loss(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, Te
     the logarithm of their joint probability.
 
     Args:
-        logits: (batch, classes), unnormalised.
+        logits: (batch, classes), before the softmax.
         batch: ``allowed`` (batch, classes), 1 for each class the sample may have, and ``weight``
             (batch,), the class weight of the sample.
 

@@ -49,7 +49,7 @@ class _Predictions:
 def classifier_manifest(
     config: ClassifierTrainingConfig, trained_with: TrainedWith, weights: bytes
 ) -> Manifest:
-    """Calibrate on samples of other patients and other phantoms.
+    """Calibrates on samples of other patients and other phantoms.
 
     Args:
         config: Training configuration of the weights.
@@ -110,13 +110,13 @@ def classifier_manifest(
 
 
 def fit_calibration(logits: torch.Tensor, allowed: torch.Tensor) -> Calibration:
-    """Fit a temperature and class intercepts for equally likely classes.
+    """Fits a temperature and class intercepts for equally likely classes.
 
     How often training shows each class is the prevalence in no population; equal prior
     probabilities are a convention that a reader can keep in mind.
 
     Args:
-        logits: (samples, 4), uncalibrated.
+        logits: (samples, 4), before the calibration.
         allowed: (samples, 4), 1 for each class that a sample may have.
 
     Returns:

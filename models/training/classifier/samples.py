@@ -117,7 +117,7 @@ class ClassificationSamples(SeededSamples):
         self._kinds = self._available_kinds()
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Make ``image`` [2, 40, 40, 40] with ``allowed`` [4], ``attributes`` [10] and two scalars.
+        """Makes ``image`` [2, 40, 40, 40] with ``allowed`` [4], ``attributes`` [10] and scalars.
 
         The scalars are ``weight``, for the loss, and ``diameter_mm``, 0 without a nodule.
         """
@@ -224,7 +224,7 @@ class ClassificationSamples(SeededSamples):
     def _paint(
         self, spec: NoduleSpec, classes: frozenset[NoduleClass], rng: np.random.Generator
     ) -> _Example:
-        """Paint a synthetic nodule at a typical place; the lung cuts most, as in phantoms."""
+        """Paints a synthetic nodule at a typical place; the lung cuts most, as in phantoms."""
         for _ in range(MAX_ATTEMPTS):
             lungs = self._choose(self._lungs, rng)
             site = lungs.places.sample(spec.place, spec.diameter_mm, rng)

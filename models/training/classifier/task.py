@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def classifier_task(config: ClassifierTrainingConfig) -> TrainingTask:
-    """Read the material, run the detector on it, and build the task.
+    """Reads the material, runs the detector on it, and builds the task.
 
     Args:
         config: Training configuration of a classifier.
@@ -56,7 +56,7 @@ def classifier_task(config: ClassifierTrainingConfig) -> TrainingTask:
 
 
 def training_samples(config: ClassifierTrainingConfig, *, length: int) -> ClassificationSamples:
-    """Sample from the patients and phantoms of the training folds.
+    """Samples from the patients and phantoms of the training folds.
 
     Args:
         config: Training configuration of a classifier.
@@ -77,7 +77,7 @@ def training_samples(config: ClassifierTrainingConfig, *, length: int) -> Classi
 
 
 def held_out_samples(config: ClassifierTrainingConfig, *, length: int) -> ClassificationSamples:
-    """Sample nodules of validation patients, in phantoms not trained on and in real lungs.
+    """Samples nodules of validation patients, in phantoms not trained on and in real lungs.
 
     Args:
         config: Training configuration of a classifier.
@@ -98,7 +98,7 @@ def held_out_samples(config: ClassifierTrainingConfig, *, length: int) -> Classi
 
 
 def calibration_samples(config: ClassifierTrainingConfig, *, length: int) -> ClassificationSamples:
-    """Sample from the calibration series as they are: findings and false positives, none added.
+    """Samples from the calibration series as they are: findings and false positives, none added.
 
     Args:
         config: Training configuration of a classifier, with `data.calibration`.

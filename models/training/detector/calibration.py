@@ -50,18 +50,18 @@ class DetectorValidation:
     scans: int
 
     def threshold(self, false_positives_per_scan: float) -> float:
-        """Return the lowest score that keeps false positives at or below a rate per scan."""
+        """Returns the lowest score that keeps false positives at or below a rate per scan."""
         allowed = int(false_positives_per_scan * self.scans)
         ranked = np.sort(self.false_scores)[::-1]
         return float(np.nextafter(ranked[allowed], 1)) if allowed < len(ranked) else 0.0
 
     def sensitivity(self, false_positives_per_scan: float) -> float:
-        """Return the fraction of nodules that are found at a rate of false positives per scan."""
+        """Returns the fraction of nodules that are found at a rate of false positives per scan."""
         threshold = max(self.threshold(false_positives_per_scan), 1e-9)
         return float(np.mean(self.hit_scores >= threshold))
 
     def sensitivities(self) -> str:
-        """Return the sensitivity at each of `REPORTED_RATES`, for a model card."""
+        """Returns the sensitivity at each of `REPORTED_RATES`, for a model card."""
         return ", ".join(f"{self.sensitivity(rate):.2f} at {rate:g}" for rate in REPORTED_RATES)
 
 
@@ -73,7 +73,7 @@ def validate_detector(
     rounds: int,
     seed: int,
 ) -> DetectorValidation:
-    """Run a detector on the validation set of `collect_marks`.
+    """Runs a detector on the validation set of `collect_marks`.
 
     Args:
         detector: Detector whose scores are not calibrated yet.
@@ -97,7 +97,7 @@ def validate_detector(
 def score_marks(
     marks: InsertionMarks, score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> DetectorValidation:
-    """Turn the ratings of marks into scores.
+    """Turns the ratings of marks into scores.
 
     Args:
         marks: Marks on the validation set with their ratings.
@@ -115,7 +115,7 @@ def score_marks(
 
 
 def calibrate(validation: DetectorValidation) -> Calibration:
-    """Fit score = logistic(slope x logit + intercept).
+    """Fits score = logistic(slope x logit + intercept).
 
     The validation set holds many nodules per scan; they are weighted so that a score is the
     probability that a mark is a nodule in scans with `EXPECTED_NODULES_PER_SCAN`.
@@ -136,7 +136,7 @@ def calibrate(validation: DetectorValidation) -> Calibration:
 
 
 def fit_marks(logits: NDArray[np.float64], hits: int, scans: int) -> tuple[list[float], float]:
-    """Fit slopes and intercept for the prevalence `EXPECTED_NODULES_PER_SCAN`.
+    """Fits slopes and intercept for the prevalence `EXPECTED_NODULES_PER_SCAN`.
 
     Args:
         logits: ``[marks, models]``, one row for each hit, followed by the false positives.
@@ -154,7 +154,7 @@ def fit_marks(logits: NDArray[np.float64], hits: int, scans: int) -> tuple[list[
 
 
 def operating_points(validation: DetectorValidation, calibration: Calibration) -> OperatingPoints:
-    """Set a threshold for each rate of `FALSE_POSITIVES_PER_SCAN`.
+    """Sets a threshold for each rate of `FALSE_POSITIVES_PER_SCAN`.
 
     Args:
         validation: Uncalibrated scores of hits and false positives.

@@ -18,7 +18,7 @@ HEAT_OPACITY = 0.5
 
 
 def detection_pictures(batch: dict[str, Tensor], marks: Tensor) -> list[NDArray[np.uint8]]:
-    """Make one picture for each sample: three panes through the strongest cell of the target.
+    """Makes one picture for each sample: three panes through the strongest cell of the target.
 
     From left to right: the image, the target heat-map over it (black where nothing is known), and
     the predicted score over it.

@@ -33,7 +33,7 @@ ROUNDS = 3
 def detector_manifest(
     config: DetectorTrainingConfig, trained_with: TrainedWith, weights: bytes
 ) -> Manifest:
-    """Calibrate on series and nodules of patients that were not trained on.
+    """Calibrates on series and nodules of patients that were not trained on.
 
     Args:
         config: Training configuration of the weights.
@@ -69,7 +69,7 @@ def detector_manifest(
 
 
 def threshold_limit(data: DataConfig) -> str:
-    """Return the sentence of a model card about the volumes on which thresholds were set.
+    """Returns the sentence of a model card about the volumes on which thresholds were set.
 
     Args:
         data: Folders, fold and held-out patients of the training.

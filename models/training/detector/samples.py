@@ -59,7 +59,7 @@ class DetectionSamples(SeededSamples):
         self._added = AddedNodules(crops, synthetic_probability=sampling.synthetic_probability)
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Make ``image`` [1, s, s, s], from 0 to 1, and the maps of `DetectionTarget`."""
+        """Makes ``image`` [1, s, s, s], from 0 to 1, and the maps of `DetectionTarget`."""
         hu, nodules = self.crop(rng)
         target = detection_target(nodules, self.sampling.crop_voxels)
         image = normalise_hu(degrade(hu, rng), self.sampling.hu_window)
@@ -72,7 +72,7 @@ class DetectionSamples(SeededSamples):
         }
 
     def crop(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[CropNodule]]:
-        """Sample a crop in HU, before degradation, and the nodules in it."""
+        """Samples a crop in HU, before degradation, and the nodules in it."""
         sampling = self.sampling
         background = self._background(rng)
         centred = background.has_nodules and rng.random() < sampling.centred_probability
@@ -111,7 +111,7 @@ class DetectionSamples(SeededSamples):
         return background.lung_site(rng)
 
     def _add(self, crop: Crop, rng: np.random.Generator) -> None:
-        """Add a nodule in the lung, clear of others, if there is room."""
+        """Adds a nodule in the lung, clear of others, if there is room."""
         mass = bool(rng.random() < self.sampling.mass_probability)
         edge = bool(rng.random() < self.sampling.edge_probability)
         margin = ROTATION_MARGIN + BORDER_VOXELS
@@ -123,7 +123,7 @@ class DetectionSamples(SeededSamples):
         )
 
     def _paste_lung(self, crop: Crop, background: Background, rng: np.random.Generator) -> None:
-        """Paste lung over lung with a nodule's opacity."""
+        """Pastes lung over lung with a nodule's opacity."""
         self._added.add_lung(
             crop,
             background,

@@ -43,7 +43,7 @@ class DetectionTarget:
 
 
 def detection_target(nodules: Sequence[CropNodule], size: int) -> DetectionTarget:
-    """Render the target maps of a cubic crop.
+    """Renders the target maps of a cubic crop.
 
     Args:
         nodules: Nodules and spheres to ignore, in voxels of the crop.
@@ -81,7 +81,7 @@ def detection_target(nodules: Sequence[CropNodule], size: int) -> DetectionTarge
 
 
 def cell_of(centre_zyx: Sequence[float]) -> NDArray[np.float64]:
-    """Return the fractional output cell of an input voxel: cell 0 is centred on voxel 1.5.
+    """Returns the fractional output cell of an input voxel: cell 0 is centred on voxel 1.5.
 
     Args:
         centre_zyx: Fractional voxel (z, y, x) of the crop.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def detector_task(config: DetectorTrainingConfig) -> TrainingTask:
-    """Read the material and build the task.
+    """Reads the material and builds the task.
 
     Args:
         config: Training configuration of a detector.

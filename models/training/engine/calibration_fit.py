@@ -34,7 +34,7 @@ def fit_weighted_platt(
     *,
     positive_weight: float,
 ) -> tuple[list[float], float]:
-    """Fit probability = logistic(logits x slopes + intercept), with Platt's smoothed targets.
+    """Fits probability = logistic(logits x slopes + intercept), with Platt's smoothed targets.
 
     Platt, "Probabilistic outputs for support vector machines", 1999.
 
@@ -69,10 +69,10 @@ def fit_weighted_platt(
 def fit_ridge_platt(
     logits: NDArray[np.float64], is_positive: NDArray[np.bool_], *, ridge: float
 ) -> tuple[float, float]:
-    """Fit probability = logistic(slope x logit + intercept), held near slope 1 and intercept 0.
+    """Fits probability = logistic(slope x logit + intercept), held near slope 1 and intercept 0.
 
     Args:
-        logits: ``[samples]``, uncalibrated.
+        logits: ``[samples]``, before the calibration.
         is_positive: ``[samples]``, the ground truth.
         ridge: Weight of the squared distance from slope 1 and intercept 0; without it, the slope
             of separable samples would grow without end.
@@ -93,12 +93,12 @@ def fit_ridge_platt(
 def fit_vector_scaling(
     logits: torch.Tensor, loss: Callable[[torch.Tensor], float]
 ) -> tuple[float, tuple[float, ...]]:
-    """Fit one temperature and an intercept for each class but the last.
+    """Fits one temperature and an intercept for each class but the last.
 
     Guo et al., "On calibration of modern neural networks", 2017.
 
     Args:
-        logits: ``[samples, classes]``, uncalibrated.
+        logits: ``[samples, classes]``, before the calibration.
         loss: Maps scaled logits ``[samples, classes]`` to the negative log-likelihood.
 
     Returns:

@@ -36,7 +36,7 @@ class Checkpoint:
     config_sha256: str
 
     def save(self, state: TrainingState) -> None:
-        """Replace the checkpoint atomically.
+        """Replaces the checkpoint atomically.
 
         Raises:
             OutputError: The file cannot be written; the previous checkpoint is kept.
@@ -55,7 +55,7 @@ class Checkpoint:
             torch.save(content, file)
 
     def resume(self, state: TrainingState) -> None:
-        """Set `state` to the checkpoint; leave it as it is where there is no checkpoint.
+        """Sets `state` to the checkpoint; leaves it as it is where there is no checkpoint.
 
         Raises:
             UsageError: The checkpoint belongs to another configuration or seed.

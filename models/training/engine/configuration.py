@@ -121,7 +121,7 @@ class TrainingConfig(StrictModel):
         return self
 
     def sha256(self) -> str:
-        """Return the hash of every setting: equal hashes ask for equal weights."""
+        """Returns the hash of every setting: equal hashes ask for equal weights."""
         # Settings that are not used are left out, so that adding one changes no other hash.
         unused: dict[str, bool | set[str]] = {}
         if not self.start_from:
@@ -131,7 +131,7 @@ class TrainingConfig(StrictModel):
         return hashlib.sha256(self.model_dump_json(exclude=unused).encode()).hexdigest()
 
     def varied(self, *, fold: int | None = None, steps: int | None = None) -> Self:
-        """Return this configuration with another test fold or number of steps.
+        """Returns this configuration with another test fold or number of steps.
 
         Args:
             fold: Test fold that replaces `data.fold`; None keeps it.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load_initial_weights(config: TrainingConfig, network: nn.Module) -> Manifest | None:
-    """Load the weights of the model to fine-tune into a network.
+    """Loads the weights of the model to fine-tune into a network.
 
     Args:
         config: Its `start_from` names the model; null leaves the random initialisation.
@@ -68,7 +68,7 @@ def _refuse_leaks(config: TrainingConfig, start: Manifest) -> None:
 
 
 def started_from(manifest: Manifest | None) -> StartedFrom | None:
-    """Describe the fine-tuned model for the manifest of the new one.
+    """Describes the fine-tuned model for the manifest of the new one.
 
     Args:
         manifest: Manifest of the model that was fine-tuned; None for random initialisation.
@@ -84,7 +84,7 @@ def started_from(manifest: Manifest | None) -> StartedFrom | None:
 def all_material(
     own: tuple[TrainingMaterial, ...], start: Manifest | None
 ) -> tuple[TrainingMaterial, ...]:
-    """Return everything that weights were trained on, that of the fine-tuned model included.
+    """Returns everything that weights were trained on, that of the fine-tuned model included.
 
     Args:
         own: Material of this training.

@@ -65,7 +65,7 @@ def train(
     group: ProcessGroup | None = None,
     progress: TrainingProgress | None = None,
 ) -> TrainedNetwork:
-    """Train to the last step, resuming from ``checkpoint.pt`` in `out` where there is one.
+    """Trains to the last step, resuming from ``checkpoint.pt`` in `out` where there is one.
 
     A run that was killed and resumed ends in the same weights as one that was not, on the same
     CPU with the same number of threads. A process group sees the same batches as one process.

@@ -22,7 +22,7 @@ class LossAverage:
     _samples: int = 0
 
     def add(self, parts: dict[str, Tensor], samples: int) -> None:
-        """Add the losses of one batch.
+        """Adds the losses of one batch.
 
         Args:
             parts: Parts of the loss by name, each a mean over the batch.
@@ -34,7 +34,7 @@ class LossAverage:
             self._sums[name] = self._sums[name] + more if name in self._sums else more
 
     def take(self, group: ProcessGroup) -> dict[str, float]:
-        """Return the averages over everything added in the whole group, and start anew.
+        """Returns the averages over everything added in the whole group, and starts anew.
 
         Raises:
             UsageError: An average is not finite: the training has diverged.

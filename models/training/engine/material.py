@@ -43,7 +43,7 @@ _CALIBRATION = "series for calibration only, not trained on"
 
 
 def read_cases(data: DataConfig, part: Part) -> list[PreparedCase]:
-    """Read the series of one part of the split; their arrays are memory-mapped.
+    """Reads the series of one part of the split; their arrays are memory-mapped.
 
     Args:
         data: Its `cases` are read, without its held-out patients.
@@ -59,7 +59,7 @@ def read_cases(data: DataConfig, part: Part) -> list[PreparedCase]:
 
 
 def read_nodules(data: DataConfig, part: Part) -> list[NoduleCrop]:
-    """Read the single nodules of one part of the split.
+    """Reads the single nodules of one part of the split.
 
     Args:
         data: Its `nodules` are read, without its held-out patients.
@@ -75,7 +75,7 @@ def read_nodules(data: DataConfig, part: Part) -> list[NoduleCrop]:
 
 
 def read_calibration(data: DataConfig) -> list[PreparedCase]:
-    """Read the series for calibration, whatever their folds.
+    """Reads the series for calibration, whatever their folds.
 
     Args:
         data: Its `calibration` is read, without its held-out patients.
@@ -101,7 +101,7 @@ def read_calibration(data: DataConfig) -> list[PreparedCase]:
 
 
 def held_out_cases(data: DataConfig) -> list[PreparedCase]:
-    """Read the series to validate and to set thresholds on: those of the validation fold.
+    """Reads the series to validate and to set thresholds on: those of the validation fold.
 
     Where the fold holds no real series, the real training series stand in, with nodules of other
     patients inserted: thresholds set on phantoms alone do not hold for patients.
@@ -122,7 +122,7 @@ def held_out_cases(data: DataConfig) -> list[PreparedCase]:
 
 
 def require_cases(cases: list[PreparedCase]) -> list[PreparedCase]:
-    """Return the series unchanged, or refuse an empty list.
+    """Returns the series unchanged, or refuses an empty list.
 
     Args:
         cases: Series of the training or the validation fold.
@@ -137,7 +137,7 @@ def require_cases(cases: list[PreparedCase]) -> list[PreparedCase]:
 
 
 def training_material(data: DataConfig) -> tuple[TrainingMaterial, ...]:
-    """Describe the training data for a manifest.
+    """Describes the training data for a manifest.
 
     Args:
         data: Folders, fold and held-out patients of the training.
@@ -156,7 +156,7 @@ def training_material(data: DataConfig) -> tuple[TrainingMaterial, ...]:
 
 
 def real_series_not_trained_on(data: DataConfig) -> set[str]:
-    """Return the SeriesInstanceUIDs of real series that validate, test or calibrate.
+    """Returns the SeriesInstanceUIDs of real series that validate, test or calibrate.
 
     Phantoms belong to no patient and are left out.
 
@@ -170,7 +170,7 @@ def real_series_not_trained_on(data: DataConfig) -> set[str]:
 
 
 def raise_open_file_limit() -> None:
-    """Let this process open as many files as the system allows: each mapped array is one."""
+    """Lets this process open as many files as the system allows: each mapped array is one."""
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
 

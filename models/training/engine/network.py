@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def make_network(constructor: Callable[..., Network], settings: Mapping[str, Any]) -> Network:
-    """Build a network with random weights.
+    """Builds a network with random weights.
 
     Args:
         constructor: Class of the network, or a function that returns one.

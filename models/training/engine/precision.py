@@ -11,7 +11,7 @@ from torch import Tensor
 def autocast(
     precision: Literal["float32", "bfloat16", "auto"], device: torch.device
 ) -> torch.autocast:
-    """Return the context in which the network computes; it can be entered repeatedly.
+    """Returns the context in which the network computes; it can be entered repeatedly.
 
     bfloat16 has the range of float32, so the loss needs no scaling. On a CPU that multiplies it in
     hardware (AVX512-BF16, AMX) it doubles the speed, but is never chosen automatically: torch 2.13
@@ -27,7 +27,7 @@ def autocast(
 
 
 def in_float32(output: object) -> object:
-    """Convert every floating-point tensor in a network's output to float32.
+    """Converts every floating-point tensor in a network's output to float32.
 
     Args:
         output: A tensor, or dicts and lists of tensors in any depth.

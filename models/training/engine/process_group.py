@@ -46,7 +46,7 @@ class ProcessGroup:
         return self.rank == 0
 
     def local_batch_size(self, batch: int) -> int:
-        """Return how many samples of a batch each process takes.
+        """Returns how many samples of a batch each process takes.
 
         Raises:
             UsageError: The batch is not a multiple of the number of processes.
@@ -60,14 +60,14 @@ class ProcessGroup:
         return batch // self.size
 
     def distribute(self, network: nn.Module) -> nn.Module:
-        """Return the network with its gradients averaged over the group after each backward pass.
+        """Returns the network with its gradients averaged over the group after each backward pass.
 
         Batch normalisation uses the statistics of each process' own samples.
         """
         return network if self.size == 1 else DistributedDataParallel(network)
 
     def sum_over_processes(self, values: dict[str, float]) -> dict[str, float]:
-        """Return the sums over the group, equal in each process."""
+        """Returns the sums over the group, equal in each process."""
         if self.size == 1:
             return values
         sums = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
@@ -76,13 +76,13 @@ class ProcessGroup:
 
 
 def single_process() -> ProcessGroup:
-    """Return a group of this process alone, on the GPU where there is one."""
+    """Returns a group of this process alone, on the GPU where there is one."""
     return ProcessGroup(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 @contextmanager
 def join_process_group() -> Iterator[ProcessGroup]:
-    """Join the processes that torchrun started, or work alone without torchrun.
+    """Joins the processes that torchrun started, or works alone without torchrun.
 
     Addresses and ranks come from the environment variables that torchrun sets. GPUs are used where
     there are any: NCCL connects GPUs, Gloo connects CPUs.
@@ -103,7 +103,7 @@ def join_process_group() -> Iterator[ProcessGroup]:
 
 
 def to_device(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """Move a batch to a device; images get the memory layout in which convolutions are fastest.
+    """Moves a batch to a device; images get the memory layout in which convolutions are fastest.
 
     Args:
         batch: Tensors, or dicts and lists of them, by name.

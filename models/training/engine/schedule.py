@@ -17,7 +17,7 @@ MIN_COSINE = 0.01
 
 
 def make_optimiser(network: nn.Module, optimisation: OptimisationConfig) -> torch.optim.Optimizer:
-    """Make the optimiser that the configuration names.
+    """Makes the optimiser that the configuration names.
 
     Args:
         network: Its trainable weights are optimised.
@@ -41,7 +41,7 @@ def make_optimiser(network: nn.Module, optimisation: OptimisationConfig) -> torc
 
 
 def learning_rate(optimisation: OptimisationConfig, done: int) -> float:
-    """Return the learning rate of the step that follows `done` steps.
+    """Returns the learning rate of the step that follows `done` steps.
 
     Args:
         optimisation: Peak learning rate, warm-up and schedule.
@@ -56,7 +56,7 @@ def learning_rate(optimisation: OptimisationConfig, done: int) -> float:
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set the same learning rate for every weight.
+    """Sets the same learning rate for every weight.
 
     Args:
         optimiser: Every parameter group of it is changed in place.

@@ -22,11 +22,11 @@ class SeededSamples(Dataset[dict[str, torch.Tensor]]):
         self.seed = seed
 
     def __len__(self) -> int:
-        """Return the number of samples."""
+        """Returns the number of samples."""
         return self.length
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """Make sample `index`.
+        """Makes sample `index`.
 
         Raises:
             IndexError: `index` is not below the length.
@@ -37,4 +37,4 @@ class SeededSamples(Dataset[dict[str, torch.Tensor]]):
 
     @abstractmethod
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Make a sample that depends on `rng` alone."""
+        """Makes a sample that depends on `rng` alone."""

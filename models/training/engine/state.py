@@ -46,12 +46,12 @@ class TrainingState:
     best: dict[str, Tensor] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start both averages at the network's weights."""
+        """Starts both averages at the network's weights."""
         self.average = _copy(self.network.state_dict())
         self.best = _copy(self.average)
 
     def finish_step(self, decay: float) -> None:
-        """Count a step and move the average towards the network; integer buffers are copied.
+        """Counts a step and moves the average towards the network; integer buffers are copied.
 
         Args:
             decay: Weight of the old average, 0 to 1; smaller in the first steps.
@@ -65,7 +65,7 @@ class TrainingState:
                 self.average[name].copy_(value)
 
     def record_validation(self, loss: float) -> None:
-        """Keep the average as the best one where its validation loss is the lowest so far."""
+        """Keeps the average as the best one where its validation loss is the lowest so far."""
         if loss < self.best_loss:
             self.best_loss, self.validations_since_best = loss, 0
             self.best = _copy(self.average)

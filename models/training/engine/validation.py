@@ -29,7 +29,7 @@ def validate(
     group: ProcessGroup,
     precision: torch.autocast,
 ) -> tuple[dict[str, float], list[NDArray[np.uint8]]]:
-    """Average the loss over the validation samples, which the process group shares.
+    """Averages the loss over the validation samples, which the process group shares.
 
     Args:
         task: Its first `validation_samples` held-out samples are used.
@@ -66,7 +66,7 @@ def first_pictures(
     group: ProcessGroup,
     precision: torch.autocast,
 ) -> list[NDArray[np.uint8]]:
-    """Picture the first batch of the training before any step.
+    """Pictures the first batch of the training before any step.
 
     Args:
         task: Its first training samples are shown.

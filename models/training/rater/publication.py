@@ -31,7 +31,7 @@ RIDGE = 0.01
 def rater_manifest(
     config: RaterTrainingConfig, trained_with: TrainedWith, weights: bytes
 ) -> Manifest:
-    """Fit the calibration on the nodules of the validation fold.
+    """Fits the calibration on the nodules of the validation fold.
 
     Args:
         config: Training configuration of the weights.
@@ -81,10 +81,10 @@ def rater_manifest(
 
 
 def fitted_calibration(logits: NDArray[np.float64], suspicious: NDArray[np.bool_]) -> Calibration:
-    """Fit slope and intercept, held near one and zero.
+    """Fits slope and intercept, held near one and zero.
 
     Args:
-        logits: ``[nodules]``, uncalibrated.
+        logits: ``[nodules]``, before the calibration.
         suspicious: Whether readers rated each nodule 4 or 5, ``[nodules]``.
 
     Returns:

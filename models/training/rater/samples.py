@@ -69,7 +69,7 @@ class RatingSamples(SeededSamples):
             raise UsageError(msg)
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Make ``image`` [6, 24, 24, 24] and ``target`` [4], below 0 where not known."""
+        """Makes ``image`` [6, 24, 24, 24] and ``target`` [4], below 0 where not known."""
         sampling = self.sampling
         nodule, target, attributes = self._examples[int(rng.integers(len(self._examples)))]
         rotation = np.diag(rng.choice([-1.0, 1.0], 3))
@@ -88,7 +88,7 @@ class RatingSamples(SeededSamples):
 
 
 def as_outlined(crop: NoduleCrop) -> OutlinedNodule | None:
-    """Crop a nodule to its outline and a margin.
+    """Crops a nodule to its outline and a margin.
 
     Args:
         crop: Nodule with its readers' mask.
@@ -152,7 +152,7 @@ def _varied_outline(fraction: NDArray[np.float32], rng: np.random.Generator) -> 
 def _degraded(
     hu: NDArray[np.float32], rng: np.random.Generator, noise_hu: float
 ) -> NDArray[np.float32]:
-    """Add blur, noise with and without grain, and a shift of HU."""
+    """Adds blur, noise with and without grain, and a shift of HU."""
     if rng.random() < 0.3:
         hu = ndimage.gaussian_filter(hu, rng.uniform(0.2, 0.8, 3))
     if rng.random() < 0.5:

@@ -25,7 +25,7 @@ ATTRIBUTES_WEIGHT = 1.0
 
 
 def rater_task(config: RaterTrainingConfig) -> TrainingTask:
-    """Read the material and build the task.
+    """Reads the material and builds the task.
 
     Args:
         config: Training configuration of a rater.

@@ -40,7 +40,7 @@ def mine_candidates(
     threads: int,
     load: Callable[[Path], Detector] | None = None,
 ) -> list[NDArray[np.float64]]:
-    """Find the false positives of a detector in each case, as many as a reducer rates.
+    """Finds the false positives of a detector in each case, as many as a reducer rates.
 
     The cache keeps every candidate, one file for each detector and volume: a detector runs once on
     a volume, however many trainings follow, and an interrupted run resumes. Known findings are
@@ -83,7 +83,7 @@ def mine_candidates(
 def false_positives(
     centres_world_mm: NDArray[np.float64], findings: Sequence[KnownFinding]
 ) -> NDArray[np.float64]:
-    """Select the candidates that a reducer rates and that are clear of every finding.
+    """Selects the candidates that a reducer rates and that are clear of every finding.
 
     Args:
         centres_world_mm: Candidates ``[n, 3]``, x, y, z in LPS mm, best score first.

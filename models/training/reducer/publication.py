@@ -42,7 +42,7 @@ DETECTOR_ONLY = Calibration(slope=0.0, detector_slope=1.0)
 def reducer_manifest(
     config: ReducerTrainingConfig, trained_with: TrainedWith, weights: bytes
 ) -> Manifest:
-    """Calibrate behind the detector, on series and nodules that were not trained on.
+    """Calibrates behind the detector, on series and nodules that were not trained on.
 
     Args:
         config: Training configuration of the weights; names the detector.
@@ -86,7 +86,7 @@ def reducer_manifest(
 
 
 def joint_calibration(marks: InsertionMarks) -> Calibration:
-    """Fit score = logistic(slope x logit + detector_slope x detector's logit + intercept).
+    """Fits score = logistic(slope x logit + detector_slope x detector's logit + intercept).
 
     As `detector.calibration.calibrate`, with the best mark on each nodule.
 

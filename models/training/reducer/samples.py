@@ -114,7 +114,7 @@ class ReductionSamples(SeededSamples):
         self._added = AddedNodules(crops, synthetic_probability=sampling.synthetic_probability)
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Make ``image`` [2, 32, 32, 32], from 0 to 1; ``nodule`` and ``weight``, 0 or 1."""
+        """Makes ``image`` [2, 32, 32, 32], from 0 to 1; ``nodule`` and ``weight``, 0 or 1."""
         hu, nodules = self.cube(rng)
         nodule, weight = label(nodules, _middle(CUBE_VOXELS))
         degraded = degrade(hu, rng, max_noise_hu=self.sampling.noise_hu)
@@ -128,7 +128,7 @@ class ReductionSamples(SeededSamples):
         }
 
     def cube(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[CropNodule]]:
-        """Sample a cube around a candidate, in HU, before degradation, and the nodules in it."""
+        """Samples a cube around a candidate, in HU, before degradation, and the nodules in it."""
         sampling = self.sampling
         on_nodule = rng.random() < sampling.nodule_probability
         crop = self._nodule(rng) if on_nodule else self._no_nodule(rng)
@@ -182,7 +182,7 @@ class ReductionSamples(SeededSamples):
 
 
 def label(nodules: Sequence[CropNodule], candidate_zyx: NDArray[np.float64]) -> tuple[float, float]:
-    """Label a candidate.
+    """Labels a candidate.
 
     Args:
         nodules: Nodules and spheres to ignore, in voxels of the cube.

@@ -37,7 +37,7 @@ BAR_PIXELS = 3
 
 
 def reducer_task(config: ReducerTrainingConfig) -> TrainingTask:
-    """Read the material, run the detector on it, and build the task.
+    """Reads the material, runs the detector on it, and builds the task.
 
     Args:
         config: Training configuration of a reducer; names the detector.
@@ -79,7 +79,7 @@ def reducer_task(config: ReducerTrainingConfig) -> TrainingTask:
 
 
 def detector_folder(config: ReducerTrainingConfig) -> Path:
-    """Return the folder of the detector that the reducer belongs to.
+    """Returns the folder of the detector that the reducer belongs to.
 
     Args:
         config: Names the detector, by name or folder, and the fold.
@@ -91,7 +91,7 @@ def detector_folder(config: ReducerTrainingConfig) -> Path:
 
 
 def reduction_loss(logits: Tensor, batch: dict[str, Tensor], loss: FocalLoss) -> dict[str, Tensor]:
-    """Average the (focal) cross-entropy over the samples that count.
+    """Averages the (focal) cross-entropy over the samples that count.
 
     Args:
         logits: (batch,), the output of `ReduceNet`.
@@ -109,7 +109,7 @@ def reduction_loss(logits: Tensor, batch: dict[str, Tensor], loss: FocalLoss) ->
 
 
 def reduction_pictures(batch: dict[str, Tensor], logits: Tensor) -> list[NDArray[np.uint8]]:
-    """Make one picture for each sample: both views, and a bar with target and prediction.
+    """Makes one picture for each sample: both views, and a bar with target and prediction.
 
     The left half of the bar is white for a nodule, black for none and grey where the sample does
     not count; the right half is as bright as the predicted score.

@@ -39,7 +39,7 @@ class Curves:
     board: SummaryWriter | None
 
     def row(self, step: int, values: dict[str, float]) -> None:
-        """Add a row to ``log.csv`` and a point to each curve.
+        """Adds a row to ``log.csv`` and a point to each curve.
 
         Args:
             step: Number of steps done so far.
@@ -63,7 +63,7 @@ class Curves:
                 self.board.flush()
 
     def pictures(self, step: int, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        """Write a sheet of pictures, ``samples/step_N.png``; nothing where there are none.
+        """Writes a sheet of pictures, ``samples/step_N.png``; nothing where there are none.
 
         Args:
             step: Number of steps done so far; names the file.
@@ -82,13 +82,16 @@ class Curves:
 
 @contextmanager
 def open_curves(out: Path, done: int) -> Iterator[Curves]:
-    """Open the record of a training that resumes after `done` steps; later rows are removed.
+    """Opens the record of a training that resumes after `done` steps; later rows are removed.
 
     TensorBoard's event files are written where it is installed.
 
     Args:
         out: Folder of the training.
         done: Number of steps done before; 0 for a new training.
+
+    Yields:
+        A writer for the rows and pictures of the further steps.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -118,7 +121,7 @@ def _columns(values: dict[str, float]) -> list[str]:
 
 
 def _remove_later_rows(path: Path, done: int) -> None:
-    """Remove the rows that the resumed training will write again, and an incomplete one."""
+    """Removes the rows that the resumed training will write again, and an incomplete one."""
     if not path.exists():
         return
     with path.open(newline="", encoding="utf-8") as file:

@@ -32,11 +32,11 @@ class TrainingLogger:
     curves: Curves | None
 
     def log_step(self) -> None:
-        """Count one more step."""
+        """Counts one more step."""
         self.progress.advance()
 
     def log_losses(self, step: int, values: dict[str, float]) -> None:
-        """Log the losses since the row before; see `Curves.row`.
+        """Logs the losses since the row before; see `Curves.row`.
 
         Args:
             step: Number of steps done so far.
@@ -47,7 +47,7 @@ class TrainingLogger:
         self.progress.show_losses(step, values)
 
     def log_pictures(self, step: int, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        """Write pictures of input, target and prediction; see `Curves.pictures`.
+        """Writes pictures of input, target and prediction; see `Curves.pictures`.
 
         Args:
             step: Number of steps done so far.
@@ -61,7 +61,7 @@ class TrainingLogger:
 def open_training_log(
     out: Path, *, is_main_process: bool, done: int, steps: int, progress: TrainingProgress | None
 ) -> Iterator[TrainingLogger]:
-    """Open the log of the steps from `done` to `steps`.
+    """Opens the log of the steps from `done` to `steps`.
 
     Args:
         out: Folder of the training.
@@ -69,6 +69,9 @@ def open_training_log(
         done: Number of steps done before; 0 for a new training.
         steps: Number of steps at the end.
         progress: Where to show progress; None for standard error.
+
+    Yields:
+        The logger of this process.
 
     Raises:
         OutputError: The folder cannot be written.

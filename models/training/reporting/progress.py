@@ -45,7 +45,7 @@ class TrainingProgress:
 
     @contextmanager
     def over_steps(self, done: int, steps: int) -> Iterator[None]:
-        """Show the progress of the steps from `done` on, as long as the context lasts.
+        """Shows the progress of the steps from `done` on, as long as the context lasts.
 
         Args:
             done: Number of steps done before; 0 for a new training.
@@ -72,12 +72,12 @@ class TrainingProgress:
         self._bar = None
 
     def advance(self) -> None:
-        """Advance the bar by one step."""
+        """Advances the bar by one step."""
         if self._bar is not None:
             self._bar.advance(self._task)
 
     def show_losses(self, step: int, values: dict[str, float]) -> None:
-        """Show the losses that go to ``log.csv``.
+        """Shows the losses that go to ``log.csv``.
 
         Args:
             step: Number of steps done so far.
@@ -98,7 +98,7 @@ class TrainingProgress:
             self.say(f"step {step}, {_formatted(held_out)}")
 
     def say(self, sentence: str) -> None:
-        """Show one sentence; above the bar where there is one."""
+        """Shows one sentence; above the bar where there is one."""
         if self._bar is not None:
             self._bar.console.print(sentence, markup=False)
         elif not self._quiet:

@@ -22,7 +22,7 @@ GAP = 4
 
 
 def sheet(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Arrange pictures in rows on a dark background.
+    """Arranges pictures in rows on a dark background.
 
     Args:
         pictures: At least one grey picture ``[y, x]``, of any size.
@@ -43,7 +43,7 @@ def sheet(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 
 def write_sheet(path: Path, page: NDArray[np.uint8]) -> None:
-    """Write a sheet as PNG.
+    """Writes a sheet as PNG.
 
     Args:
         path: PNG file; its folder is created if missing.

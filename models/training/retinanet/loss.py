@@ -50,7 +50,7 @@ class RetinaLoss(RetinaNetDetector):
     def of_batch(
         self, output: dict[str, list[Tensor]], batch: dict[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Compute ``loss`` and its parts ``classification`` and ``boxes``.
+        """Computes ``loss`` and its parts ``classification`` and ``boxes``.
 
         Args:
             output: Logits and box offsets of each level, the output of the network.
@@ -83,7 +83,7 @@ class RetinaLoss(RetinaNetDetector):
         anchors: list[Tensor],
         num_anchor_locs_per_level: Sequence[int],
     ) -> dict[str, Tensor]:
-        """Compute both parts of the loss; unlike MONAI's, after matching and for nodules only.
+        """Computes both parts of the loss; unlike MONAI's, after matching and for nodules only.
 
         Args:
             head_outputs_reshape: Logits and offsets, (batch, anchors, values) each.
@@ -105,7 +105,7 @@ class RetinaLoss(RetinaNetDetector):
         targets: list[dict[str, Tensor]],
         num_anchor_locs_per_level: Sequence[int],
     ) -> list[Tensor]:
-        """Match each anchor of each image to a nodule, to background, or to nothing.
+        """Matches each anchor of each image to a nodule, to background, or to nothing.
 
         MONAI's own method needs torchvision.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def retina_manifest(
     config: RetinaTrainingConfig, trained_with: TrainedWith, weights: bytes
 ) -> Manifest:
-    """Calibrate on the whole series of the validation fold.
+    """Calibrates on the whole series of the validation fold.
 
     Args:
         config: Training configuration of the weights.

@@ -71,11 +71,11 @@ class RetinaSamples(SeededSamples):
         self._augmentation = augmentation
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """Make sample `index`, with its ``index``."""
+        """Makes sample `index`, with its ``index``."""
         return {**super().__getitem__(index), "index": torch.tensor(index)}
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Make ``image`` [1, x, y, z], ``boxes`` (64, 6) and ``labels`` (64,)."""
+        """Makes ``image`` [1, x, y, z], ``boxes`` (64, 6) and ``labels`` (64,)."""
         case = self._cases[int(rng.integers(len(self._cases)))]
         image, boxes, labels = self._patch(case, rng)
         if self._augmentation is not None:
@@ -105,7 +105,7 @@ class RetinaSamples(SeededSamples):
 
 
 def ras_boxes(case: PreparedCase) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Make boxes around a case's findings.
+    """Makes boxes around a case's findings.
 
     The boxes are in voxels of the array that the network sees (`ras_image`), with voxel centres at
     integers, as `RetinaDetector` reads them.
@@ -134,7 +134,7 @@ def patch_start(
     box: NDArray[np.float64] | None,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Sample the first voxel of a patch.
+    """Samples the first voxel of a patch.
 
     The patch lies inside the volume where it fits, and around the whole box where one is given. A
     volume smaller than the patch is centred in it; so is a box larger than the patch.
@@ -161,7 +161,7 @@ def patch_start(
 
 
 def bundle_augmentation() -> Compose:
-    """Return the bundle's augmentation, with its probabilities and ranges, but for `rotated`."""
+    """Returns the bundle's augmentation, with its probabilities and ranges, but for `rotated`."""
     both: dict[str, Any] = {
         "image_keys": "image",
         "box_keys": "boxes",
@@ -195,7 +195,7 @@ def rotated(
     labels: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> tuple[torch.Tensor, NDArray[np.float32], NDArray[np.int64]]:
-    """Rotate a patch about all three axes.
+    """Rotates a patch about all three axes.
 
     The bundle finds the boxes again in a rotated mask instead, which moves them by half a voxel.
 
@@ -224,7 +224,7 @@ def rotated(
 def _augmented(
     augment: Compose, image: torch.Tensor, boxes: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[torch.Tensor, NDArray[np.float32], NDArray[np.int64]]:
-    """Augment image and boxes together; MONAI's boxes start at the corner of the first voxel."""
+    """Augments image and boxes together; MONAI's boxes start at the corner of the first voxel."""
     sample = augment(
         {
             "image": image,

@@ -29,7 +29,7 @@ RETINA_GRAPH = GraphSpec((1, 64, 64, 32), divisors=SIZE_DIVISOR_XYZ, outputs=6)
 
 
 def retina_task(config: RetinaTrainingConfig) -> TrainingTask:
-    """Read the material and build the task.
+    """Reads the material and builds the task.
 
     Args:
         config: Training configuration of a RetinaNet.
@@ -63,7 +63,7 @@ def retina_task(config: RetinaTrainingConfig) -> TrainingTask:
 
 
 def retina_cases(data: DataConfig) -> tuple[list[PreparedCase], list[PreparedCase]]:
-    """Read the series of the training folds and of the validation fold.
+    """Reads the series of the training folds and of the validation fold.
 
     Args:
         data: Folders, fold and held-out patients of the training.

@@ -38,7 +38,7 @@ def segmentation_loss(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, Ten
 
 
 def known_part(logits: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Replace prediction and target by background where the target is unknown.
+    """Replaces prediction and target by background where the target is unknown.
 
     Args:
         logits: (batch, 2, z, y, x), the output of `segment_net`.
@@ -52,7 +52,7 @@ def known_part(logits: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor
 
 
 def dice_scores(logits: Tensor, fraction: Tensor) -> Tensor:
-    """Compute the Dice coefficient of each segmentation that holds any nodule.
+    """Computes the Dice coefficient of each segmentation that holds any nodule.
 
     Args:
         logits: (batch, 2, z, y, x), nodule above 0.

@@ -21,7 +21,7 @@ MASK_SCALE = 255
 
 
 def outline_centre(nodule: NoduleCrop) -> NDArray[np.float64]:
-    """Return the centre of mass of the mask.
+    """Returns the centre of mass of the mask.
 
     Args:
         nodule: Nodule with its readers' mask.
@@ -33,7 +33,7 @@ def outline_centre(nodule: NoduleCrop) -> NDArray[np.float64]:
 
 
 def outline_diameter_mm(nodule: NoduleCrop) -> float:
-    """Return the diameter of the sphere with the mask's volume.
+    """Returns the diameter of the sphere with the mask's volume.
 
     Args:
         nodule: Nodule with its readers' mask.
@@ -44,7 +44,7 @@ def outline_diameter_mm(nodule: NoduleCrop) -> float:
 def outlined_views(
     nodule: NoduleCrop, centre: NDArray[np.float64], diameter_mm: float
 ) -> tuple[Cube, Cube]:
-    """Cut the view around a centre.
+    """Cuts the view around a centre.
 
     Args:
         nodule: Nodule with its readers' mask.
@@ -64,7 +64,7 @@ def outlined_views(
 def within_outlined_slices(
     nodule: NoduleCrop, centre: NDArray[np.float64], diameter_mm: float
 ) -> Cube:
-    """Mark the part of a view that lies within the outlined slices of the crop.
+    """Marks the part of a view that lies within the outlined slices of the crop.
 
     Args:
         nodule: Nodule with its readers' mask.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def segmenter_manifest(
     config: SegmenterTrainingConfig, trained_with: TrainedWith, weights: bytes
 ) -> Manifest:
-    """Measure the Dice coefficient on nodules of other patients and on synthetic ones.
+    """Measures the Dice coefficient on nodules of other patients and on synthetic ones.
 
     Args:
         config: Training configuration of the weights.

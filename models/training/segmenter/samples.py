@@ -103,7 +103,7 @@ class SegmentationSamples(SeededSamples):
         self._nodules = nodules
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Make ``image`` and, for each output of `segment_net`, ``fraction`` and ``known``.
+        """Makes ``image`` and, for each output of `segment_net`, ``fraction`` and ``known``.
 
         All are [2, 32, 32, 32].
         """
@@ -176,7 +176,7 @@ class SegmentationSamples(SeededSamples):
         )
 
     def _paint(self, spec: NoduleSpec, rng: np.random.Generator) -> _Example:
-        """Paint a synthetic nodule on the view itself, so that its mask is exact at any size."""
+        """Paints a synthetic nodule on the view itself, so that its mask is exact at any size."""
         slice_mm = float(rng.uniform(0.6, 2.5))
         blur_mm = (slice_mm / 2.5, 0.5, 0.5)
         for _ in range(MAX_ATTEMPTS):

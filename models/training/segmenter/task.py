@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def segmenter_task(config: SegmenterTrainingConfig) -> TrainingTask:
-    """Read the material and build the task.
+    """Reads the material and builds the task.
 
     Args:
         config: Training configuration of a segmenter.
@@ -46,7 +46,7 @@ def segmenter_task(config: SegmenterTrainingConfig) -> TrainingTask:
 
 
 def held_out_samples(config: SegmenterTrainingConfig) -> SegmentationSamples:
-    """Sample nodules of validation patients, and synthetic ones in held-out lungs.
+    """Samples nodules of validation patients, and synthetic ones in held-out lungs.
 
     Args:
         config: Training configuration of a segmenter.
