@@ -1,4 +1,4 @@
-"""How a command ends: the exit codes, and the errors that belong to a run and not to a series."""
+"""Exit codes, and the errors that belong to a run rather than to a series."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["ExitCode", "OutputError", "OutputHeldError", "writing_to"]
 
 
 class ExitCode(IntEnum):
-    """What the program ends with."""
+    """Exit codes of the program."""
 
     DONE = 0
-    DEFECT = 1
+    INTERNAL = 1
     USAGE = 2
     NOTHING_TO_ANALYSE = 3
     SOME_FAILED = 4

@@ -1,18 +1,19 @@
-"""What `hounsfield inspect` shows: what is in the inputs, and what a run would make of it."""
+"""``hounsfield inspect``: lists the series of an input and what a run would do with each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
+from hounsfield.pipeline.analysis.examination import find_chest
+from hounsfield.pipeline.analysis.timing import StageTimer
 from hounsfield.pipeline.report.schema import NoticeDocument
 from hounsfield.preprocessing.codes import Reason, Verdict
 from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.documents import Strict
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.files.printable_path import printable_path
-from hounsfield.preprocessing.lungs.segment import find_lungs
-from hounsfield.preprocessing.quality.assess import assess_quality
+from hounsfield.preprocessing.printable_path import printable_path
 from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.selection import KernelChoice, Ranked, by_study, rank_series
 
@@ -27,10 +28,8 @@ if TYPE_CHECKING:
 INSPECTION_VERSION = 1
 
 
-class InspectionRow(BaseModel):
+class InspectionRow(Strict):
     """One series, or one file that belongs to no series (without identifiers then)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: int = INSPECTION_VERSION
     path: str = Field(description="File, archive or folder; `zip!member` inside an archive.")
@@ -51,38 +50,75 @@ class InspectionRow(BaseModel):
     chosen: bool = Field(default=False, description="Whether a run would analyse it.")
 
 
+def notices_from_headers(series: Series) -> tuple[Notice, ...]:
+    """Return the notices that the headers of a series give rise to.
+
+    Args:
+        series: The series, known from its headers.
+
+    Returns:
+        Notices in the order in which they arose; no pixels are read.
+    """
+    return series.notices
+
+
+def notices_from_pixels(series: Series) -> tuple[Notice, ...]:
+    """Read a series, find its lungs and assess its quality, as a run does before the networks.
+
+    Args:
+        series: The series, known from its headers.
+
+    Returns:
+        Every notice that a run would report about the series.
+
+    Raises:
+        SeriesError: The series cannot be analysed; the error's code says why.
+    """
+    return find_chest(read_volume(series), timer=StageTimer()).notices
+
+
 def inspect(
     inputs: Sequence[Path],
     *,
-    read_pixels: bool = True,
     kernel: KernelChoice = "soft",
     on_file: Callable[[int], None] | None = None,
     on_series: Callable[[Series], None] | None = None,
+    notices_of: Callable[[Series], tuple[Notice, ...]] = notices_from_pixels,
 ) -> list[InspectionRow]:
-    """Finds and judges every series in the inputs, as a run would.
+    """Find every series in the inputs and decide, as a run would, what to do with it.
 
     Args:
-        inputs: Files and folders.
-        read_pixels: Whether each study's best series is read and its lungs found, so that the
-            verdict is the run's own and the quality notices are there. Else headers decide.
-        kernel: Which reconstruction kernel a run would want.
-        on_file: Called with the number of files looked at so far.
-        on_series: Called with each series before its pixels are read.
+        inputs: Files, folders and archives, in any mixture.
+        kernel: Preferred reconstruction kernel where a study has several.
+        on_file: Called with the number of files examined so far.
+        on_series: Called with each series before its notices are asked for.
+        notices_of: Returns a series' notices, or raises `SeriesError`: `notices_from_pixels` goes
+            as far as a run does before the networks, `notices_from_headers` reads no pixels.
+
+    Returns:
+        One row a series, and one for each file that belongs to none, by path.
 
     Raises:
         UsageError: An input does not exist.
     """
-    found = discover(inputs, progress=on_file)
+    discovery = discover(inputs, progress=on_file)
     rows: list[InspectionRow] = []
-    for series_of_study in by_study(found.series).values():
+    for series_of_study in by_study(discovery.series).values():
         ranked = rank_series(series_of_study, kernel=kernel)
-        rows += _study_rows(ranked, _read_notices if read_pixels else _header_notices, on_series)
-    rows += [_file_row(one) for one in found.skipped_files]
+        rows += _study_rows(ranked, notices_of, on_series)
+    rows += [_file_row(file) for file in discovery.skipped_files]
     return sorted(rows, key=lambda row: (row.path, row.series_uid or ""))
 
 
 def as_json(rows: Sequence[InspectionRow]) -> str:
-    """The rows as a JSON list."""
+    """Format rows as a JSON list.
+
+    Args:
+        rows: Rows from `inspect`, in the order to print.
+
+    Returns:
+        Indented JSON; see docs/schemas/inspection-1.json.
+    """
     adapter = TypeAdapter(list[InspectionRow])
     return adapter.dump_json(list(rows), indent=2).decode()
 
@@ -92,11 +128,11 @@ def _study_rows(
     notices_of: Callable[[Series], tuple[Notice, ...]],
     on_series: Callable[[Series], None] | None,
 ) -> Iterator[InspectionRow]:
-    """Takes the best series that does not fail, as a run does."""
+    """Choose the best series that does not fail, as a run does."""
     is_chosen = False
     for series, rejection in ranked:
-        left_out = rejection is not None and rejection.reason is not Reason.BETTER_SERIES_CHOSEN
-        if left_out or is_chosen:
+        excluded = rejection is not None and rejection.reason is not Reason.BETTER_SERIES_CHOSEN
+        if excluded or is_chosen:
             yield _series_row(series, rejection, series.notices)
             continue
         if on_series is not None:
@@ -108,20 +144,6 @@ def _study_rows(
         else:
             is_chosen = True
             yield _series_row(series, None, notices)
-
-
-def _header_notices(series: Series) -> tuple[Notice, ...]:
-    return series.notices
-
-
-def _read_notices(series: Series) -> tuple[Notice, ...]:
-    """Goes as far as a run does before the networks.
-
-    Raises:
-        SeriesError: As a run would meet it.
-    """
-    volume = read_volume(series)
-    return (*volume.notices, *assess_quality(volume, find_lungs(volume)))
 
 
 def _series_row(
@@ -147,7 +169,7 @@ def _series_row(
     )
 
 
-def _file_row(one: SkippedFile) -> InspectionRow:
+def _file_row(file: SkippedFile) -> InspectionRow:
     return InspectionRow(
-        path=one.path, verdict=one.reason.verdict, reason=one.reason, message=one.message
+        path=file.path, verdict=file.reason.verdict, reason=file.reason, message=file.message
     )

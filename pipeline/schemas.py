@@ -1,4 +1,4 @@
-"""Writes the JSON schema of every document that leaves the program: `make schemas`."""
+"""Writes the JSON schema of every document that leaves the program: ``make schemas``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from hounsfield.data.phantom.writing import PhantomTruth
 from hounsfield.models.store.manifest import Manifest
+from hounsfield.pipeline.batch.run_document import RunDocument
 from hounsfield.pipeline.batch.status import Status
-from hounsfield.pipeline.cli.run_output import RunDocument
 from hounsfield.pipeline.evaluation.schema import ClassificationEvaluation, Luna16Evaluation
 from hounsfield.pipeline.inspection import InspectionRow
 from hounsfield.pipeline.report.schema import Report
@@ -21,18 +21,25 @@ if TYPE_CHECKING:
 DOCUMENTS: dict[str, type[BaseModel]] = {
     "classification-evaluation-1": ClassificationEvaluation,
     "inspection-1": InspectionRow,
-    "luna16-evaluation-1": Luna16Evaluation,
-    "manifest-1": Manifest,
+    "luna16-evaluation-2": Luna16Evaluation,
+    "manifest-2": Manifest,
     "phantom-truth-1": PhantomTruth,
-    "report-1": Report,
+    "report-2": Report,
     "run-1": RunDocument,
     "status-1": Status,
 }
-"""By the name and version that its file has in docs/schemas."""
+"""Documents by the name and version of their schema in docs/schemas."""
 
 
 def write_schemas(folder: Path) -> list[Path]:
-    """Writes one file for each document into `folder`, which is made."""
+    """Write one schema file for each document.
+
+    Args:
+        folder: Folder to write into, created if missing.
+
+    Returns:
+        The paths of the files.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, document in DOCUMENTS.items():

@@ -14,11 +14,11 @@ from hounsfield.preprocessing.dicom.series import group_instances
 from hounsfield.preprocessing.duplicates import distinct_names, split_copies
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.archives import list_archive
-from hounsfield.preprocessing.files.printable_path import printable_path
 from hounsfield.preprocessing.files.sources import ByteSource
 from hounsfield.preprocessing.files.walk import walk_files
 from hounsfield.preprocessing.formats.metaimage import describe_metaimage
 from hounsfield.preprocessing.formats.nifti import describe_nifti
+from hounsfield.preprocessing.printable_path import printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,16 +1,19 @@
 """The commands from outside: exit codes, one clear sentence, and nothing heavy for help."""
 
 import json
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
+from hounsfield.models.store.folders import installed_models
 from hounsfield.pipeline.batch.ledger import Ledger, Row, RunRow
-from hounsfield.pipeline.cli.errors import ending
+from hounsfield.pipeline.cli.errors import exit_on_error
 from hounsfield.pipeline.cli.main import app
 from hounsfield.pipeline.errors import ExitCode, OutputError, OutputHeldError
 from hounsfield.preprocessing.errors import UsageError
@@ -21,10 +24,25 @@ def call(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
-def test_every_command_is_in_the_help():
-    text = call("--help").output
-    for name in ("run", "inspect", "convert", "status", "phantom"):
-        assert name in text
+def test_the_help_lists_exactly_the_commands_with_a_sentence_each():
+    listed = re.findall(r"^│ (\w+) {2,}(\S.*?) *│$", call("--help").output, re.MULTILINE)
+    assert [name for name, _ in listed] == [
+        *("run", "inspect", "convert", "status", "phantom", "prepare", "train"),
+        *("models", "evaluate"),
+    ]
+    assert all(sentence[0].isupper() for _, sentence in listed)
+
+
+def test_the_version_is_printed():
+    result = call("--version")
+    assert result.output == f"hounsfield {version('hounsfield')}\n"
+    assert result.exit_code == ExitCode.DONE
+
+
+def test_listing_models_without_any_says_where_they_should_be(tmp_path):
+    with pytest.raises(UsageError, match="no models are installed: searched"):
+        installed_models([tmp_path])
+    assert "nodule_detector" in call("models", "list").output
 
 
 def test_help_imports_nothing_heavy():
@@ -73,7 +91,7 @@ def test_a_users_mistake_ends_with_2_and_a_sentence(words, tmp_path, monkeypatch
 )
 def test_each_way_to_end_has_its_exit_code_and_a_traceback_only_for_debug(error, code, capsys):
     for debug in (False, True):
-        with pytest.raises(SystemExit) as caught, ending(debug=debug):
+        with pytest.raises(SystemExit) as caught, exit_on_error(debug=debug):
             raise error
         told = capsys.readouterr().err
         assert caught.value.code == code
@@ -113,12 +131,12 @@ def test_status_tells_counts_rate_time_left_and_failures(tmp_path):
 
 def test_a_terminate_signal_ends_like_an_interrupt():
     program = (
-        "import os, signal; from hounsfield.pipeline.cli.errors import ending\n"
-        "with ending(debug=False): os.kill(os.getpid(), signal.SIGTERM); signal.pause()"
+        "import os, signal; from hounsfield.pipeline.cli.errors import exit_on_error\n"
+        "with exit_on_error(debug=False): os.kill(os.getpid(), signal.SIGTERM); signal.pause()"
     )
     ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
     assert ended.returncode == ExitCode.INTERRUPTED
-    assert b"goes on from here" in ended.stderr
+    assert b"run the same command again to resume" in ended.stderr
 
 
 def test_the_small_phantom_can_be_asked_for(tmp_path):

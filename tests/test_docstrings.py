@@ -77,9 +77,9 @@ def faults_below(path: Path) -> list[str]:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             members = node.body
         for member in members:
-            if isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
-                if not is_command(member):
-                    faults += faults_of(member, where, is_method=member is not node)
+            public = isinstance(member, ast.FunctionDef) and not member.name.startswith("_")
+            if public and not is_command(member):
+                faults += faults_of(member, where, is_method=member is not node)
     return faults
 
 
@@ -102,5 +102,4 @@ if __name__ == "__main__":
         for path in python_files(tuple(sys.argv[1:]) or PACKAGES)
         for fault in faults_below(path)
     ]
-    print(*missing, sep="\n")
-    print(len(missing))
+    sys.stdout.write("\n".join((*missing, str(len(missing)), "")))

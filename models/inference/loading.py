@@ -1,4 +1,4 @@
-"""Loads the models of a run, each in the runtime that suits this machine."""
+"""Loads the networks of a run, each in the inference backend that suits this machine."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from hounsfield.models.inference.runtimes import load_network, prefers_openvino
-from hounsfield.models.store.folders import (
-    model_folder,
-    read_manifest,
-    verified_graph,
-    verified_weights,
-)
-from hounsfield.preprocessing.errors import UsageError
+from hounsfield.models.store.folders import verified_graph, verified_weights
+from hounsfield.models.store.model_set import find_models, stored_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,29 +22,39 @@ if TYPE_CHECKING:
     from hounsfield.models.inference.runtimes import Network, Runtime
     from hounsfield.models.inference.segmenter import NoduleSegmenter
     from hounsfield.models.store.manifest import Manifest
-
+    from hounsfield.models.store.model_set import ModelSet, OperatingPoint, StoredModel
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The models of a run, with the manifests that say what they are.
+    """The networks of a run, loaded.
 
     Attributes:
-        reducer: None where the detector has the last word.
+        detector: Proposes candidates.
+        classifier: Gives each finding its class probabilities.
+        stored: The manifests that the networks were loaded from.
+        reducer: None where the detector's score is final.
         segmenter: None where nothing is measured.
         rater: None where nothing is rated; it needs a segmenter.
     """
 
     detector: Detector
-    detector_manifest: Manifest
     classifier: Classifier
-    classifier_manifest: Manifest
+    stored: ModelSet
     reducer: Reducer | None = None
-    reducer_manifest: Manifest | None = None
     segmenter: Segmenter | None = None
     rater: Rater | None = None
+
+    @property
+    def detector_spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel spacing (x, y, z) of the grid on which the detector runs, in mm."""
+        return self.stored.detector_spacing_mm
+
+    def score_threshold(self, operating_point: OperatingPoint) -> float:
+        """Return the final score from which a candidate becomes a finding, 0 to 1."""
+        return self.stored.score_threshold(operating_point)
 
 
 def load_models(
@@ -63,48 +68,82 @@ def load_models(
     runtime: Runtime = "auto",
     classifier_flips: Flips = 1,
 ) -> Models:
-    """Loads the networks of a run.
+    """Find and load the networks of a run.
 
     Args:
         detector: Name in the store, or folder, of the detector.
-        classifier: The same of the classifier.
-        reducer: The same of the reducer, where there shall be one.
-        segmenter: The same of the segmenter, where there shall be one.
-        rater: The same of the rater, where there shall be one.
-        threads: Processor threads that a network may use.
-        runtime: As for `load_network`.
-        classifier_flips: As for `NoduleClassifier`.
+        classifier: Name or folder of the classifier.
+        reducer: Name or folder of the reducer; None leaves the detector's score as it is.
+        segmenter: Name or folder of the segmenter; None measures nothing.
+        rater: Name or folder of the malignancy rater; None rates nothing.
+        threads: CPU threads that a network may use.
+        runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
+        classifier_flips: How many mirrored views the classifier averages over: 1, 2 or 4.
+
+    Returns:
+        The loaded networks.
 
     Raises:
-        UsageError: One is of another task, its files are not the ones that were published, or
-            the reducer belongs to another detector.
+        UsageError: A model is not known, is of another task, has other weights than its manifest
+            names, or does not belong to the others.
     """
-    folders = [model_folder(name) for name in (detector, classifier)]
-    detector_manifest = _of_task(folders[0], "detector")
-    classifier_manifest = _of_task(folders[1], "classifier")
-    reducer_manifest = None
-    if reducer is not None:
-        reducer_manifest = _of_task(model_folder(reducer), "reducer")
-        require_own_detector(reducer_manifest, detector_manifest)
+    stored = find_models(
+        detector=detector,
+        classifier=classifier,
+        reducer=reducer,
+        segmenter=segmenter,
+        rater=rater,
+    )
+    return load_model_set(
+        stored, threads=threads, runtime=runtime, classifier_flips=classifier_flips
+    )
+
+
+def load_model_set(
+    stored: ModelSet, *, threads: int, runtime: Runtime = "auto", classifier_flips: Flips = 1
+) -> Models:
+    """Load the networks of a set of models that were found before.
+
+    Args:
+        stored: The models, checked against one another by `find_models`.
+        threads: CPU threads that a network may use.
+        runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
+        classifier_flips: How many mirrored views the classifier averages over: 1, 2 or 4.
+
+    Returns:
+        The loaded networks.
+
+    Raises:
+        UsageError: A file has another hash than its manifest names.
+    """
     return Models(
-        load_detector(folders[0], threads=threads, runtime=runtime),
-        detector_manifest,
-        load_classifier(folders[1], threads=threads, runtime=runtime, flips=classifier_flips),
-        classifier_manifest,
-        reducer=_if_named(load_reducer, reducer, threads, runtime),
-        reducer_manifest=reducer_manifest,
-        segmenter=_if_named(load_segmenter, segmenter, threads, runtime),
-        rater=_if_named(load_rater, rater, threads, runtime),
+        load_detector(stored.detector.folder, threads=threads, runtime=runtime),
+        load_classifier(
+            stored.classifier.folder, threads=threads, runtime=runtime, flips=classifier_flips
+        ),
+        stored,
+        reducer=_if_chosen(load_reducer, stored.reducer, threads, runtime),
+        segmenter=_if_chosen(load_segmenter, stored.segmenter, threads, runtime),
+        rater=_if_chosen(load_rater, stored.rater, threads, runtime),
     )
 
 
 def load_detector(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Detector:
-    """Loads the detector of a model's folder.
+    """Load a detector.
+
+    Args:
+        folder: The model's own folder: manifest, weights and graph.
+        threads: CPU threads that the network may use.
+        runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
+
+    Returns:
+        The detector, ready to run.
 
     Raises:
-        UsageError: It is no detector, or its files are not the ones that were published.
+        UsageError: The folder holds no detector, or a file has another hash than its manifest
+            names.
     """
-    manifest = _of_task(folder, "detector")
+    manifest = stored_model(folder, "detector").manifest
     if manifest.architecture == "retina_net":
         from hounsfield.models.inference.retina_detector import RetinaDetector
 
@@ -118,72 +157,94 @@ def load_detector(folder: Path, *, threads: int, runtime: Runtime = "auto") -> D
 def load_classifier(
     folder: Path, *, threads: int, runtime: Runtime = "auto", flips: Flips = 1
 ) -> Classifier:
-    """Loads the classifier of a model's folder.
+    """Load a classifier.
+
+    Args:
+        folder: The model's own folder: manifest, weights and graph.
+        threads: CPU threads that the network may use.
+        runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
+        flips: How many mirrored views the answer is the mean of: 1, 2 or 4.
+
+    Returns:
+        The classifier, ready to run.
 
     Raises:
-        UsageError: It is no classifier, or its files are not the ones that were published.
+        UsageError: The folder holds no classifier, or a file has another hash than its manifest
+            names.
     """
     from hounsfield.models.inference.classifier import NoduleClassifier
 
-    manifest = _of_task(folder, "classifier")
+    manifest = stored_model(folder, "classifier").manifest
     return NoduleClassifier(manifest, _network(folder, manifest, threads, runtime), flips=flips)
 
 
 def load_reducer(folder: Path, *, threads: int, runtime: Runtime = "auto") -> Reducer:
-    """Loads the reducer of a model's folder.
+    """Load a reducer.
+
+    Args:
+        folder: The model's own folder: manifest, weights and graph.
+        threads: CPU threads that the network may use.
+        runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
+
+    Returns:
+        The reducer, ready to run.
 
     Raises:
-        UsageError: It is no reducer, or its files are not the ones that were published.
+        UsageError: The folder holds no reducer, or a file has another hash than its manifest
+            names.
     """
     from hounsfield.models.inference.reducer import CandidateReducer
 
-    manifest = _of_task(folder, "reducer")
+    manifest = stored_model(folder, "reducer").manifest
     return CandidateReducer(manifest, _network(folder, manifest, threads, runtime))
 
 
 def load_segmenter(folder: Path, *, threads: int, runtime: Runtime = "auto") -> NoduleSegmenter:
-    """Loads the segmenter of a model's folder.
+    """Load a segmenter.
+
+    Args:
+        folder: The model's own folder: manifest, weights and graph.
+        threads: CPU threads that the network may use.
+        runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
+
+    Returns:
+        The segmenter, ready to run.
 
     Raises:
-        UsageError: It is no segmenter, or its files are not the ones that were published.
+        UsageError: The folder holds no segmenter, or a file has another hash than its manifest
+            names.
     """
     from hounsfield.models.inference.segmenter import NoduleSegmenter
 
-    manifest = _of_task(folder, "segmenter")
+    manifest = stored_model(folder, "segmenter").manifest
     return NoduleSegmenter(manifest, _network(folder, manifest, threads, runtime))
 
 
 def load_rater(folder: Path, *, threads: int, runtime: Runtime = "auto") -> MalignancyRater:
-    """Loads the malignancy rater of a model's folder.
+    """Load a malignancy rater.
+
+    Args:
+        folder: The model's own folder: manifest, weights and graph.
+        threads: CPU threads that the network may use.
+        runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
+
+    Returns:
+        The rater, ready to run.
 
     Raises:
-        UsageError: It is no rater, or its files are not the ones that were published.
+        UsageError: The folder holds no rater, or a file has another hash than its manifest
+            names.
     """
     from hounsfield.models.inference.rater import MalignancyRater
 
-    manifest = _of_task(folder, "rater")
+    manifest = stored_model(folder, "rater").manifest
     return MalignancyRater(manifest, _network(folder, manifest, threads, runtime))
 
 
-def require_own_detector(reducer: Manifest, detector: Manifest) -> None:
-    """Holds a reducer to the detector on whose marks it was trained and calibrated.
-
-    Raises:
-        UsageError: This is another detector, or the same one with other weights or scores.
-    """
-    own = reducer.detector
-    if own is None or (own.sha256, own.calibration) != (detector.sha256, detector.calibration):
-        wanted = f"{own.name} with weights {own.sha256[:12]}" if own else "no detector"
-        msg = (
-            f"the reducer {reducer.name} belongs to {wanted}, got {detector.name} with weights "
-            f"{detector.sha256[:12]}: set models.reducer to null or to a reducer of this detector"
-        )
-        raise UsageError(msg)
-
-
-def _if_named(load: Callable[..., T], name: str | None, threads: int, runtime: Runtime) -> T | None:
-    """A model that need not be there."""
-    return None if name is None else load(model_folder(name), threads=threads, runtime=runtime)
+def _if_chosen(
+    load: Callable[..., T], model: StoredModel | None, threads: int, runtime: Runtime
+) -> T | None:
+    return None if model is None else load(model.folder, threads=threads, runtime=runtime)
 
 
 def _network(folder: Path, manifest: Manifest, threads: int, runtime: Runtime) -> Network:
@@ -197,7 +258,7 @@ def _network(folder: Path, manifest: Manifest, threads: int, runtime: Runtime) -
 
 
 def _build(manifest: Manifest) -> nn.Module:
-    """The empty network for torch; what it is made of is imported here alone."""
+    """Build the network without weights; torch and MONAI are imported here alone."""
     match manifest.task:
         case "detector":
             from hounsfield.models.networks.centre_net import CentreNet
@@ -219,11 +280,3 @@ def _build(manifest: Manifest) -> nn.Module:
             from hounsfield.models.networks.class_net import ClassNet
 
             return ClassNet(**manifest.network)
-
-
-def _of_task(folder: Path, task: str) -> Manifest:
-    manifest = read_manifest(folder)
-    if manifest.task != task:
-        msg = f"{manifest.name} is a {manifest.task}, but a {task} was wanted"
-        raise UsageError(msg)
-    return manifest

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import yaml
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from typing import TYPE_CHECKING
 
 from hounsfield.models.training.classifier.configuration import ClassifierTrainingConfig
 from hounsfield.models.training.detector.configuration import DetectorTrainingConfig
-from hounsfield.models.training.engine.configuration import TrainingConfig
 from hounsfield.models.training.rater.configuration import RaterTrainingConfig
 from hounsfield.models.training.reducer.configuration import ReducerTrainingConfig
 from hounsfield.models.training.retinanet.configuration import RetinaTrainingConfig
 from hounsfield.models.training.segmenter.configuration import SegmenterTrainingConfig
+from hounsfield.preprocessing.documents import read_yaml, validated
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pydantic_core import ErrorDetails
+    from hounsfield.models.training.engine.configuration import TrainingConfig
 
-AnyTrainingConfig = Annotated[
-    ClassifierTrainingConfig
-    | DetectorTrainingConfig
-    | RaterTrainingConfig
-    | ReducerTrainingConfig
-    | RetinaTrainingConfig
-    | SegmenterTrainingConfig,
-    Field(discriminator="task"),
-]
-"""The configuration of one of the tasks; its `task` says of which."""
-
-_TASK_CONFIGS: dict[str, type[BaseModel]] = {
+TASK_CONFIGS: dict[str, type[TrainingConfig]] = {
     "classifier": ClassifierTrainingConfig,
     "detector": DetectorTrainingConfig,
     "rater": RaterTrainingConfig,
@@ -40,6 +26,7 @@ _TASK_CONFIGS: dict[str, type[BaseModel]] = {
     "retinanet": RetinaTrainingConfig,
     "segmenter": SegmenterTrainingConfig,
 }
+"""The model of a file by its `task`; ``configs/train_TASK.yaml`` shows every setting of each."""
 
 
 def read_training_config(
@@ -58,39 +45,11 @@ def read_training_config(
     Raises:
         UsageError: The file is missing, or a setting is wrong; the sentence names it.
     """
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        config = TypeAdapter[TrainingConfig](AnyTrainingConfig).validate_python(settings)
-    except OSError as error:
-        msg = f"the training configuration {path} cannot be read: {error.strerror}"
-        raise UsageError(msg) from error
-    except yaml.YAMLError as error:
-        msg = f"{path} is not YAML: {error}"
-        raise UsageError(msg) from error
-    except ValidationError as error:
-        msg = f"{path}: {_sentence(error.errors()[0])}"
-        raise UsageError(msg) from error
+    settings = read_yaml(path)
+    task = settings.get("task")
+    if not isinstance(task, str) or task not in TASK_CONFIGS:
+        msg = f"{path}: task: must be one of {', '.join(TASK_CONFIGS)}, got {task!r}"
+        raise UsageError(msg)
+    remedy = f"configs/train_{task}.yaml shows every setting"
+    config = validated(settings, TASK_CONFIGS[task], source=path, remedy=remedy)
     return config.varied(fold=fold, steps=steps)
-
-
-def _sentence(error: ErrorDetails) -> str:
-    """The setting and what is wrong with it."""
-    if error["type"].startswith("union_tag"):
-        return f"task: must be one of {', '.join(_TASK_CONFIGS)}"
-    task, *keys = error["loc"] or ("",)  # the first part of the place is the union's tag
-    place = ".".join(map(str, keys))
-    if error["type"] == "extra_forbidden":
-        return f"{place}: there is no such setting; known here: {_known_settings(str(task), keys)}"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
-
-
-def _known_settings(task: str, keys: list[int | str]) -> str:
-    """The settings that a section of a task's configuration takes."""
-    section = _TASK_CONFIGS[task]
-    for key in keys[:-1]:
-        annotation = section.model_fields[str(key)].annotation
-        assert isinstance(annotation, type)
-        assert issubclass(annotation, BaseModel)
-        section = annotation
-    return ", ".join(section.model_fields)

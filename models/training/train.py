@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from hounsfield.models.networks.onnx_graph import network_graph
 from hounsfield.models.store.manifest import TrainedWith
+from hounsfield.models.store.publishing import half_precision_weights, hardware, publish
 from hounsfield.models.training.classifier.publication import classifier_manifest
 from hounsfield.models.training.classifier.task import classifier_task
 from hounsfield.models.training.configuration import read_training_config
@@ -16,14 +18,12 @@ from hounsfield.models.training.detector.publication import detector_manifest
 from hounsfield.models.training.detector.task import detector_task
 from hounsfield.models.training.engine.fine_tuning import (
     all_material,
+    fine_tuned_from,
     load_initial_weights,
-    started_from,
 )
 from hounsfield.models.training.engine.loop import train
 from hounsfield.models.training.engine.material import raise_open_file_limit
-from hounsfield.models.training.engine.onnx_graph import network_graph
 from hounsfield.models.training.engine.process_group import join_process_group
-from hounsfield.models.training.engine.publishing import half_precision_weights, hardware, publish
 from hounsfield.models.training.rater.publication import rater_manifest
 from hounsfield.models.training.rater.task import rater_task
 from hounsfield.models.training.reducer.publication import reducer_manifest
@@ -115,7 +115,7 @@ def run_training(
         steps=trained.steps,
         hours=round(trained.seconds / 3600, 2),
         hardware=hardware(),
-        started_from=started_from(start),
+        fine_tuned_from=fine_tuned_from(start),
     )
     weights = half_precision_weights(trained.network)
     log.info("calibrating on held-out data")

@@ -1,4 +1,4 @@
-"""Where in the lungs a point lies: the side, and the third of that lung's height."""
+"""Location of a point in the lungs: the side, and the third of that lung's height."""
 
 from __future__ import annotations
 
@@ -21,11 +21,18 @@ _SEARCH_MM = 40.0
 
 
 def locate_in_lungs(volume: WorkingVolume, centre_world_mm: WorldPoint) -> LungLocation:
-    """Names the lung and the zone of a point.
+    """Name the lung and the zone of a point.
 
     The lung is the one whose nearest voxel is nearest within 40 mm (a mass may lie outside the
     labels), or else the side of the midline between the lungs. The zones are thirds of that
     lung's own height.
+
+    Args:
+        volume: The working volume with its lung labels.
+        centre_world_mm: The point, (x, y, z) in LPS mm.
+
+    Returns:
+        The patient's own side, and the upper, middle or lower third.
     """
     centre_xyz = volume.voxel_xyz(centre_world_mm)
     label = _nearest_label(volume, centre_xyz) or _side_of_midline(volume, centre_xyz)

@@ -1,205 +1,179 @@
-"""A study's way through the house: one series from its files to its report, stage by stage."""
+"""The analysis of one series, stage after stage, from its files to its findings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.models.contracts import (
-    Candidate,
-    Classification,
-    Finding,
-    confidence_band,
-)
-from hounsfield.models.inference.loading import load_models
-from hounsfield.models.inference.outlines import SegmentedNodule, outline
-from hounsfield.models.measurements.nodule import measure
-from hounsfield.pipeline.analysis.detection import keep, search
-from hounsfield.pipeline.analysis.growth.comparison import growth_since
-from hounsfield.pipeline.analysis.growth.study_nodules import StudyNodules
-from hounsfield.pipeline.analysis.lung_location import locate_in_lungs
-from hounsfield.pipeline.analysis.study_class import study_class
-from hounsfield.pipeline.analysis.timing import StageTimes
+from hounsfield.models.inference.loading import load_model_set
+from hounsfield.pipeline.analysis.examination import examine, find_chest
+from hounsfield.pipeline.analysis.findings import classify_findings
+from hounsfield.pipeline.analysis.growth.comparison import compare_with_prior
+from hounsfield.pipeline.analysis.result import Analysis, RenderedReport
+from hounsfield.pipeline.analysis.timing import StageTimer, reset_peak_memory
 from hounsfield.pipeline.assessment.guidelines import load_guideline
-from hounsfield.pipeline.assessment.proposals import clinical_facts, guide, risks_of
-from hounsfield.pipeline.batch.output_folder import REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
-from hounsfield.pipeline.report.build import finding_documents, report_document
-from hounsfield.pipeline.report.figures.activation_map import activation_files
-from hounsfield.pipeline.report.figures.pictures import report_pictures
-from hounsfield.pipeline.report.html import report_page
-from hounsfield.pipeline.report.segmentation_file import segmentation_file
-from hounsfield.preprocessing.codes import Notice, NoticeCode
-from hounsfield.preprocessing.lungs.segment import find_lungs
-from hounsfield.preprocessing.parallel import thread_map
-from hounsfield.preprocessing.quality.assess import assess_quality
+from hounsfield.pipeline.assessment.proposals import (
+    clinical_facts,
+    estimate_risks,
+    propose_categories,
+)
+from hounsfield.pipeline.assessment.study_class import study_class
+from hounsfield.pipeline.report.provenance import find_configured_models, provenance_of
+from hounsfield.preprocessing.parallel import available_processors
 from hounsfield.preprocessing.reading import read_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hounsfield.models.inference.loading import Models
+    from hounsfield.pipeline.analysis.growth.prior import Prior
     from hounsfield.pipeline.assessment.clinical_table import ClinicalTable
     from hounsfield.pipeline.assessment.guidelines import Guideline
-    from hounsfield.pipeline.batch.prior_studies import Prior
-    from hounsfield.pipeline.batch.worker import Analyse, WorkOrder
     from hounsfield.pipeline.config import RunConfig
-    from hounsfield.pipeline.report.schema import ProvenanceDocument, Report
+    from hounsfield.pipeline.report.schema import ProvenanceDocument
     from hounsfield.preprocessing.series import Series
     from hounsfield.preprocessing.volume import Volume
-    from hounsfield.preprocessing.working_volume import WorkingVolume
 
 
-OUT_OF_DISTRIBUTION = Notice(
-    NoticeCode.OUTSIDE_TRAINING,
-    "The surroundings of this finding look like nothing the classifier was trained on: its class "
-    "means nothing.",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """What analysing a series gave.
+@dataclass(frozen=True, slots=True, eq=False)
+class Analyser:
+    """What every analysis of a run shares: loaded models, guidelines, configuration.
 
     Attributes:
-        report: The document.
-        files: The output folder's files by name, the report among them.
+        models: The loaded networks.
+        guidelines: Guidelines by name, in the order of the report.
+        config: The run's configuration.
+        provenance: Record of version, weights and configuration, copied into each report.
+        clinical: Clinical facts about patients; None where none were given.
     """
 
-    report: Report
-    files: dict[str, bytes]
+    models: Models
+    guidelines: Mapping[str, Guideline]
+    config: RunConfig
+    provenance: ProvenanceDocument
+    clinical: ClinicalTable | None = None
+
+    def analyse_series(self, series: Series, prior: Prior | None = None) -> Analysis:
+        """Read a series and analyse it.
+
+        Args:
+            series: The series, known from its headers.
+            prior: The patient's earlier study to compare with; None where the input has none.
+
+        Returns:
+            The findings with everything they were derived from.
+
+        Raises:
+            SeriesError: The series cannot be analysed; the error's code says why.
+        """
+        timer = StageTimer()
+        reset_peak_memory()
+        with timer.stage("read"):
+            volume = read_volume(series)
+        return self.analyse_volume(volume, series=series, prior=prior, timer=timer)
+
+    def analyse_volume(
+        self,
+        volume: Volume,
+        *,
+        series: Series | None = None,
+        prior: Prior | None = None,
+        timer: StageTimer | None = None,
+    ) -> Analysis:
+        """Analyse a volume: every stage after reading, in their order.
+
+        Args:
+            volume: The series in HU on its native grid.
+            series: The files that it was read from; None for a volume made from an array.
+            prior: The patient's earlier study to compare with; None where the input has none.
+            timer: Records the stages; a new one by default.
+
+        Returns:
+            The findings with everything they were derived from.
+
+        Raises:
+            SeriesError: No lungs are found.
+        """
+        timer = timer or StageTimer()
+        config, models = self.config, self.models
+        chest = find_chest(volume, timer=timer)
+        examination = examine(chest, models=models, config=config.detection, timer=timer)
+        findings = classify_findings(
+            examination,
+            models=models,
+            activation_maps=config.report.activation_maps,
+            timer=timer,
+        )
+        growth = None
+        if prior is not None:
+            growth = compare_with_prior(
+                prior, examination, findings, models=models, config=config.detection, timer=timer
+            )
+        changes = None
+        if growth is not None and growth.findings is not None:
+            changes = [finding.interval_changes for finding in growth.findings]
+        patient = clinical_facts(self.clinical, volume.series)
+        return Analysis(
+            examination=examination,
+            findings=findings,
+            risks=tuple(estimate_risks(f, patient, nodule_count=len(findings)) for f in findings),
+            study_class=study_class(findings),
+            proposals=propose_categories(self.guidelines, findings, chest.notices, changes),
+            growth=growth,
+            series=series,
+            config=config,
+            provenance=self.provenance,
+            timer=timer,
+        )
 
 
-def analyse_series(
-    series: Series,
-    prior: Prior | None = None,
-    *,
-    models: Models,
-    guidelines: Mapping[str, Guideline],
+def load_analyser(
     config: RunConfig,
-    provenance: ProvenanceDocument,
+    *,
+    provenance: ProvenanceDocument | None = None,
     clinical: ClinicalTable | None = None,
-) -> Analysis:
-    """Takes one series the whole way: files, HU, lungs, candidates, findings, report.
+    models: Models | None = None,
+    threads: int | None = None,
+) -> Analyser:
+    """Load the models and guidelines that a configuration names.
 
-    Beside it goes the earlier study of the patient that it is compared with, if there is one.
+    Args:
+        config: Names the models, the operating point and the guidelines.
+        provenance: The run's record; made from the models and the configuration by default.
+        clinical: Clinical facts about patients; None where none were given.
+        models: Networks that are loaded already; loaded as configured by default.
+        threads: CPU threads of each network; as configured, or all cores, by default.
+
+    Returns:
+        An analyser that can take any number of series.
 
     Raises:
-        SeriesError: The series cannot be analysed; the code says why.
+        UsageError: A model or a guideline is not known, or a weight file is not the published one.
     """
-    times = StageTimes()
-    with times.stage("read"):
-        volume = read_volume(series)
-    with times.stage("lungs"):
-        lungs = find_lungs(volume)
-        notices = (*volume.notices, *assess_quality(volume, lungs))
-    working, candidates = search(
-        volume, lungs, models=models, provenance=provenance, stage=times.stage
-    )
-    with times.stage("classify"):
-        kept = keep(candidates, threshold=provenance.score_threshold, config=config.detection)
-        classes = models.classifier.classify(working, kept)
-        if not config.report.activation_maps:
-            classes = [replace(one, activation_map=None) for one in classes]
-    nodules = [SegmentedNodule()] * len(kept)
-    if models.segmenter is not None:
-        with times.stage("segment"):
-            nodules = outline(models.segmenter, volume, kept)
-    ratings: list[float | None] = [None] * len(kept)
-    if models.rater is not None:
-        with times.stage("rate"):
-            ratings = models.rater.rate(volume, kept, [one.reader_style for one in nodules])
-    with times.stage("measure"):
-        findings = thread_map(
-            lambda given: make_finding(*given, volume=volume, working=working),
-            zip(kept, classes, nodules, ratings, strict=True),
+    if models is None:
+        models = load_model_set(
+            find_configured_models(config.models),
+            threads=threads or config.run.threads or available_processors(),
+            runtime=config.models.runtime,
+            classifier_flips=config.models.classifier_flips,
         )
-    growth = growth_since(
-        prior,
-        StudyNodules.of(volume, lungs, candidates, findings, nodules),
-        models=models,
-        config=config,
-        provenance=provenance,
-        stage=times.stage,
-    )
-    known = clinical_facts(clinical, volume.series)
-    risks = [risks_of(finding, known, nodule_count=len(findings)) for finding in findings]
-    documents = finding_documents(findings, risks)
-    decided = study_class(documents)
-    outlines = [one.boundary for one in nodules]
-    with times.stage("pictures"):
-        pictures = report_pictures(
-            volume, working, findings, outlines, config.report, shown=decided.finding
-        )
-        pictures |= growth.pictures
-    report = report_document(
-        series,
-        volume,
-        findings=documents,
-        study_class=decided,
-        candidates=candidates,
-        guidelines=guide(guidelines, findings, notices, growth.courses),
-        growth=growth.document,
-        notices=notices,
-        provenance=provenance,
-        times=times.document(),
-    )
-    page = report_page(report, pictures)
-    files = {REPORT_JSON: report.as_json().encode(), REPORT_HTML: page.encode(), **pictures}
-    files |= activation_files(findings)
-    if any(outlines):
-        files[SEGMENTATION_NII] = segmentation_file(volume, outlines)
-    return Analysis(report, files)
-
-
-def prepare(order: WorkOrder) -> Analyse:
-    """Loads the models of a run, once for each worker."""
-    names = order.config.models
-    models = load_models(
-        detector=names.detector,
-        reducer=names.reducer,
-        segmenter=names.segmenter,
-        rater=names.rater,
-        classifier=names.classifier,
-        threads=order.threads,
-        runtime=names.runtime,
-        classifier_flips=names.classifier_flips,
-    )
-    return partial(
-        analyse_series,
-        models=models,
-        guidelines={name: load_guideline(name) for name in order.config.report.guidelines},
-        config=order.config,
-        provenance=order.provenance,
-        clinical=order.clinical,
+    return Analyser(
+        models,
+        {name: load_guideline(name) for name in config.report.guidelines},
+        config,
+        provenance or provenance_of(models.stored, config),
+        clinical,
     )
 
 
-def make_finding(
-    candidate: Candidate,
-    classes: Classification,
-    nodule: SegmentedNodule,
-    rating: float | None,
-    *,
-    volume: Volume,
-    working: WorkingVolume,
-) -> Finding:
-    """Makes a finding of a candidate: its class, its size, its place, the way back to the image."""
-    measured = measure(nodule, volume, working)
-    measurements = measured.as_mapping() if measured else {}
-    if rating is not None:
-        measurements["malignancy"] = rating
-    return Finding(
-        centre_world_mm=candidate.centre_world_mm,
-        diameter_mm=measured.sphere_diameter_mm if measured else candidate.diameter_mm,
-        score=candidate.score,
-        class_probabilities=classes.probabilities,
-        confidence_band=confidence_band(
-            classes.probabilities, out_of_distribution=classes.out_of_distribution
-        ),
-        location=locate_in_lungs(working, candidate.centre_world_mm),
-        source=volume.source_pixel(candidate.centre_world_mm),
-        measurements=measurements,
-        notices=(OUT_OF_DISTRIBUTION,) if classes.out_of_distribution else (),
-        activation_map=classes.activation_map,
-    )
+def report_maker(analyser: Analyser) -> Callable[[Series, Prior | None], RenderedReport]:
+    """Return the function with which a worker turns a series into its output files.
+
+    Args:
+        analyser: Loaded models, guidelines and configuration of the run.
+    """
+
+    def make_report(series: Series, prior: Prior | None) -> RenderedReport:
+        return analyser.analyse_series(series, prior).render()
+
+    return make_report

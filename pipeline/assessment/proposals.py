@@ -1,15 +1,16 @@
-"""What guidelines and risk models say of the findings of a series: proposals, not decisions."""
+"""Proposals of guidelines and risk models for the findings of a series; no decisions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hounsfield.models.contracts import Zone
+from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
 from hounsfield.pipeline.assessment.guidelines import IntervalChanges, NoduleFacts, classify_study
 from hounsfield.pipeline.assessment.guidelines.categories import GROWTH
 from hounsfield.pipeline.assessment.risk_models import RiskInputs, brock, mayo
-from hounsfield.pipeline.report.schema import GuidelineDocument, RiskDocument
 from hounsfield.preprocessing.codes import NoticeCode
 
 if TYPE_CHECKING:
@@ -17,137 +18,152 @@ if TYPE_CHECKING:
 
     from hounsfield.models.contracts import Finding
     from hounsfield.pipeline.assessment.clinical_table import ClinicalTable, Sex
-    from hounsfield.pipeline.assessment.guidelines import Guideline
-    from hounsfield.pipeline.assessment.guidelines.facts import Margin, Texture
+    from hounsfield.pipeline.assessment.guidelines import Guideline, StudyCategory
+    from hounsfield.pipeline.assessment.risk_models import RiskEstimate
     from hounsfield.preprocessing.codes import Notice
     from hounsfield.preprocessing.volume import SeriesFacts
 
 TOUCHING_MM = 1.0
-"""A nodule this near the lung's surface touches it: the labels are no finer than that."""
+"""A nodule this close to the surface of the lung touches it: the labels are no finer than that."""
 
 CALCIFIED_THROUGH_FROM = 0.5
-"""Share of calcium from which calcification goes all through, which is benign."""
+"""Fraction of calcified voxels from which calcification counts as diffuse, which is benign."""
 
-_PROBABILITY_DIGITS = 4
 _IN_UPPER_LOBE = {Zone.UPPER: True, Zone.MIDDLE: None, Zone.LOWER: False}
 """The zone stands in for the lobe, which is not segmented."""
 
 _SEXES: dict[str, Sex] = {"F": "female", "M": "male"}
 
 
-def guide(
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What one guideline proposes for a study.
+
+    Attributes:
+        name: Name of the guideline's file, such as ``lung_rads_2022``.
+        study: Category of the study and of each finding.
+    """
+
+    name: str
+    study: StudyCategory
+
+
+def propose_categories(
     guidelines: Mapping[str, Guideline],
     findings: Sequence[Finding],
     notices: Collection[Notice],
-    courses: Sequence[IntervalChanges] | None = None,
-) -> tuple[GuidelineDocument, ...]:
-    """Proposes the category of a study, and of each finding, by each guideline.
+    changes: Sequence[IntervalChanges] | None = None,
+) -> tuple[Proposal, ...]:
+    """Propose the category of a study, and of each finding, by each guideline.
 
     Args:
-        guidelines: By name.
-        findings: All of the study, in the order of the report.
-        notices: Of the series: cut lungs and suspect HU make a study incomplete.
-        courses: What became of each finding since an earlier study; None where none was compared.
+        guidelines: The guidelines by name.
+        findings: All findings of the study, in the order of the report.
+        notices: Notices of the series: cut lungs and suspect HU make a study incomplete.
+        changes: Change of each finding since an earlier study; None where none was compared.
+
+    Returns:
+        One proposal for each guideline, in their order.
     """
-    known = [IntervalChanges()] * len(findings) if courses is None else courses
-    nodules = [nodule_facts(*both) for both in zip(findings, known, strict=True)]
+    known = [IntervalChanges()] * len(findings) if changes is None else changes
+    nodules = [nodule_facts(*pair) for pair in zip(findings, known, strict=True)]
     codes = {notice.code for notice in notices}
-    documents = []
-    for name, guideline in guidelines.items():
-        study = classify_study(
-            guideline,
-            nodules,
-            lungs_cut=NoticeCode.LUNGS_CUT in codes,
-            quality_failed=NoticeCode.HU_SUSPECT in codes,
-            assessed=() if courses is None or not guideline.asks_for_growth else {GROWTH},
+    return tuple(
+        Proposal(
+            name,
+            classify_study(
+                guideline,
+                nodules,
+                lungs_cut=NoticeCode.LUNGS_CUT in codes,
+                quality_failed=NoticeCode.HU_SUSPECT in codes,
+                assessed=() if changes is None or not guideline.has_growth_rules else {GROWTH},
+            ),
         )
-        documents.append(
-            GuidelineDocument(
-                name=name,
-                title=study.guideline,
-                source=study.source,
-                category=study.category,
-                meaning=study.title,
-                follow_up=study.follow_up,
-                not_assessed=study.not_assessed,
-                driven_by=study.driven_by,
-                findings=tuple(one.category for one in study.findings),
-            )
-        )
-    return tuple(documents)
-
-
-def nodule_facts(finding: Finding, courses: IntervalChanges = IntervalChanges()) -> NoduleFacts:  # noqa: B008 - immutable
-    """What was measured, in a guideline's words; the detector's size where nothing was."""
-    measured = finding.measurements
-    solid_part, pleura = (_length(finding, one) for one in ("solid_part_mm", "pleura_distance_mm"))
-    texture = cast("Texture | None", measured.get("texture"))
-    calcified = _length(finding, "calcification_share") or 0.0
-    return NoduleFacts(
-        mean_diameter_mm=_length(finding, "mean_diameter_mm") or finding.diameter_mm,
-        texture=texture,
-        solid_part_mm=solid_part,
-        margin=cast("Margin | None", measured.get("margin")),
-        touches_pleura=None if pleura is None else pleura <= TOUCHING_MM,
-        benign_calcification=calcified >= CALCIFIED_THROUGH_FROM
-        if texture == "calcified"
-        else None,
-        course=courses.nodule,
-        solid_part_change=courses.solid_part,
+        for name, guideline in guidelines.items()
     )
 
 
-def risks_of(
+def nodule_facts(
+    finding: Finding,
+    changes: IntervalChanges = IntervalChanges(),  # noqa: B008 - immutable
+) -> NoduleFacts:
+    """Put the measurements of a finding in a guideline's terms.
+
+    Args:
+        finding: The finding; where nothing was measured, the detector's diameter counts.
+        changes: Change since an earlier study; unknown by default.
+
+    Returns:
+        The facts, None for each that is not known.
+    """
+    measured = finding.measurements
+    if measured is None:
+        return NoduleFacts(
+            mean_diameter_mm=finding.diameter_mm,
+            interval_change=changes.nodule,
+            solid_part_change=changes.solid_part,
+        )
+    pleura_mm = measured.pleura_distance_mm
+    calcified = measured.texture is Texture.CALCIFIED
+    return NoduleFacts(
+        mean_diameter_mm=measured.mean_diameter_mm or finding.diameter_mm,
+        texture=measured.texture,
+        solid_part_mm=measured.solid_part_mm,
+        margin=measured.margin,
+        touches_pleura=None if pleura_mm is None else pleura_mm <= TOUCHING_MM,
+        benign_calcification=(
+            measured.calcification_fraction >= CALCIFIED_THROUGH_FROM if calcified else None
+        ),
+        interval_change=changes.nodule,
+        solid_part_change=changes.solid_part,
+    )
+
+
+def estimate_risks(
     finding: Finding, clinical: ClinicalFacts, *, nodule_count: int
-) -> tuple[RiskDocument, ...]:
-    """The probability of cancer by published models; none where nothing is known of the patient.
+) -> tuple[RiskEstimate, ...]:
+    """Estimate the probability of cancer by published models.
 
     Args:
         finding: The nodule.
-        clinical: Of the patient, as `clinical_facts` gives it.
-        nodule_count: In the study.
+        clinical: Facts about the patient, from `clinical_facts`.
+        nodule_count: Number of nodules in the study, this one included.
+
+    Returns:
+        One estimate for each model; none where nothing is known of the patient.
     """
     if clinical == ClinicalFacts():
         return ()
+    measured = finding.measurements
     inputs = RiskInputs(
         clinical=clinical,
-        diameter_mm=_length(finding, "long_axis_mm") or finding.diameter_mm,
-        texture=cast("Texture | None", finding.measurements.get("texture")),
-        spiculated=(
-            finding.measurements["margin"] == "spiculated"
-            if "margin" in finding.measurements
-            else None
-        ),
+        diameter_mm=measured.long_axis_mm if measured else finding.diameter_mm,
+        texture=measured.texture if measured else None,
+        spiculated=measured.margin is Margin.SPICULATED if measured else None,
         upper_lobe=_IN_UPPER_LOBE[finding.location.zone],
         nodule_count=nodule_count,
     )
-    return tuple(
-        RiskDocument(
-            model=one.model,
-            source=one.source,
-            least=round(one.least, _PROBABILITY_DIGITS),
-            most=round(one.most, _PROBABILITY_DIGITS),
-            used=dict(one.used),
-            missing=one.missing,
-        )
-        for one in (brock(inputs), mayo(inputs))
-    )
+    return brock(inputs), mayo(inputs)
 
 
 def clinical_facts(table: ClinicalTable | None, series: SeriesFacts) -> ClinicalFacts:
-    """What a table tells of a patient, with age and sex from the headers where it is silent.
+    """Look a patient up in a clinical table; age and sex come from the headers where it is silent.
 
-    Where the table tells nothing at all, nothing is known: risks are asked for by giving one.
+    Args:
+        table: The table of ``--clinical``; None where there is none.
+        series: Header facts of the series, which name the patient and the study.
+
+    Returns:
+        The facts; all unknown where the table says nothing of the patient, since naming a patient
+        there is how risks are asked for.
+
+    Raises:
+        UsageError: The study's row names another patient.
     """
     if table is None:
         return ClinicalFacts()
-    told = table.of(patient_id=series.patient_id, study_uid=series.study_uid)
-    if told == ClinicalFacts():
-        return told
+    facts = table.facts_of(patient_id=series.patient_id, study_uid=series.study_uid)
+    if facts == ClinicalFacts():
+        return facts
     sex = _SEXES.get(series.patient_sex)
-    return told.filled_from(ClinicalFacts(age_years=series.patient_age_years, sex=sex))
-
-
-def _length(finding: Finding, name: str) -> float | None:
-    value = finding.measurements.get(name)
-    return value if isinstance(value, float) else None
+    return facts.filled_from(ClinicalFacts(age_years=series.patient_age_years, sex=sex))

@@ -1,7 +1,7 @@
 """Worker processes that analyse one series at a time, each losing at most its own series.
 
-`concurrent.futures` fails every waiting task when one worker dies and cannot stop a task that
-takes too long; with a pipe to each process the one at fault is known, and only it is replaced.
+`concurrent.futures` fails every waiting task when one worker dies, and cannot stop one that takes
+too long. With a pipe to each process the one at fault is known, and only it is replaced.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from multiprocessing import connection, get_context
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from hounsfield.pipeline.batch.worker import READY, Outcome, serve
+from hounsfield.pipeline.batch.messages import Outcome
+from hounsfield.pipeline.batch.worker import READY, load_models, serve
 from hounsfield.preprocessing.codes import Reason
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-    from hounsfield.pipeline.batch.prior_studies import Prior
-    from hounsfield.pipeline.batch.worker import WorkOrder
+    from hounsfield.pipeline.analysis.growth.prior import Prior
+    from hounsfield.pipeline.batch.messages import MakeAnalyser, WorkerSettings
     from hounsfield.preprocessing.series import Series
 
 _STOPPING_S = 5.0
-_STARTING_S = 300.0
-"""What a worker may take to start and load its models, on a slow disk too."""
+START_TIMEOUT_S = 300.0
+"""Time for a worker to start and load its models, also from a slow disk."""
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class _Worker:
     ready: bool = False
 
     def stop(self) -> None:
-        """Ends the process at once, whatever it does."""
+        """End the process at once, whatever it is doing."""
         self.process.kill()
         self.process.join(_STOPPING_S)
         self.pipe.close()
@@ -48,15 +49,27 @@ class WorkerPool:
     """A fixed number of workers: give a series to each with `submit`, take outcomes with `wait`.
 
     Args:
-        order: What the workers do.
-        size: How many there are; each starts when there is work for it.
+        settings: What every worker needs at its start.
+        size: Number of workers; each starts when there is work for it.
         timeout_s: A series that takes longer fails as `Reason.TIMED_OUT`.
+        make_analyser: Loads, in each worker, what analysing needs; a function of a module.
+        start_timeout_s: A worker that takes longer to load its models is given up.
     """
 
-    def __init__(self, order: WorkOrder, *, size: int, timeout_s: float) -> None:
-        self._order = order
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        *,
+        size: int,
+        timeout_s: float,
+        make_analyser: MakeAnalyser = load_models,
+        start_timeout_s: float = START_TIMEOUT_S,
+    ) -> None:
+        self._settings = settings
+        self._make_analyser = make_analyser
         self._size = size
         self._timeout_s = timeout_s
+        self._start_timeout_s = start_timeout_s
         self._context = get_context("spawn")
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
@@ -64,21 +77,21 @@ class WorkerPool:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more series would start at once."""
+        """Whether another series would start at once."""
         return len(self._busy) < self._size
 
     @property
     def is_busy(self) -> bool:
-        """Whether `wait` would give something."""
+        """Whether an outcome is still to come."""
         return bool(self._busy or self._lost)
 
     def submit(self, task: int, series: Series, prior: Prior | None = None) -> None:
-        """Gives a series, under a number of the caller's, to a worker; there must be room.
+        """Give a series to a worker; there must be room.
 
         Args:
-            task: The number.
-            series: What is analysed.
-            prior: What it is compared with.
+            task: A number of the caller's choice, under which `wait` returns the outcome.
+            series: The series to analyse, known from its headers.
+            prior: The earlier study to compare with; None where the input has none.
         """
         worker = self._idle.pop() if self._idle else self._new_worker()
         if not worker.process.is_alive():  # it died while it was idle: no series is to blame
@@ -92,7 +105,10 @@ class WorkerPool:
             self._lose(worker, Reason.WORKER_CRASHED, _how_it_ended(worker))
 
     def wait(self, *, at_most_s: float = 1.0) -> tuple[int, Outcome] | None:
-        """Waits for the next outcome.
+        """Wait for the next outcome.
+
+        Args:
+            at_most_s: Return after so many seconds even if nothing came.
 
         Returns:
             The caller's number and the outcome, or None where nothing came in time.
@@ -120,32 +136,44 @@ class WorkerPool:
             assert task is not None
             return task, reply
         for worker in tuple(self._busy):
-            if monotonic() - worker.started > (self._timeout_s if worker.ready else _STARTING_S):
-                msg = f"It took longer than {self._timeout_s:g} s (run.timeout_s); given up."
-                self._lose(worker, Reason.TIMED_OUT, msg)
+            limit_s = self._timeout_s if worker.ready else self._start_timeout_s
+            if monotonic() - worker.started > limit_s:
+                self._lose(worker, Reason.TIMED_OUT, self._timeout_message(worker))
         return self._lost.popleft() if self._lost else None
 
     def stop(self) -> None:
-        """Ends all workers at once; what they were doing is lost."""
+        """End all workers at once; their unfinished work is lost."""
         for worker in (*self._busy, *self._idle):
             worker.stop()
         self._busy.clear()
         self._idle.clear()
 
+    def _timeout_message(self, worker: _Worker) -> str:
+        if worker.ready:
+            return f"It took longer than {self._timeout_s:g} s (run.timeout_s); given up."
+        return (
+            f"The worker took more than {self._start_timeout_s:g} s to start and load its models; "
+            "given up. A slow or busy disk is the usual cause: run again with --retry-failed."
+        )
+
     def _ready(self, at_most_s: float) -> list[_Worker]:
-        """The workers that have something to say, or whose pipe has closed with their end."""
-        said = connection.wait([worker.pipe for worker in self._busy], timeout=at_most_s)
-        return [worker for worker in self._busy if worker.pipe in said]
+        """The workers that sent a message, or whose pipe closed when they ended."""
+        ready = connection.wait([worker.pipe for worker in self._busy], timeout=at_most_s)
+        return [worker for worker in self._busy if worker.pipe in ready]
 
     def _new_worker(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=serve, args=(theirs, self._order), daemon=True)
+        process = self._context.Process(
+            target=serve,
+            args=(theirs, self._settings, self._make_analyser),
+            daemon=True,
+        )
         process.start()
         theirs.close()  # so that the pipe ends when the process does
         return _Worker(process, ours)
 
     def _lose(self, worker: _Worker, reason: Reason, message: str) -> None:
-        """Ends a worker together with its task."""
+        """End a worker; its task fails."""
         assert worker.task is not None
         outcome = Outcome(monotonic() - worker.started, reason=reason, message=message)
         self._lost.append((worker.task, outcome))

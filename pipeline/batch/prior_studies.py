@@ -1,11 +1,12 @@
-"""`Prior`: the earlier study of the same patient that a study of the input is compared with."""
+"""Finds, for each study of the input, the patient's most recent earlier study."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
+
+from hounsfield.pipeline.analysis.growth.prior import Prior
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,35 +28,20 @@ SAME_DAY = (
     "two studies."
 )
 OTHER_SEX = (
-    "The earlier study with this patient ID tells another sex (0010,0040): it is taken to be of "
+    "The earlier study with this patient ID names another sex (0010,0040): it is taken to be of "
     "another person."
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """What a study is compared with, or why it is compared with none.
-
-    Attributes:
-        series: Of the earlier study, the best first; empty where there is none to compare with.
-        days: From the earlier study to the later one; 0 where there is none.
-        why_not: A sentence; empty where there is one.
-    """
-
-    series: tuple[Series, ...] = ()
-    days: int = 0
-    why_not: str = ""
-
-
 def find_priors(studies: Sequence[Sequence[Series]]) -> list[Prior | None]:
-    """Finds for each study the most recent earlier one of the same patient.
+    """Find for each study the most recent earlier one of the same patient.
 
     Args:
-        studies: The series of each study, the best first.
+        studies: The series of each study of the input, the best first.
 
     Returns:
-        One for each study; None where nothing else is known to be of the same patient, or all of
-        it is later.
+        One entry for each study; None where no other study is known to be of the same patient, or
+        all others are later.
     """
     of_patient: dict[str, list[Sequence[Series]]] = defaultdict(list)
     for study in studies:
@@ -73,16 +59,16 @@ def _prior(study: Sequence[Series], of_patient: Sequence[Sequence[Series]]) -> P
         return None
     today = _date(facts.study_date)
     if today is None:
-        return Prior(why_not=NO_DATE)
+        return Prior(reason=NO_DATE)
     dated = [(_date(one[0].facts.study_date), one) for one in others]
     earlier = [(day, one) for day, one in dated if day is not None and day < today]
     if not earlier:
         days = {day for day, _ in dated}
-        why_not = SAME_DAY if today in days else OTHER_HAS_NO_DATE if None in days else ""
-        return Prior(why_not=why_not) if why_not else None
+        reason = SAME_DAY if today in days else OTHER_HAS_NO_DATE if None in days else ""
+        return Prior(reason=reason) if reason else None
     day, latest = max(earlier, key=lambda one: (one[0], one[1][0].facts.study_uid))
     if len({facts.patient_sex, latest[0].facts.patient_sex} & SEXES) > 1:
-        return Prior(why_not=OTHER_SEX)
+        return Prior(reason=OTHER_SEX)
     return Prior(tuple(latest), (today - day).days)
 
 

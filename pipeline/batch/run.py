@@ -15,26 +15,27 @@ from hounsfield.pipeline.assessment.clinical_table import (
     unknown_keys_message,
 )
 from hounsfield.pipeline.batch.csv_tables import write_tables
+from hounsfield.pipeline.batch.index_page import write_index
 from hounsfield.pipeline.batch.ledger import Ledger
+from hounsfield.pipeline.batch.messages import WorkerSettings
 from hounsfield.pipeline.batch.output_folder import remove_partials
 from hounsfield.pipeline.batch.pool import WorkerPool
 from hounsfield.pipeline.batch.run_log import log_to_folder
 from hounsfield.pipeline.batch.scheduler import StudyScheduler
-from hounsfield.pipeline.batch.work_plan import make_plan, require_separate_places
-from hounsfield.pipeline.batch.worker import WorkOrder, prepare_analysis
+from hounsfield.pipeline.batch.work_plan import make_plan, require_separate_folders
+from hounsfield.pipeline.batch.worker import load_models
 from hounsfield.pipeline.errors import OutputHeldError, writing_to
-from hounsfield.pipeline.report.html import write_index
-from hounsfield.pipeline.report.provenance import read_provenance
+from hounsfield.pipeline.report.provenance import find_configured_models, provenance_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from hounsfield.pipeline.assessment.clinical_table import ClinicalTable
+    from hounsfield.pipeline.batch.messages import MakeAnalyser
     from hounsfield.pipeline.batch.progress import Progress
     from hounsfield.pipeline.batch.run_summary import RunOptions, RunSummary
     from hounsfield.pipeline.batch.work_plan import Plan
-    from hounsfield.pipeline.batch.worker import Analyse
     from hounsfield.pipeline.config import RunConfig
 
 LOCK_NAME = ".lock"
@@ -50,18 +51,21 @@ def run(
     progress: Progress,
     options: RunOptions,
     clinical: Path | None = None,
-    prepare: Callable[[WorkOrder], Analyse] = prepare_analysis,
+    make_analyser: MakeAnalyser = load_models,
 ) -> RunSummary:
-    """Analyses every study of the inputs that `out` does not hold yet.
+    """Analyse every study of the inputs that `out` does not hold yet.
 
     Args:
-        inputs: Files and folders.
-        out: The output folder, made where it is missing.
-        config: How.
-        progress: Is told what happens.
-        options: What is done again.
-        clinical: A table of what is known of the patients; see `pipeline.clinical`.
-        prepare: Makes the analysis in each worker process; a function of a module.
+        inputs: Files, folders and archives, in any mixture.
+        out: Output folder, created if missing.
+        config: Models, operating point, guidelines, workers and timeout.
+        progress: Shows progress on standard error.
+        options: Which finished work is done again.
+        clinical: A CSV with clinical facts about the patients; None where there is none.
+        make_analyser: Loads, in each worker process, what analysing needs; a function of a module.
+
+    Returns:
+        Counts of studies, series and findings, and the first failures.
 
     Raises:
         UsageError: An input is missing, or a model is not known.
@@ -69,9 +73,11 @@ def run(
         OutputError: `out` cannot be written or is full; what was finished is kept.
         KeyboardInterrupt: The run was stopped; what was finished is kept.
     """
-    require_separate_places(inputs, out)
+    require_separate_folders(inputs, out)
     table, clinical_sha256 = _clinical(clinical)
-    provenance = read_provenance(config, clinical_sha256=clinical_sha256)
+    provenance = provenance_of(
+        find_configured_models(config.models), config, clinical_sha256=clinical_sha256
+    )
     with _held(out), log_to_folder(out / LOGS_FOLDER), Ledger(out) as ledger:
         _log.info("version %s", provenance.hounsfield_version)
         remove_partials(out)
@@ -80,13 +86,17 @@ def run(
             inputs,
             kernel=config.series.kernel,
             compare_with_prior=config.report.compare_with_prior,
-            on_file=progress.looked_at,
+            on_file=progress.files_examined,
         )
         if table is not None:
             _check_clinical(table, plan, progress)
-        order = WorkOrder(out.resolve(), config, provenance, prepare, table)
-        pool = WorkerPool(order, size=config.run.workers, timeout_s=config.run.timeout_s)
-        loop = StudyScheduler(
+        pool = WorkerPool(
+            WorkerSettings(out.resolve(), config, provenance, table),
+            size=config.run.workers,
+            timeout_s=config.run.timeout_s,
+            make_analyser=make_analyser,
+        )
+        scheduler = StudyScheduler(
             out,
             ledger=ledger,
             pool=pool,
@@ -95,7 +105,7 @@ def run(
             progress=progress,
         )
         try:
-            summary = loop.go(plan)
+            summary = scheduler.run(plan)
         except KeyboardInterrupt:
             _log.info("interrupted")
             write_results(out, ledger)
@@ -109,7 +119,15 @@ def run(
 
 
 def write_results(out: Path, ledger: Ledger) -> None:
-    """Writes the tables and the index page from what the ledger has."""
+    """Write the tables and the index page from the ledger.
+
+    Args:
+        out: Output folder of the run.
+        ledger: Its ledger, open for reading.
+
+    Raises:
+        OutputError: They cannot be written, or a report cannot be read.
+    """
     write_index(out, write_tables(out, ledger), ledger.counts())
 
 
@@ -122,15 +140,16 @@ def _clinical(path: Path | None) -> tuple[ClinicalTable | None, str | None]:
 
 
 def _check_clinical(table: ClinicalTable, plan: Plan, progress: Progress) -> None:
-    """Says which rows are of nobody in the input.
+    """Report rows whose patient or study is not in the input.
 
     Raises:
         UsageError: A row contradicts the images.
     """
     facts = [planned.series.facts for study in plan.studies for planned in study]
-    for one in facts:
-        table.of(patient_id=one.patient_id, study_uid=one.study_uid)
-    patients, studies = {one.patient_id for one in facts}, {one.study_uid for one in facts}
+    for series in facts:
+        table.facts_of(patient_id=series.patient_id, study_uid=series.study_uid)
+    patients = {series.patient_id for series in facts}
+    studies = {series.study_uid for series in facts}
     unknown = unknown_keys(table, patients, studies)
     if unknown:
         progress.say(unknown_keys_message(table, unknown))
@@ -138,7 +157,7 @@ def _check_clinical(table: ClinicalTable, plan: Plan, progress: Progress) -> Non
 
 @contextmanager
 def _held(out: Path) -> Iterator[None]:
-    """Makes the output folder and holds it, so that no other run writes there.
+    """Create the output folder and lock it, so that no other run writes there.
 
     The system frees the lock when the process ends, however it ends.
     """

@@ -1,4 +1,4 @@
-"""How a command ends: one clear sentence for what went wrong, and the exit code for it."""
+"""Turns an error into one clear sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def ending(*, debug: bool) -> Iterator[None]:
-    """Turns what went wrong inside into a sentence on standard error and an exit code.
+def exit_on_error(*, debug: bool) -> Iterator[None]:
+    """Turn an exception raised inside into a sentence on standard error and an exit code.
 
-    A request to terminate is treated as an interrupt, so that a run that a scheduler stops
-    can go on later.
+    A request to terminate (SIGTERM) counts as an interrupt, so that a run that a scheduler stopped
+    can be resumed.
 
     Args:
-        debug: Shows the traceback too.
+        debug: Show the traceback as well as the sentence.
+
+    Yields:
+        Nothing; the body of the command runs inside.
 
     Raises:
-        SystemExit: With the code, where something went wrong.
+        SystemExit: An exception was raised inside; it carries the exit code.
     """
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -35,10 +38,12 @@ def ending(*, debug: bool) -> Iterator[None]:
     except HounsfieldError as error:
         _end(str(error), error.exit_code, debug=debug)
     except KeyboardInterrupt:
-        _end("interrupted; the same command goes on from here", ExitCode.INTERRUPTED, debug=debug)
-    except Exception as error:  # noqa: BLE001 - the last place that can make a sentence of it
-        msg = f"a defect of Hounsfield, please report it: {type(error).__name__}: {error}"
-        _end(msg if debug else f"{msg} (--debug shows where)", ExitCode.DEFECT, debug=debug)
+        _end("interrupted; run the same command again to resume", ExitCode.INTERRUPTED, debug=debug)
+    except Exception as error:  # noqa: BLE001 - the last place that can report it
+        msg = f"internal error, please report it: {type(error).__name__}: {error}"
+        _end(
+            msg if debug else f"{msg} (--debug shows the traceback)", ExitCode.INTERNAL, debug=debug
+        )
     finally:
         signal.signal(signal.SIGTERM, before)
 

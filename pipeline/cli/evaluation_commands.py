@@ -1,4 +1,4 @@
-"""The commands that judge. What they do is imported when one is called."""
+"""Commands for evaluation; each imports its implementation when it is called."""
 
 # typer reads the signatures at run time, so their types are imported plainly.
 from pathlib import Path
@@ -8,34 +8,35 @@ import typer
 
 from hounsfield.pipeline.cli.options import Debug, Json, Out
 
-app = typer.Typer(help="Judge results against the truth.", no_args_is_help=True)
+app = typer.Typer(help="Evaluate predictions against ground truth.", no_args_is_help=True)
 
 
 @app.command("luna16")
 def evaluate_luna16(
-    annotations: Annotated[Path, typer.Option(help="Nodules: LUNA16's annotations.csv.")],
-    series: Annotated[Path, typer.Option(help="The scans that count: seriesuids.csv.")],
-    predictions: Annotated[Path, typer.Option(help="The marks that are judged.")],
+    annotations: Annotated[Path, typer.Option(help="Ground truth: LUNA16's annotations.csv.")],
+    series: Annotated[Path, typer.Option(help="List of scans: seriesuids.csv.")],
+    predictions: Annotated[Path, typer.Option(help="Predictions: CSV in LUNA16's format.")],
     out: Out,
     excluded: Annotated[
-        Path | None, typer.Option(help="Findings to ignore: annotations_excluded.csv.")
+        Path | None, typer.Option(help="Irrelevant findings: annotations_excluded.csv.")
     ] = None,
     compare: Annotated[
-        Path | None, typer.Option(help="Other predictions, for a paired bootstrap.")
+        Path | None, typer.Option(help="Second predictions, for a paired bootstrap.")
     ] = None,
-    ids: Annotated[Path | None, typer.Option(help="Numbers that stand for series UIDs.")] = None,
+    ids: Annotated[Path | None, typer.Option(help="CSV that maps numbers to series UIDs.")] = None,
     facts: Annotated[
-        Path | None, typer.Option(help="Slice thickness and scanner of each series, for strata.")
+        Path | None,
+        typer.Option(help="CSV with slice thickness and scanner of each series, for strata."),
     ] = None,
-    resamplings: Annotated[int, typer.Option(min=1, help="Bootstraps over scans.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the bootstraps.")] = 0,
+    resamplings: Annotated[int, typer.Option(min=1, help="Bootstrap samples over scans.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Judge marks by the LUNA16 protocol, with intervals and a check of the submission."""
-    from hounsfield.pipeline.cli.errors import ending
+    """Evaluate detection by the LUNA16 protocol, with intervals and a check of the submission."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.evaluation.luna16.command import luna16_command, luna16_summary
 
         found = luna16_command(
@@ -56,22 +57,29 @@ def evaluate_luna16(
 @app.command("classification")
 def evaluate_classification(
     predictions: Annotated[
-        Path, typer.Option(help="A row a case: patient, case, true class, four probabilities.")
+        Path,
+        typer.Option(
+            help="CSV with one row a case: patient, case, true class, four probabilities."
+        ),
     ],
     out: Out,
     truth: Annotated[
         Path | None,
-        typer.Option(help="study_uid, true_class: judges a run's worklist.csv, given above."),
+        typer.Option(
+            help="CSV of study_uid and true_class, where PREDICTIONS is a run's worklist.csv."
+        ),
     ] = None,
-    resamplings: Annotated[int, typer.Option(min=1, help="Bootstraps over patients.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the bootstraps.")] = 0,
+    resamplings: Annotated[
+        int, typer.Option(min=1, help="Bootstrap samples over patients.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Judge class probabilities, always beside a baseline that knows the size alone."""
-    from hounsfield.pipeline.cli.errors import ending
+    """Evaluate class probabilities beside a baseline that knows the size alone."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.evaluation.classification.command import (
             classification_command,
             classification_summary,

@@ -1,4 +1,4 @@
-"""The table of `hounsfield inspect`: a line a series with its sentences below, for 100 columns."""
+"""The table of ``hounsfield inspect``: one line a series, its sentences below, 100 columns wide."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hounsfield.pipeline.inspection import InspectionRow
 
 GROUPED_FROM = 4
-"""So many rows left out of one folder for one reason become one line."""
+"""So many rows of one folder with the same reason become one line."""
 
 _STYLES = {
     Verdict.ANALYSED: "green",
@@ -35,11 +35,11 @@ _FILE_WIDTH = 100
 
 
 def print_table(rows: Sequence[InspectionRow], console: Console | None = None) -> None:
-    """Prints the series that would be analysed first, then what is left out.
+    """Print the series that would be analysed first, then the others.
 
     Args:
-        rows: From `inspect`.
-        console: Where to; standard output by default.
+        rows: Rows from `inspect`, in any order.
+        console: Console to print to; standard output by default.
     """
     width = None if sys.stdout.isatty() else _FILE_WIDTH
     console = console or Console(highlight=False, width=width)
@@ -72,7 +72,7 @@ def _print_group(group: Sequence[InspectionRow], root: str, console: Console) ->
 
 
 def _grouped(rows: Sequence[InspectionRow]) -> list[list[InspectionRow]]:
-    """Rows left out of one folder for one reason together, where they are many."""
+    """Group the rows of one folder with the same reason, where they are many."""
     by_cause: dict[object, list[InspectionRow]] = defaultdict(list)
     for index, row in enumerate(rows):
         cause = (str(PurePath(row.path).parent), row.reason)
@@ -84,7 +84,7 @@ def _grouped(rows: Sequence[InspectionRow]) -> list[list[InspectionRow]]:
 
 
 def _sentences(row: InspectionRow, root: str) -> list[str]:
-    """What there is to say of a row; its own path is not said again."""
+    """Description, reason and notices of a row; its own path is not repeated."""
     kind = ", ".join(filter(None, [row.description, row.orientation]))
     reason = [f"{row.reason.value}: {row.message}"] if row.reason else []
     notices = [f"{notice.code.value}: {notice.message}" for notice in row.notices]

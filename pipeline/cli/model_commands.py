@@ -1,4 +1,4 @@
-"""The commands for models and what makes them. What they do is imported when one is called."""
+"""Commands for models and their training; each imports its implementation when it is called."""
 
 # typer reads the signatures at run time, so their types are imported plainly.
 from pathlib import Path
@@ -9,17 +9,17 @@ import typer
 from hounsfield.pipeline.cli.options import Debug, Json, Out, Quiet
 
 app = typer.Typer()
-models_app = typer.Typer(help="The weights that are here.", no_args_is_help=True)
+models_app = typer.Typer(help="Manage model weights.", no_args_is_help=True)
 
-ModelName = Annotated[str, typer.Argument(help="As `models list` names it, or a model's folder.")]
+ModelName = Annotated[str, typer.Argument(help="Name from `models list`, or a model's folder.")]
 
 
 @models_app.command("list")
 def models_list(json: Json = False, debug: Debug = False) -> None:
-    """Name the weights that come with Hounsfield."""
-    from hounsfield.pipeline.cli.errors import ending
+    """List the models at hand: those of Hounsfield, then your own."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.models_output import list_lines, manifests_as_json
 
         typer.echo(manifests_as_json() if json else "\n".join(list_lines()))
@@ -27,10 +27,10 @@ def models_list(json: Json = False, debug: Debug = False) -> None:
 
 @models_app.command("show")
 def models_show(name: ModelName, debug: Debug = False) -> None:
-    """Show a model's card: what it is, what it was trained on, its limits."""
-    from hounsfield.pipeline.cli.errors import ending
+    """Show a model's card: purpose, training data, limits."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.models_output import card
 
         typer.echo(card(name))
@@ -44,17 +44,17 @@ def models_import(
             metavar="PATH", help="The folder of MONAI's lung_nodule_ct_detection, or its model.pt."
         ),
     ],
-    name: Annotated[str, typer.Option(help="What the model is called here.")] = "monai_luna16",
+    name: Annotated[str, typer.Option(help="Name for the imported model.")] = "monai_luna16",
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="The model's folder; else one where the name finds it."),
+        typer.Option("--out", help="Folder to create; by default one where its name finds it."),
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Bring in the RetinaNet of the MONAI bundle; nothing of the bundle is run."""
-    from hounsfield.pipeline.cli.errors import ending
+    """Import the RetinaNet of the MONAI bundle; none of its code is run."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.models_output import import_lines
 
         typer.echo("\n".join(import_lines(source, name=name, out=out)))
@@ -63,13 +63,13 @@ def models_import(
 @models_app.command("export")
 def models_export(
     name: ModelName,
-    out: Annotated[Path, typer.Option("--out", help="An .onnx file.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write: .onnx.")],
     debug: Debug = False,
 ) -> None:
-    """Write a model as one ONNX file, its manifest inside, for other programs."""
-    from hounsfield.pipeline.cli.errors import ending
+    """Export a model as one ONNX file with its manifest inside, for other programs."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.models_output import export_model
 
         export_model(name, out)
@@ -78,10 +78,10 @@ def models_export(
 
 @models_app.command("verify")
 def models_verify(debug: Debug = False) -> None:
-    """Compare every weight file with the sha256 of its manifest."""
-    from hounsfield.pipeline.cli.errors import ending
+    """Compare every weight file with the SHA-256 in its manifest."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.models_output import verify_lines
 
         typer.echo("\n".join(verify_lines()))
@@ -100,29 +100,34 @@ def prepare(
             "ct-table",
             "class-folders",
         ],
-        typer.Argument(help="What the source is."),
+        typer.Argument(help="Name of the data set, which tells how SOURCE is read."),
     ],
     source: Annotated[
         Path,
-        typer.Argument(help="The folder of a download; for phantoms a recipe, or a CSV table."),
+        typer.Argument(
+            help="Folder of the download; for phantoms their configuration, for ct-table a CSV."
+        ),
     ],
     out: Out,
-    include_held_out: Annotated[
-        bool, typer.Option("--include-held-out", help="Patients kept for examination too.")
-    ] = False,
+    held_out: Annotated[
+        str | None,
+        typer.Option(
+            "--held-out",
+            metavar="FILE|NAME",
+            help="Leave out the patients of this YAML file, or of configs/data/NAME.yaml.",
+        ),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Bring a data set into the form that training reads; goes on where it was stopped."""
-    from hounsfield.pipeline.cli.errors import ending
+    """Prepare a data set for training and evaluation; resumes an interrupted preparation."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.prepare_output import exit_code, prepare_dataset, report_lines
 
-        report = prepare_dataset(
-            dataset, source, out, include_held_out=include_held_out, quiet=quiet
-        )
+        report = prepare_dataset(dataset, source, out, held_out=held_out, quiet=quiet)
         if json:
             typer.echo(report.model_dump_json(indent=2))
         elif not quiet:
@@ -132,28 +137,31 @@ def prepare(
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="A recipe, such as configs/train_detector.yaml.")],
-    out: Annotated[Path, typer.Option("--out", help="The folder of the model that is made.")],
+    config: Annotated[
+        Path, typer.Argument(help="Training configuration, such as configs/train_detector.yaml.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the new model.")],
     fold: Annotated[
         list[str] | None,
         typer.Option(
             "--fold",
             "--folds",
             metavar="K|all",
-            help="Keep fold K for testing, train in OUT/fold-K, predict and evaluate it; again "
-            "for several, all for the whole cross-validation.",
+            help="Hold out fold K: train in OUT/fold-K, predict the fold, evaluate. Repeat for "
+            "several folds, or give `all` for the whole cross-validation.",
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="In place of the recipe's, for a trial.")
+        int | None,
+        typer.Option(min=1, help="Number of steps instead of the configured one, for a test."),
     ] = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Make weights from a recipe; goes on where it was stopped."""
-    from hounsfield.pipeline.cli.errors import ending
+    """Train a model from a configuration; resumes an interrupted training."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         import logging
 
         from hounsfield.models.training.reporting.progress import TrainingProgress
@@ -163,13 +171,13 @@ def train(
         progress = TrainingProgress(quiet=quiet)
         if fold:
             from hounsfield.pipeline.evaluation.cross_validation import (
-                closing_lines,
                 cross_validate,
+                cross_validation_summary,
             )
 
             found = cross_validate(config, out, fold, steps=steps, progress=progress)
             if found is not None:
-                typer.echo("\n".join(closing_lines(found)))
+                typer.echo("\n".join(cross_validation_summary(found)))
             return
         from hounsfield.models.training.train import run_training
 

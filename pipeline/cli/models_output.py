@@ -1,4 +1,4 @@
-"""What `hounsfield models` prints."""
+"""The lines that ``hounsfield models`` prints."""
 
 from __future__ import annotations
 
@@ -6,32 +6,41 @@ from typing import TYPE_CHECKING
 
 from hounsfield.models.store.folders import (
     STORE,
+    installed_models,
     list_models,
     model_folder,
     user_store,
     verified_weights,
 )
-from hounsfield.pipeline.batch.output_folder import atomic_file
-from hounsfield.pipeline.errors import writing_to
+from hounsfield.preprocessing.errors import writing_to
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hounsfield.models.store.manifest import Manifest
-
 
 def list_lines() -> list[str]:
-    """A line for each model: name, version, task, summary."""
-    return [f"{m.name} {m.version} ({m.task}): {m.summary}" for m in _all_models()]
+    """Return a line for each model: name, version, task, summary.
+
+    Raises:
+        UsageError: There is no model at all, or a manifest is damaged.
+    """
+    return [f"{m.name} {m.version} ({m.task}): {m.summary}" for m in installed_models()]
 
 
 def manifests_as_json() -> str:
-    """Every manifest, as a JSON list."""
-    return "[" + ",\n".join(m.model_dump_json(indent=1) for m in _all_models()) + "]"
+    """Return every manifest, as a JSON list."""
+    return "[" + ",\n".join(m.model_dump_json(indent=1) for m in installed_models()) + "]"
 
 
 def card(name: str) -> str:
-    """The model card.
+    """Read a model's card.
+
+    Args:
+        name: Name of a model in the store, or a model's folder.
+
+    Returns:
+        The card in Markdown.
 
     Raises:
         UsageError: There is no such model.
@@ -40,21 +49,31 @@ def card(name: str) -> str:
 
 
 def verify_lines() -> list[str]:
-    """A line for each model whose weights are what its manifest says.
+    """Return a line for each model whose weight file has the hash of its manifest.
 
     Raises:
-        UsageError: One is not.
+        UsageError: A weight file has another hash.
     """
     lines = []
     for store in (STORE, user_store()):
         for manifest in list_models(store):
             size = len(verified_weights(store / manifest.name))
-            lines.append(f"{manifest.name} {manifest.version}: {size:,} bytes, as its manifest")
+            lines.append(
+                f"{manifest.name} {manifest.version}: {size:,} bytes, SHA-256 as in its manifest"
+            )
     return lines
 
 
 def import_lines(source: Path, *, name: str, out: Path | None) -> list[str]:
-    """Brings the MONAI bundle in; says where it is and how it is run.
+    """Import the MONAI bundle.
+
+    Args:
+        source: Folder of the bundle, or its ``model.pt``.
+        name: Name of the new model in the user's store.
+        out: Folder to create; None takes one in the user's store, where the name finds it.
+
+    Returns:
+        Lines that tell where the model is and how to run it.
 
     Raises:
         UsageError: It is not the bundle, or the name is taken.
@@ -71,13 +90,17 @@ def import_lines(source: Path, *, name: str, out: Path | None) -> list[str]:
     )
     return [
         f"{manifest.name} {manifest.version} is in {folder}",
-        f"hounsfield run takes it by {config}",
-        "its thresholds are plain scores: no rate of false positives was measured for them",
+        f"use it with: hounsfield run {config}",
+        "its thresholds are plain scores: their false-positive rates were not measured",
     ]
 
 
 def export_model(name: str, out: Path) -> None:
-    """Writes a model as one ONNX file, whole or not at all.
+    """Write a model as one ONNX file, atomically.
+
+    Args:
+        name: Name of a model in the store, or a model's folder.
+        out: File to write; an older one is replaced.
 
     Raises:
         UsageError: There is no such model, or it cannot be exported.
@@ -88,8 +111,3 @@ def export_model(name: str, out: Path) -> None:
     content = onnx_model(model_folder(name))
     with atomic_file(out) as temporary:
         temporary.write_bytes(content)
-
-
-def _all_models() -> list[Manifest]:
-    """Those that come with Hounsfield, then the user's."""
-    return [*list_models(), *list_models(user_store())]

@@ -1,18 +1,18 @@
-"""What `hounsfield run` says at its end: where the report is, and a table of findings."""
+"""The result of ``hounsfield run`` on standard output: findings, counts, where the report is."""
 
 from __future__ import annotations
 
 import heapq
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
 from hounsfield.pipeline.batch.csv_tables import read_findings, read_worklist
+from hounsfield.pipeline.batch.index_page import INDEX_HTML
+from hounsfield.pipeline.batch.run_document import RunDocument
 from hounsfield.pipeline.errors import ExitCode
-from hounsfield.pipeline.report.html import INDEX_HTML
 from hounsfield.pipeline.report.schema import RESEARCH_USE
 
 if TYPE_CHECKING:
@@ -22,44 +22,34 @@ if TYPE_CHECKING:
 
 _FILE_WIDTH = 120
 MAX_FINDINGS = 20
-"""So many are shown, best score first; findings.csv has all."""
+"""The table shows so many, best score first; findings.csv has all."""
 
 
-class RunDocument(BaseModel):
-    """What ``hounsfield run --json`` prints.
+def print_run_summary(out: Path, summary: RunSummary) -> None:
+    """Print the result of a run to standard output.
 
-    Attributes:
-        studies: Those of the input that hold something to analyse.
-        already_done: Those of them that an earlier run had finished.
-        verdicts: Series and files of the input by verdict.
-        reasons: Of those that were not analysed.
+    Args:
+        out: Output folder of the run.
+        summary: Counts and failures of the run.
     """
-
-    model_config = ConfigDict(frozen=True)
-
-    version: Literal[1] = 1
-    out: str
-    index: str
-    studies: int
-    already_done: int
-    findings: int
-    verdicts: dict[str, int]
-    reasons: dict[str, int]
-    exit_code: int
-
-
-def print_closing(out: Path, summary: RunSummary) -> None:
-    """Prints the result of a run to standard output, for a reader."""
     width = None if sys.stdout.isatty() else _FILE_WIDTH
     console = Console(highlight=False, soft_wrap=True, width=width)
     if summary.findings:
         console.print(_findings_table(out))
-    for words in closing_lines(out, summary):
-        console.print(words, markup=False)
+    for line in summary_lines(out, summary):
+        console.print(line, markup=False)
 
 
-def closing_lines(out: Path, summary: RunSummary) -> list[str]:
-    """The sentences at the end: counts, reasons, and where the reports are."""
+def summary_lines(out: Path, summary: RunSummary) -> list[str]:
+    """Format the counts, the failures and where the reports are.
+
+    Args:
+        out: Output folder of the run.
+        summary: Counts and failures of the run.
+
+    Returns:
+        Lines to print.
+    """
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(summary.verdicts.items()))
     reasons = ", ".join(f"{count} {reason}" for reason, count in summary.reasons.most_common())
     lines = []
@@ -67,9 +57,9 @@ def closing_lines(out: Path, summary: RunSummary) -> list[str]:
         lines.append(f"Nothing to analyse in the input{f' ({reasons})' if reasons else ''}.")
     else:
         lines.append(f"Series and files: {counts}{f' ({reasons})' if reasons else ''}.")
-    lines += [f"Failed: {told}" for told in summary.failed]
+    lines += [f"Failed: {failure}" for failure in summary.failed]
     if summary.verdicts["failed"] > len(summary.failed):
-        lines.append("Failed: more, see ledger.sqlite and the index")
+        lines.append("More failed: see index.html and ledger.sqlite.")
     reports = [out / row["report"] for row in read_worklist(out) if row["report"]]
     if len(reports) == 1:
         lines.append(f"Report: {reports[0]}")
@@ -77,8 +67,13 @@ def closing_lines(out: Path, summary: RunSummary) -> list[str]:
     return lines
 
 
-def print_closing_json(out: Path, summary: RunSummary) -> None:
-    """Prints the result of a run to standard output as one JSON object."""
+def print_run_json(out: Path, summary: RunSummary) -> None:
+    """Print the result of a run to standard output as one JSON object.
+
+    Args:
+        out: Output folder of the run.
+        summary: Counts and failures of the run.
+    """
     document = RunDocument(
         out=str(out),
         index=str(out / INDEX_HTML),
@@ -94,12 +89,14 @@ def print_closing_json(out: Path, summary: RunSummary) -> None:
 
 def _findings_table(out: Path) -> Table:
     best = heapq.nlargest(MAX_FINDINGS, read_findings(out), key=lambda row: float(row["score"]))
-    table = Table(title="Findings, best score first; classes are of research weights, no diagnosis")
+    table = Table(
+        title="Findings, best score first; classes come from research weights and are no diagnosis"
+    )
     for name in ("series", "no."):
         table.add_column(name)
     for name in ("score", "mm", "x, y, z mm"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("place", "class", "confidence"):
+    for name in ("location", "class", "confidence"):
         table.add_column(name)
     for row in best:
         table.add_row(

@@ -1,4 +1,4 @@
-"""The commands for studies. What they do is imported when one is called."""
+"""Commands for studies; each imports its implementation when it is called."""
 
 # typer reads the signatures at run time, so their types are imported plainly.
 from pathlib import Path
@@ -17,29 +17,33 @@ def run(
     out: Out,
     config: Config = "default",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; else as configured.")
+        int | None,
+        typer.Option(min=1, help="Number of worker processes; as configured by default."),
     ] = None,
     clinical: Annotated[
         Path | None,
-        typer.Option(help="A CSV of what is known of the patients, for risk models."),
+        typer.Option(help="CSV of clinical facts about the patients, for the risk models."),
     ] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try what failed before once more.")
+        bool,
+        typer.Option("--retry-failed", help="Analyse series again that failed in an earlier run."),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Do everything again.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Ignore earlier results and analyse everything again.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
-    """Analyse every study of the input and write reports; goes on where it was stopped."""
-    from hounsfield.pipeline.cli.errors import ending
+    """Analyse every study in the input and write reports; resumes an interrupted run."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.batch.progress import Progress
         from hounsfield.pipeline.batch.run import run as run_studies
         from hounsfield.pipeline.batch.run_summary import RunOptions
-        from hounsfield.pipeline.cli.run_output import print_closing, print_closing_json
+        from hounsfield.pipeline.cli.run_output import print_run_json, print_run_summary
         from hounsfield.pipeline.config import load_config
 
         summary = run_studies(
@@ -51,9 +55,9 @@ def run(
             clinical=clinical,
         )
         if json:
-            print_closing_json(out, summary)
+            print_run_json(out, summary)
         elif not quiet:
-            print_closing(out, summary)
+            print_run_summary(out, summary)
     raise typer.Exit(summary.exit_code)
 
 
@@ -61,30 +65,34 @@ def run(
 def inspect(
     inputs: Inputs,
     headers_only: Annotated[
-        bool, typer.Option("--headers-only", help="Read no pixels: faster, fewer notices.")
+        bool, typer.Option("--headers-only", help="Read headers only: faster, fewer notices.")
     ] = False,
     config: Config = "default",
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Tell what is there, and what a run would make of it."""
-    from hounsfield.pipeline.cli.errors import ending
+    """List the series found and what `run` would do with each."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.batch.progress import Progress
         from hounsfield.pipeline.cli.inspect_output import print_table
         from hounsfield.pipeline.config import load_config
-        from hounsfield.pipeline.inspection import as_json
+        from hounsfield.pipeline.inspection import (
+            as_json,
+            notices_from_headers,
+            notices_from_pixels,
+        )
         from hounsfield.pipeline.inspection import inspect as inspect_inputs
 
         progress = Progress(quiet=quiet)
         rows = inspect_inputs(
             inputs,
-            read_pixels=not headers_only,
             kernel=load_config(config).series.kernel,
-            on_file=progress.looked_at,
+            on_file=progress.files_examined,
             on_series=None if headers_only else progress.reading,
+            notices_of=notices_from_headers if headers_only else notices_from_pixels,
         )
         if json:
             typer.echo(as_json(rows))
@@ -94,22 +102,23 @@ def inspect(
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A file or folder.")],
-    out: Annotated[Path, typer.Option("--out", help="A .nii.gz, .mha or .npz file.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A file, folder or zip archive.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write: .nii.gz, .mha or .npz.")],
     series: Annotated[
-        str | None, typer.Option(help="Its UID, where the input holds several.")
+        str | None, typer.Option(help="SeriesInstanceUID, where the input holds several series.")
     ] = None,
     grid: Annotated[
-        Literal["native", "working"], typer.Option(help="As scanned, or as networks see it.")
+        Literal["native", "working"],
+        typer.Option(help="The scanner's own grid, or the isotropic grid on which networks run."),
     ] = "native",
     config: Config = "default",
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Write one series as a volume in Hounsfield units, so that others can check it."""
-    from hounsfield.pipeline.cli.errors import ending
+    """Write one series as a volume in Hounsfield units, to compare with other readers."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.config import load_config
         from hounsfield.pipeline.conversion import convert as convert_series
 
@@ -122,35 +131,43 @@ def convert(
 
 
 @app.command()
-def status(out: Path, json: Json = False, debug: Debug = False) -> None:
-    """Tell how far a run is: counts, rate, time left, failures by reason."""
-    from hounsfield.pipeline.cli.errors import ending
+def status(
+    out: Annotated[Path, typer.Argument(help="Output folder of a run.")],
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show the progress of a run: counts, rate, time left, failures by reason."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from hounsfield.pipeline.batch.status import read_status
 
-        found = read_status(out)
-        typer.echo(found.model_dump_json(indent=2) if json else "\n".join(found.lines()))
+        state = read_status(out)
+        typer.echo(state.model_dump_json(indent=2) if json else "\n".join(state.lines()))
 
 
 @app.command()
 def phantom(
-    out: Annotated[Path, typer.Argument(help="A folder that is made.")],
-    seed: Annotated[int, typer.Option(help="Decides the person, the scan and the nodules.")] = 1,
+    out: Annotated[Path, typer.Argument(help="Folder to create.")],
+    seed: Annotated[int, typer.Option(help="Seed of the person, the scan and the nodules.")] = 1,
     size: Annotated[
-        Literal["full", "small"], typer.Option(help="512 x 512 x 300, or 256 x 256 x 80.")
+        Literal["full", "small"],
+        typer.Option(help="full: 512 x 512 x 300 voxels; small: 256 x 256 x 80."),
     ] = "full",
     nodules: Annotated[
-        int | None, typer.Option(min=0, max=100, help="How many; else drawn.")
+        int | None, typer.Option(min=0, max=100, help="Number of nodules; random by default.")
     ] = None,
-    form: Annotated[Literal["dicom", "luna16", "nifti", "all"], typer.Option("--format")] = "dicom",
+    form: Annotated[
+        Literal["dicom", "luna16", "nifti", "all"],
+        typer.Option("--format", help="DICOM series, LUNA16's MetaImage, NIfTI, or all of them."),
+    ] = "dicom",
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Make a digital chest with known answers."""
-    from hounsfield.pipeline.cli.errors import ending
+    """Make a synthetic chest CT with known nodules."""
+    from hounsfield.pipeline.cli.errors import exit_on_error
 
-    with ending(debug=debug):
+    with exit_on_error(debug=debug):
         from dataclasses import replace
         from typing import get_args
 

@@ -1,164 +1,156 @@
-"""The entries of the growth section: one for each nodule, and what goes for all of them."""
+"""The growth section of a report, written from the comparison with an earlier study."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.pipeline.analysis.growth.change import GrowthStatus
-from hounsfield.pipeline.report.figures.pair_picture import growth_picture_name
+from hounsfield.pipeline.assessment.interval_change import GrowthStatus
+from hounsfield.pipeline.report.filenames import growth_picture_name
 from hounsfield.pipeline.report.growth_schema import (
     EarlierNoduleDocument,
     EarlierStudyDocument,
+    GrowthDocument,
     NoduleChangeDocument,
 )
 
 if TYPE_CHECKING:
-    from hounsfield.models.contracts import Candidate, Finding, WorldPoint
-    from hounsfield.models.inference.outlines import SegmentedNodule
-    from hounsfield.pipeline.analysis.growth.change import NoduleSize, SizeChange
-    from hounsfield.pipeline.analysis.growth.study_nodules import StudyNodules
+    from hounsfield.models.contracts import WorldPoint
+    from hounsfield.pipeline.assessment.growth import (
+        ComparedFinding,
+        EarlierNodule,
+        EarlierStudy,
+        GrowthComparison,
+        MissingNodule,
+    )
     from hounsfield.preprocessing.volume import Volume
 
 THICKNESS_RATIO = 2.0
-"""Slices so many times thicker in one study than in the other measure volumes otherwise."""
+"""Slices this many times thicker in one study than in the other bias its volumes."""
 
 NOT_IN_EARLIER = "Its place is not in the images of the earlier study."
 NOT_IN_LATER = "Its place is not in the images of this study."
-NOT_MEASURED = "It has no outline in one of the studies, so that it was not measured twice."
+NOT_MEASURED = "It has no outline in one of the studies, so it was not measured twice."
 PART_SOLID = (
-    "It is part-solid in one of the studies at least: its outline may hold all of it in one and "
+    "It is part-solid in at least one of the studies: its outline may hold all of it in one and "
     "less of the ground glass in the other. Compare the pictures before trusting the change."
 )
-WAS_A_MARK = "The earlier study has it as a mark below the operating point."
+BELOW_OPERATING_POINT = "The earlier study has it as a candidate below the operating point."
 
-_MM_DIGITS, _MEASURED_DIGITS, _SHARE_DIGITS, _DAYS_DIGITS, _SCORE_DIGITS = 2, 3, 4, 1, 6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EarlierNodule:
-    """A nodule in the earlier study: a finding, or a mark below the operating point."""
-
-    mark: Candidate | Finding
-    size: NoduleSize | None
-    outlined: SegmentedNodule
-    is_finding: bool = True
+_MM_DIGITS, _MEASURED_DIGITS, _FRACTION_DIGITS, _DAYS_DIGITS, _SCORE_DIGITS = 2, 3, 4, 1, 6
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Compared:
-    """A finding beside what the earlier study has in its place.
+def growth_document(growth: GrowthComparison, volume: Volume) -> GrowthDocument:
+    """Write the growth section.
 
-    Attributes:
-        number: Of the finding, from 1.
-        place_world_mm: Where it lies in the earlier study.
-        then: What is there; None where there is nothing.
-        change: None where it was not measured twice.
-        inside: Whether the earlier images show the place.
+    Args:
+        growth: The comparison with the earlier study, or why there is none.
+        volume: The series of this report on its native grid.
+
+    Returns:
+        The section, with the findings in their order and then what is not seen again.
     """
+    study = growth.earlier
+    if study is None:
+        return GrowthDocument(earlier=None, reason=growth.reason)
+    entries = [_finding_entry(finding) for finding in growth.findings or ()]
+    entries += [_missing_entry(nodule) for nodule in growth.missing]
+    return GrowthDocument(
+        earlier=_study_entry(study),
+        reason=growth.reason,
+        lung_overlap=round(study.lung_overlap, 3),
+        vessel_correlation=round(study.vessel_correlation, 3),
+        cautions=_cautions(volume, study.volume),
+        nodules=tuple(entries),
+    )
 
-    number: int
-    place_world_mm: WorldPoint
-    then: EarlierNodule | None
-    change: SizeChange | None
-    inside: bool
 
-
-def finding_entry(one: Compared) -> NoduleChangeDocument:
+def _finding_entry(finding: ComparedFinding) -> NoduleChangeDocument:
     """The entry of a finding of this study."""
-    status, reason = _status(one)
-    change = one.change
+    status, reason = _status(finding)
+    change = finding.change
     if change is not None and change.part_solid:
         reason = PART_SOLID
-    if one.then is not None and not one.then.is_finding:
-        reason = f"{reason} {WAS_A_MARK}".strip()
+    if finding.earlier is not None and not finding.earlier.is_finding:
+        reason = f"{reason} {BELOW_OPERATING_POINT}".strip()
     doubling_time_days = None if change is None else change.doubling_time_days
     return NoduleChangeDocument(
-        finding=one.number,
+        finding=finding.number,
         status=status,
         reason=reason,
-        earlier=None if one.then is None else _nodule_entry(one.then),
-        earlier_place_world_mm=_rounded(one.place_world_mm) if one.inside else None,
-        volume_change=None if change is None else round(change.volume_change, _SHARE_DIGITS),
+        earlier=None if finding.earlier is None else _nodule_entry(finding.earlier),
+        earlier_place_world_mm=_rounded(finding.earlier_world_mm) if finding.inside else None,
+        volume_change=None if change is None else round(change.volume_change, _FRACTION_DIGITS),
         doubling_time_days=(
             None if doubling_time_days is None else round(doubling_time_days, _DAYS_DIGITS)
         ),
         diameter_change_mm=None if change is None else change.diameter_change_mm,
-        lung_rads_growth=None if change is None else change.course == "growing",
-        picture=growth_picture_name(one.number) if one.inside else None,
+        lung_rads_growth=None if change is None else change.diameter_change == "growing",
+        picture=growth_picture_name(finding.number) if finding.inside else None,
     )
 
 
-def not_seen_again_entry(
-    then: EarlierNodule, place_world_mm: WorldPoint, mark: Candidate | None, *, inside: bool
-) -> NoduleChangeDocument:
-    """The entry of an earlier finding that is none now.
-
-    Args:
-        then: The earlier finding.
-        place_world_mm: Where it would lie in this study.
-        mark: A candidate of this study that lies there.
-        inside: Whether the images of this study show the place.
-    """
-    reason = "" if inside else NOT_IN_LATER
-    if inside and mark is not None:
-        reason = f"A mark below the operating point lies there (score {mark.score:.3f})."
+def _missing_entry(nodule: MissingNodule) -> NoduleChangeDocument:
+    """The entry of an earlier finding that is none now."""
+    reason = "" if nodule.inside else NOT_IN_LATER
+    if nodule.inside and nodule.candidate is not None:
+        score = nodule.candidate.score
+        reason = f"A candidate below the operating point lies there (score {score:.3f})."
     return NoduleChangeDocument(
         finding=None,
-        status=GrowthStatus.NOT_SEEN_AGAIN if inside else GrowthStatus.NOT_COMPARABLE,
+        status=GrowthStatus.NOT_SEEN_AGAIN if nodule.inside else GrowthStatus.NOT_COMPARABLE,
         reason=reason,
-        earlier=_nodule_entry(then),
-        place_world_mm=_rounded(place_world_mm) if inside else None,
+        earlier=_nodule_entry(nodule.earlier),
+        place_world_mm=_rounded(nodule.world_mm) if nodule.inside else None,
     )
 
 
-def study_entry(earlier: StudyNodules, days: int) -> EarlierStudyDocument:
-    """Which study was compared."""
+def _study_entry(earlier: EarlierStudy) -> EarlierStudyDocument:
     facts = earlier.volume.series
     return EarlierStudyDocument(
         study_uid=facts.study_uid,
         series_uid=facts.series_uid,
         study_date=facts.study_date,
-        days=days,
+        days=earlier.days,
         slice_thickness_mm=facts.slice_thickness_mm,
-        findings=len(earlier.findings),
+        findings=earlier.findings,
     )
 
 
-def cautions(later: Volume, earlier: Volume) -> tuple[str, ...]:
+def _cautions(later: Volume, earlier: Volume) -> tuple[str, ...]:
     """What makes the volumes of the two studies less comparable."""
     thin, thick = sorted(
-        max(one.series.slice_thickness_mm or 0.0, one.spacing_mm[2]) for one in (later, earlier)
+        max(volume.series.slice_thickness_mm or 0.0, volume.spacing_mm[2])
+        for volume in (later, earlier)
     )
     if thick <= THICKNESS_RATIO * thin:
         return ()
-    told = f"The slices of one study are {thick:.3g} mm thick, of the other {thin:.3g} mm"
-    return (f"{told}: volumes are hardly comparable.",)
+    thicknesses = f"The slices of one study are {thick:.3g} mm thick, of the other {thin:.3g} mm"
+    return (f"{thicknesses}: their volumes are hardly comparable.",)
 
 
-def _status(one: Compared) -> tuple[GrowthStatus, str]:
-    """The status, and why it is not more than that."""
-    if one.change is not None:
-        return one.change.status, ""
-    if not one.inside:
+def _status(finding: ComparedFinding) -> tuple[GrowthStatus, str]:
+    """The status, and the reason where it was not compared."""
+    if finding.change is not None:
+        return finding.change.status, ""
+    if not finding.inside:
         return GrowthStatus.NOT_COMPARABLE, NOT_IN_EARLIER
-    if one.then is None:
+    if finding.earlier is None:
         return GrowthStatus.NEW, ""
     return GrowthStatus.NOT_COMPARABLE, NOT_MEASURED
 
 
-def _nodule_entry(then: EarlierNodule) -> EarlierNoduleDocument:
-    size = then.size
+def _nodule_entry(nodule: EarlierNodule) -> EarlierNoduleDocument:
+    candidate, size = nodule.candidate, nodule.size
     return EarlierNoduleDocument(
-        centre_world_mm=_rounded(then.mark.centre_world_mm),
-        diameter_mm=round(then.mark.diameter_mm, _MM_DIGITS),
-        score=round(then.mark.score, _SCORE_DIGITS),
-        is_finding=then.is_finding,
+        centre_world_mm=_rounded(candidate.centre_world_mm),
+        diameter_mm=round(candidate.diameter_mm, _MM_DIGITS),
+        score=round(candidate.score, _SCORE_DIGITS),
+        is_finding=nodule.is_finding,
         volume_mm3=None if size is None else round(size.volume_mm3, _MEASURED_DIGITS),
         mean_diameter_mm=None if size is None else round(size.mean_diameter_mm, _MEASURED_DIGITS),
     )
 
 
-def _rounded(place_world_mm: WorldPoint) -> WorldPoint:
-    x, y, z = (round(value, _MM_DIGITS) for value in place_world_mm)
+def _rounded(world_mm: WorldPoint) -> WorldPoint:
+    x, y, z = (round(value, _MM_DIGITS) for value in world_mm)
     return x, y, z

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hounsfield.models.contracts import ConfidenceBand, Lung, NoduleClass, Zone
 from hounsfield.pipeline.report.growth_schema import GrowthDocument
 from hounsfield.preprocessing.codes import NoticeCode, Verdict
+from hounsfield.preprocessing.documents import Strict
 
 RESEARCH_USE = "Research use only. Not a medical device."
 RESEARCH_CLASSES = (
@@ -17,12 +18,8 @@ RESEARCH_CLASSES = (
 )
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class NoticeDocument(BaseModel):
-    """Something a reader must know; its numbers stand beside the sentence, units in the keys."""
+    """A notice; its numbers stand beside the sentence, with units in the keys."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -30,8 +27,8 @@ class NoticeDocument(BaseModel):
     message: str
 
 
-class SeriesDocument(_Document):
-    """What the headers and the geometry tell of the series; never a person's name."""
+class SeriesDocument(Strict):
+    """Header facts and geometry of the series; never a person's name."""
 
     study_uid: str
     series_uid: str
@@ -55,15 +52,15 @@ class SeriesDocument(_Document):
     orientation: str
 
 
-class CandidateDocument(_Document):
-    """A place that the detector marked."""
+class CandidateDocument(Strict):
+    """A place that the detector proposes."""
 
     centre_world_mm: tuple[float, float, float] = Field(description="x, y, z in LPS mm.")
     diameter_mm: float
     score: float = Field(ge=0, le=1)
 
 
-class SourceDocument(_Document):
+class SourceDocument(Strict):
     """The centre on the original image; pixels are counted from 0 at the first one's centre."""
 
     sop_instance_uid: str
@@ -72,26 +69,26 @@ class SourceDocument(_Document):
     row: float
 
 
-class LocationDocument(_Document):
+class LocationDocument(Strict):
     """Lung side, the patient's own, and zone."""
 
     lung: Lung
     zone: Zone
 
 
-class RiskDocument(_Document):
-    """The probability of cancer by a published model, 0 to 1; a range where an input is missing."""
+class RiskDocument(Strict):
+    """Probability of cancer by a published model, 0 to 1; a range where an input is missing."""
 
     model: str
     source: str
-    least: float = Field(ge=0, le=1)
-    most: float = Field(ge=0, le=1)
+    lower: float = Field(ge=0, le=1)
+    upper: float = Field(ge=0, le=1)
     used: dict[str, float | str | bool]
     missing: tuple[str, ...]
 
 
-class GuidelineDocument(_Document):
-    """What a guideline proposes for the study and for each finding."""
+class GuidelineDocument(Strict):
+    """The categories that a guideline proposes for the study and for each finding."""
 
     name: str
     title: str
@@ -104,11 +101,11 @@ class GuidelineDocument(_Document):
     findings: tuple[str, ...] = Field(description="Category of each finding, in their order.")
 
 
-class ActivationMapDocument(_Document):
-    """Where the classifier saw what speaks for the likeliest class, and against it."""
+class ActivationMapDocument(Strict):
+    """Class activation map: evidence for the likeliest class, and against it."""
 
     picture: str = Field(description="File beside the report: over the CT, in three planes.")
-    file: str = Field(description="File beside the report: NIfTI, values above 0 speak for it.")
+    file: str = Field(description="File beside the report: NIfTI, above 0 for the class.")
 
 
 class FindingDocument(CandidateDocument):
@@ -119,12 +116,15 @@ class FindingDocument(CandidateDocument):
     confidence_band: ConfidenceBand
     location: LocationDocument
     source: SourceDocument | None
-    measurements: dict[str, float | str]
+    measurements: dict[str, float | str] = Field(description="By name; empty where not measured.")
+    malignancy: float | None = Field(
+        default=None, ge=0, le=1, description="Probability of a reader's rating of 4 or 5."
+    )
     risks: tuple[RiskDocument, ...] = ()
     notices: tuple[NoticeDocument, ...]
     picture: str = Field(description="File beside the report.")
     activation_map: ActivationMapDocument | None = Field(
-        default=None, description="None where it cannot be told."
+        default=None, description="None where there is none."
     )
 
     @property
@@ -133,18 +133,18 @@ class FindingDocument(CandidateDocument):
         return max(NoduleClass, key=lambda name: self.class_probabilities[name])
 
 
-class StudyClassDocument(_Document):
-    """The class of the study; probabilities, band and finding are None where nothing was found."""
+class StudyClassDocument(Strict):
+    """Class of the study; probabilities, band and finding are None where nothing was found."""
 
     likeliest_class: NoduleClass
     class_probabilities: dict[NoduleClass, float] | None = None
     confidence_band: ConfidenceBand | None = None
     finding: int | None = Field(default=None, description="Number of the finding that decides.")
-    rule: str = Field(description="How the class came about, in a sentence.")
+    rule: str = Field(description="How the class was derived, in a sentence.")
 
 
-class ModelDocument(_Document):
-    """Which weights were used."""
+class ModelDocument(Strict):
+    """The weights that were used."""
 
     role: Literal["detector", "reducer", "segmenter", "rater", "classifier"]
     name: str
@@ -152,8 +152,8 @@ class ModelDocument(_Document):
     sha256: str
 
 
-class ProvenanceDocument(_Document):
-    """What it takes to make the same report again."""
+class ProvenanceDocument(Strict):
+    """The version, weights and configuration that make the same report again."""
 
     hounsfield_version: str
     models: tuple[ModelDocument, ...]
@@ -161,13 +161,13 @@ class ProvenanceDocument(_Document):
     operating_point: str
     score_threshold: float
     detector_spacing_mm: tuple[float, float, float] = Field(description="Along x, y, z.")
-    clinical_sha256: str | None = Field(default=None, description="Of the table of --clinical.")
+    clinical_sha256: str | None = Field(default=None, description="Hash of --clinical's table.")
     fingerprint: str = Field(
         description="Hash of version, weights, configuration and clinical data."
     )
 
 
-class TimesDocument(_Document):
+class TimesDocument(Strict):
     """The only part that differs between two runs on the same input."""
 
     finished_at: str = Field(description="ISO 8601, UTC.")
@@ -175,10 +175,10 @@ class TimesDocument(_Document):
     peak_memory_mb: float
 
 
-class Report(_Document):
-    """All that was found in one series."""
+class Report(Strict):
+    """The report of one series."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     verdict: Verdict
     series: SeriesDocument
     notices: tuple[NoticeDocument, ...]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from hounsfield.preprocessing.files.archives import ZipEntry, read_entry, read_entry_head
-from hounsfield.preprocessing.files.printable_path import printable_path
+from hounsfield.preprocessing.printable_path import printable_path
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -16,9 +15,8 @@ from hounsfield.models.contracts import (
     Segmentation,
 )
 from hounsfield.models.inference.loading import Models
-from hounsfield.models.store.folders import model_folder, read_manifest
-from hounsfield.pipeline.analysis.series import analyse_series
-from hounsfield.pipeline.assessment.guidelines import load_guideline
+from hounsfield.pipeline.analysis.series import load_analyser, report_maker
+from hounsfield.pipeline.report.provenance import find_configured_models
 
 
 class BlobDetector:
@@ -91,26 +89,25 @@ class EvenClassifier:
         return answers
 
 
-def prepare_with_fakes(order):
-    """What the runner calls in each worker."""
-    manifests = [
-        read_manifest(model_folder(name))
-        for name in (order.config.models.detector, order.config.models.classifier)
-    ]
-    models = Models(
+def fake_models(config):
+    """The networks above, under the manifests of the models that a configuration names."""
+    return Models(
         BlobDetector(),
-        manifests[0],
         EvenClassifier(),
-        manifests[1],
-        reducer=DoubtingReducer() if order.config.models.reducer else None,
-        segmenter=BrightSegmenter() if order.config.models.segmenter else None,
-        rater=CalmRater() if order.config.models.rater else None,
+        find_configured_models(config.models),
+        reducer=DoubtingReducer() if config.models.reducer else None,
+        segmenter=BrightSegmenter() if config.models.segmenter else None,
+        rater=CalmRater() if config.models.rater else None,
     )
-    return partial(
-        analyse_series,
-        models=models,
-        guidelines={name: load_guideline(name) for name in order.config.report.guidelines},
-        config=order.config,
-        provenance=order.provenance,
-        clinical=order.clinical,
+
+
+def fake_analyser(config, **options):
+    """An analyser with networks that need no weights."""
+    return load_analyser(config, models=fake_models(config), **options)
+
+
+def make_fake_analyser(settings):
+    """What the runner calls in each worker."""
+    return report_maker(
+        fake_analyser(settings.config, provenance=settings.provenance, clinical=settings.clinical)
     )

@@ -34,7 +34,7 @@ REDUCER_SHA256, SEGMENTER_SHA256, RATER_SHA256 = "c" * 64, "d" * 64, "e" * 64
 
 @dataclass(frozen=True)
 class ScriptedAnalysis:
-    """As `pipeline.study.Analysis`, which costs a second to import."""
+    """Stands in for `RenderedReport`, which costs a second to import."""
 
     report: Report
     files: dict[str, bytes]
@@ -96,14 +96,14 @@ def scripted_config(
     return load_config(str(path))
 
 
-def prepare_scripted(order):
+def make_scripted_analyser(settings):
     """What the runner calls in each worker; every call leaves a line in ``calls``."""
-    return partial(_obey, provenance=order.provenance, calls=order.out.parent / "calls")
+    return partial(_obey, provenance=settings.provenance, calls=settings.out.parent / "calls")
 
 
-def prepare_without_models(order):
+def fail_without_models(settings):
     """Fails as a weight file does that is not the one its manifest speaks of."""
-    msg = f"no weights for {order.config.models.detector}"
+    msg = f"no weights for {settings.config.models.detector}"
     raise OutputError(msg)
 
 

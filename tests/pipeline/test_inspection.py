@@ -1,4 +1,4 @@
-"""`inspect` says of every series and file what a run would make of it."""
+"""`inspect` lists every series and file with what a run would do with it."""
 
 import io
 import json
@@ -8,9 +8,8 @@ import pytest
 from rich.console import Console
 
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
-from hounsfield.pipeline import inspection
 from hounsfield.pipeline.cli.inspect_output import print_table
-from hounsfield.pipeline.inspection import as_json, inspect
+from hounsfield.pipeline.inspection import as_json, inspect, notices_from_headers
 from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason, Verdict
 from hounsfield.preprocessing.errors import SeriesError
 from tests.preprocessing.volumes import make_volume
@@ -37,20 +36,17 @@ def study(tmp_path):
     return tmp_path / "study"
 
 
-@pytest.fixture
-def lungs_found(monkeypatch):
-    """Makes noise pass for a chest."""
-    monkeypatch.setattr(inspection, "find_lungs", lambda _volume: None)
-    monkeypatch.setattr(inspection, "assess_quality", lambda _volume, _lungs: (THICK,))
+def inspect_as_chests(folder):
+    """Inspect a folder as if every series in it had lungs and thick slices."""
+    return inspect([folder], notices_of=lambda series: (*series.notices, THICK))
 
 
 def by_name(rows, root):
     return {row.path.removeprefix(f"{root}/"): row for row in rows}
 
 
-@pytest.mark.usefixtures("lungs_found")
 def test_each_series_gets_the_verdict_of_a_run(study):
-    rows = by_name(inspect([study]), study)
+    rows = by_name(inspect_as_chests(study), study)
     assert {name: (row.verdict, row.reason, row.chosen) for name, row in rows.items()} == {
         "2": (Verdict.ANALYSED_WITH_NOTICES, None, True),
         "1": (Verdict.SKIPPED, Reason.BETTER_SERIES_CHOSEN, False),
@@ -59,31 +55,27 @@ def test_each_series_gets_the_verdict_of_a_run(study):
     }
 
 
-def test_the_next_series_is_taken_where_the_best_fails(study, monkeypatch):
-    def fail_thin(volume):
-        if volume.shape_zyx[0] == 40:
+def test_the_next_series_is_chosen_where_the_best_fails(study):
+    def fail_thin(series):
+        if series.shape_zyx[0] == 40:
             raise SeriesError(Reason.LUNGS_NOT_FOUND, "no lungs")
+        return ()
 
-    monkeypatch.setattr(inspection, "find_lungs", fail_thin)
-    monkeypatch.setattr(inspection, "assess_quality", lambda _volume, _lungs: ())
-    rows = by_name(inspect([study]), study)
+    rows = by_name(inspect([study], notices_of=fail_thin), study)
     assert (rows["2"].reason, rows["2"].chosen) == (Reason.LUNGS_NOT_FOUND, False)
     assert (rows["1"].reason, rows["1"].chosen) == (None, True)
 
 
-def test_headers_alone_read_no_pixels(study, monkeypatch):
-    def refuse(_series):
-        pytest.fail("pixels were read")
-
-    monkeypatch.setattr(inspection, "read_volume", refuse)
-    rows = by_name(inspect([study], read_pixels=False), study)
-    assert rows["2"].chosen
-    assert rows["2"].verdict in {Verdict.ANALYSED, Verdict.ANALYSED_WITH_NOTICES}
+def test_noise_is_refused_by_its_pixels_and_accepted_by_its_headers(study):
+    by_pixels = by_name(inspect([study]), study)
+    assert by_pixels["2"].reason is Reason.NOT_CHEST
+    by_headers = by_name(inspect([study], notices_of=notices_from_headers), study)
+    assert by_headers["2"].chosen
+    assert by_headers["2"].verdict in {Verdict.ANALYSED, Verdict.ANALYSED_WITH_NOTICES}
 
 
-@pytest.mark.usefixtures("lungs_found")
 def test_the_json_has_the_promised_keys(study):
-    rows = json.loads(as_json(inspect([study])))
+    rows = json.loads(as_json(inspect_as_chests(study)))
     chosen = next(row for row in rows if row["chosen"])
     assert chosen["path"] == str(study / "2")
     assert (chosen["study_uid"], chosen["series_uid"]) == ("1.2.3", "1.2.3.2")
@@ -97,12 +89,11 @@ def test_the_json_has_the_promised_keys(study):
     assert file["series_uid"] is None
 
 
-@pytest.mark.usefixtures("lungs_found")
-def test_the_table_fits_100_columns_and_gathers_what_is_alike(study):
+def test_the_table_fits_100_columns_and_groups_similar_rows(study):
     for number in range(9):
         (study / f"more-{number}.txt").write_text("more")
     text = io.StringIO()
-    print_table(inspect([study]), Console(file=text, width=100))
+    print_table(inspect_as_chests(study), Console(file=text, width=100))
     lines = text.getvalue().splitlines()
     assert max(map(len, lines)) <= 100
     assert "10 of them" in text.getvalue()

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load
 from torch.utils.data import DataLoader
 
-from hounsfield.models.inference.out_of_distribution import fit_familiarity, view_features
+from hounsfield.models.inference.out_of_distribution import fit_training_distribution, view_features
 from hounsfield.models.networks.class_net import ClassNet, class_logits
-from hounsfield.models.store.manifest import Calibration, Familiarity, Manifest
+from hounsfield.models.store.manifest import Calibration, Manifest, TrainingDistribution
 from hounsfield.models.training.classifier.class_sources import describe_class_sources
 from hounsfield.models.training.classifier.loss import partial_label_loss
 from hounsfield.models.training.classifier.task import (
@@ -89,7 +89,7 @@ def classifier_manifest(
         calibration=fit_calibration(calibrating.logits, calibrating.allowed),
         training_material=training_material(config.data),
         trained_with=trained_with,
-        familiarity=_familiarity(config, held_out),
+        training_distribution=_training_distribution(config, held_out),
         limits=(
             "Histology from CT is not validated; these weights are a demonstration.",
             (
@@ -141,10 +141,12 @@ def _predict(samples: ClassificationSamples, network: torch.nn.Module) -> _Predi
     return _Predictions(torch.cat(logits), torch.cat(allowed), np.concatenate(features))
 
 
-def _familiarity(config: ClassifierTrainingConfig, held_out: _Predictions) -> Familiarity:
+def _training_distribution(
+    config: ClassifierTrainingConfig, held_out: _Predictions
+) -> TrainingDistribution:
     """Statistics of the training views, by which out-of-distribution inputs are recognised."""
     trained_on = config.optimisation.steps * config.optimisation.batch
     training = training_samples(config, length=min(DISTRIBUTION_VIEWS, trained_on))
     images = (training[index]["image"].numpy()[None] for index in range(len(training)))
     features = np.concatenate([view_features(image) for image in images])
-    return fit_familiarity(features, held_out.features)
+    return fit_training_distribution(features, held_out.features)

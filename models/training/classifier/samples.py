@@ -180,7 +180,7 @@ class ClassificationSamples(SeededSamples):
         case, finding = self._own[classes][int(rng.integers(len(self._own[classes])))]
         site = case.volume.voxel_xyz(finding.centre_world_mm)[::-1]
         cube, centre = cube_around(case.volume, site)
-        spec = finding.drawn_as
+        spec = finding.specified
         attributes = UNKNOWN_ATTRIBUTES if spec is None else attributes_of(spec)
         return _Example(cube, centre, classes, finding.diameter_mm, attributes)
 
@@ -235,7 +235,7 @@ class ClassificationSamples(SeededSamples):
                 (float(centre[0]), float(centre[1]), float(centre[2])),
                 spec,
                 rng,
-                lung_share=cube.lung_fraction if rng.random() < CUT_PROBABILITY else None,
+                lung_fraction=cube.lung_fraction if rng.random() < CUT_PROBABILITY else None,
                 psf_sigma_mm_zyx=(float(rng.uniform(0.4, 0.9)),) * 3,
             )
             if painted.diameter_mm >= MIN_DIAMETER_MM:

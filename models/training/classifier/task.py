@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.models.networks.class_net import ClassNet
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.store.folders import model_folder
 from hounsfield.models.training.classifier.loss import classification_loss
 from hounsfield.models.training.classifier.samples import ClassificationSamples
@@ -18,7 +19,6 @@ from hounsfield.models.training.engine.material import (
     read_nodules,
 )
 from hounsfield.models.training.engine.network import make_network
-from hounsfield.models.training.engine.onnx_graph import GraphSpec
 from hounsfield.models.training.engine.task import TrainingTask
 from hounsfield.models.training.reducer.mined_candidates import mine_candidates
 from hounsfield.models.views.close_and_wide import VIEW_SPACINGS_MM, VIEW_VOXELS

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hounsfield.models.networks.centre_marks import SIZE_DIVISOR
+from hounsfield.models.networks.centre_heatmap import SIZE_DIVISOR
 from hounsfield.models.networks.centre_net import CentreNet
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.training.detector.loss import detection_loss
 from hounsfield.models.training.detector.pictures import detection_pictures
 from hounsfield.models.training.detector.samples import DetectionSamples
@@ -16,7 +17,6 @@ from hounsfield.models.training.engine.material import (
     require_cases,
 )
 from hounsfield.models.training.engine.network import make_network
-from hounsfield.models.training.engine.onnx_graph import GraphSpec
 from hounsfield.models.training.engine.task import TrainingTask
 
 if TYPE_CHECKING:

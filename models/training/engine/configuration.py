@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from hounsfield.data.prepared.held_out import HeldOutPatients, read_held_out
+from hounsfield.preprocessing.documents import Strict
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 DEFAULT_HU_WINDOW = (-1000.0, 400.0)
 
 
-class StrictModel(BaseModel):
-    """An immutable model that refuses unknown settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SamplingConfig(StrictModel):
+class SamplingConfig(Strict):
     """How the samples of a task are made; each task has a subclass of its own."""
 
 
-class OptimisationConfig(StrictModel):
+class OptimisationConfig(Strict):
     """How the loss is minimised, and how often results are logged and saved.
 
     Attributes:
@@ -67,7 +65,7 @@ class OptimisationConfig(StrictModel):
     checkpoint_every: int = Field(default=500, gt=0)
 
 
-class DataConfig(StrictModel):
+class DataConfig(Strict):
     """Prepared folders to train on, and the patients and folds that are held out.
 
     Attributes:
@@ -76,17 +74,27 @@ class DataConfig(StrictModel):
         calibration: Folders of whole series that only calibrate a classifier and are never trained
             on. Without any, held-out samples of the same kinds as in training calibrate it.
         fold: Test fold; the next one validates, all others train.
-        held_out_patients: Patients that are left out of training, validation and testing.
+        held_out: File of patients to leave out of training, validation and testing, or its name,
+            as for `hounsfield prepare --held-out`; null for none.
     """
 
     cases: tuple[Path, ...] = ()
     nodules: tuple[Path, ...] = ()
     calibration: tuple[Path, ...] = ()
     fold: int = Field(default=0, ge=0)
-    held_out_patients: tuple[str, ...] = ()
+    held_out: str | None = None
+
+    @cached_property
+    def held_out_patients(self) -> HeldOutPatients:
+        """The patients of `held_out`; none where it is null.
+
+        Raises:
+            UsageError: The file cannot be read.
+        """
+        return HeldOutPatients() if self.held_out is None else read_held_out(self.held_out)
 
 
-class TrainingConfig(StrictModel):
+class TrainingConfig(Strict):
     """A whole training configuration; checkpoints and manifests keep its hash.
 
     Each task has a subclass that narrows `task` and `sampling`.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.data import Dataset
 
-    from hounsfield.models.training.engine.onnx_graph import GraphSpec
+    from hounsfield.models.networks.onnx_graph import GraphSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from hounsfield.models.training.engine.seeded_samples import SeededSamples
-from hounsfield.models.views.rating import HU_WINDOW, OutlinedNodule, network_input, rating_view
+from hounsfield.models.views.rating import HU_WINDOW, ResampledNodule, network_input, rating_view
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class RatingSamples(SeededSamples):
         if rng.random() < sampling.free_rotation_probability:
             rotation = rotation @ _free_rotation(rng)
         if rng.random() < sampling.outline_variation_probability:
-            nodule = OutlinedNodule(nodule.hu, _varied_outline(nodule.share, rng))
+            nodule = ResampledNodule(nodule.hu, _varied_outline(nodule.fraction, rng))
         view = rating_view(nodule, rotation)
         if view is None:  # the varied outline is too narrow for so small a nodule
             return self.sample(rng)
@@ -87,7 +87,7 @@ class RatingSamples(SeededSamples):
         }
 
 
-def as_outlined(crop: NoduleCrop) -> OutlinedNodule | None:
+def as_outlined(crop: NoduleCrop) -> ResampledNodule | None:
     """Crops a nodule to its outline and a margin.
 
     Args:
@@ -102,7 +102,7 @@ def as_outlined(crop: NoduleCrop) -> OutlinedNodule | None:
     near = tuple(
         slice(max(part.start - MARGIN_VOXELS, 0), part.stop + MARGIN_VOXELS) for part in boxes[0]
     )
-    return OutlinedNodule(
+    return ResampledNodule(
         np.asarray(crop.hu[near], np.float32), np.asarray(crop.mask[near], np.float32)
     )
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.networks.rate_net import RateNet
 from hounsfield.models.training.engine.material import read_nodules
 from hounsfield.models.training.engine.network import make_network
-from hounsfield.models.training.engine.onnx_graph import GraphSpec
 from hounsfield.models.training.engine.task import TrainingTask
 from hounsfield.models.training.rater.samples import RatingSamples
-from hounsfield.models.views.rating import SUSPICIOUS, VIEW_CHANNELS, VIEW_VOXELS
+from hounsfield.models.views.rating import SUSPICION_OUTPUTS, VIEW_CHANNELS, VIEW_VOXELS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,12 +66,12 @@ def rating_loss(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     Returns:
         ``loss`` and its parts ``suspicion`` and ``attributes``.
     """
-    target = torch.cat([batch["target"][:, :1]] * (SUSPICIOUS - 1) + [batch["target"]], 1)
+    target = torch.cat([batch["target"][:, :1]] * (SUSPICION_OUTPUTS - 1) + [batch["target"]], 1)
     each = functional.binary_cross_entropy_with_logits(
         logits, target.clamp(min=0), reduction="none"
     )
     known = (each * (target >= 0)).mean(0)
-    suspicion, attributes = known[:SUSPICIOUS].sum(), known[SUSPICIOUS:].mean()
+    suspicion, attributes = known[:SUSPICION_OUTPUTS].sum(), known[SUSPICION_OUTPUTS:].mean()
     return {
         "loss": suspicion + ATTRIBUTES_WEIGHT * attributes,
         "suspicion": suspicion,

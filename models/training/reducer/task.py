@@ -9,6 +9,7 @@ import numpy as np
 from monai.losses.focal_loss import FocalLoss
 
 from hounsfield.models.inference.reducer import VIEW_SPACINGS_MM, VIEW_VOXELS
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import model_folder
 from hounsfield.models.training.engine.material import (
@@ -18,7 +19,6 @@ from hounsfield.models.training.engine.material import (
     require_cases,
 )
 from hounsfield.models.training.engine.network import make_network
-from hounsfield.models.training.engine.onnx_graph import GraphSpec
 from hounsfield.models.training.engine.task import TrainingTask
 from hounsfield.models.training.reducer.mined_candidates import mine_candidates
 from hounsfield.models.training.reducer.samples import ReductionSamples

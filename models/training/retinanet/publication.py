@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hounsfield.models.inference.retina_detector import RetinaDetector
-from hounsfield.models.networks.retina_net import retina_plan
+from hounsfield.models.networks.retina_net import retina_config
 from hounsfield.models.store.manifest import Calibration, Manifest
 from hounsfield.models.training.detector.calibration import (
     calibrate,
@@ -45,7 +45,7 @@ def retina_manifest(
         "configuration at the spacing below.",
         licence="Apache-2.0",
         architecture="retina_net",
-        network=retina_plan(config.network).as_settings(),
+        network=retina_config(config.network).as_settings(),
         weights="",
         sha256="",
         spacing_mm=training[0].volume.spacing_mm,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, retina_net, retina_plan
+from hounsfield.models.networks.onnx_graph import GraphSpec
+from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, retina_config, retina_net
 from hounsfield.models.training.engine.material import read_cases, require_cases
-from hounsfield.models.training.engine.onnx_graph import GraphSpec
 from hounsfield.models.training.engine.task import TrainingTask
 from hounsfield.models.training.retinanet.loss import RetinaLoss
 from hounsfield.models.training.retinanet.samples import RetinaSamples, bundle_augmentation
@@ -41,7 +41,7 @@ def retina_task(config: RetinaTrainingConfig) -> TrainingTask:
         UsageError: The configuration or its material cannot be used.
     """
     training, validation = retina_cases(config.data)
-    network_config = retina_plan(config.network)
+    network_config = retina_config(config.network)
     _check_patch(config.sampling.patch_xyz)
     network = retina_net(network_config)
     samples = RetinaSamples(

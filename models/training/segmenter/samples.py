@@ -169,7 +169,7 @@ class SegmentationSamples(SeededSamples):
                 density=density,
                 margin=margin,
                 place=place,
-                solid_share=float(rng.uniform(0.3, 0.75)),
+                solid_fraction=float(rng.uniform(0.3, 0.75)),
                 elongation=float(rng.uniform(1.0, 1.5)),
             ),
             rng,
@@ -192,13 +192,13 @@ class SegmentationSamples(SeededSamples):
                 (float(middle[0]), float(middle[1]), float(middle[2])),
                 spec,
                 rng,
-                lung_share=lung.__getitem__,
+                lung_fraction=lung.__getitem__,
                 psf_sigma_mm_zyx=blur_mm,
             )
             if painted.diameter_mm > 0.6 * spec.diameter_mm:
                 break
         fraction = np.zeros_like(hu)
-        fraction[painted.box] = painted.share
+        fraction[painted.box] = painted.fraction
         return _Example(hu, fraction, np.ones_like(hu), diameter_mm, is_exact=True)
 
     def _jittered(
@@ -243,7 +243,7 @@ def _detected_diameter_mm(spec: NoduleSpec, rng: np.random.Generator) -> float:
     """The diameter that a detector finds; for some part-solid nodules little more than the core."""
     if spec.density != "part_solid" or rng.random() > UNDERSIZED_PROBABILITY:
         return spec.diameter_mm
-    return spec.diameter_mm * float(rng.uniform(spec.solid_share, 1.0))
+    return spec.diameter_mm * float(rng.uniform(spec.solid_fraction, 1.0))
 
 
 def _known_masks(example: _Example) -> tuple[Cube, Cube]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.networks.segment_net import IMAGE_CHANNELS, segment_net
 from hounsfield.models.training.engine.material import held_out_cases, read_cases, read_nodules
 from hounsfield.models.training.engine.network import make_network
-from hounsfield.models.training.engine.onnx_graph import GraphSpec
 from hounsfield.models.training.engine.task import TrainingTask
 from hounsfield.models.training.segmenter.loss import segmentation_loss
 from hounsfield.models.training.segmenter.samples import SegmentationSamples

@@ -1,4 +1,4 @@
-"""Which nodule of one study is which of the other, once the lungs lie on one another."""
+"""Matches the nodules of two studies whose lungs are registered."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from hounsfield.models.contracts import Candidate, Finding, WorldPoint
 
 MATCH_MM = 8.0
-"""Two findings this near one another are one; larger ones may be farther apart by a part of their
-diameter. Places are carried over to 1 mm in 19 of 20 digital lungs; a detector's centre is off by
-some mm in a large nodule."""
+"""Two findings this close are one nodule; large ones may be farther apart, by a part of their
+diameter. Registration carries places over to within 1 mm in 19 of 20 phantoms; a detector's centre
+is off by some mm in a large nodule."""
 
 CANDIDATE_MATCH_MM = 4.0
-"""The same for marks below the operating point, of which there are many."""
+"""The limit for candidates below the operating point, of which there are many."""
 
 MATCH_DIAMETERS = 0.5
 
@@ -27,21 +27,21 @@ def match_findings(
     later: Sequence[Finding | Candidate],
     earlier: Sequence[Finding | Candidate],
 ) -> dict[int, int]:
-    """Pairs findings one to one, so that the distances are least in sum.
+    """Pair findings one to one with the least sum of distances.
 
     Args:
-        mapped_world_mm: Where each later finding lies in the earlier study.
-        later: Those findings.
-        earlier: The findings of the earlier study.
+        mapped_world_mm: Place of each later finding in the earlier study, (x, y, z) in its LPS mm.
+        later: Findings of the later study, in the order of `mapped_world_mm`.
+        earlier: Findings of the earlier study, in its own frame.
 
     Returns:
-        Index of the earlier finding by index of the later one.
+        Index of the earlier finding by index of the later one; unmatched ones are left out.
     """
     from scipy.optimize import linear_sum_assignment
 
     if not later or not earlier:
         return {}
-    places = np.array([one.centre_world_mm for one in earlier])
+    places = np.array([finding.centre_world_mm for finding in earlier])
     away = np.linalg.norm(np.array(mapped_world_mm)[:, None] - places[None], axis=-1)
     reach = np.array([[_reach_mm(a, b, MATCH_MM) for b in earlier] for a in later])
     # Whatever is out of reach costs the same, more than all that is within.
@@ -53,15 +53,25 @@ def match_findings(
 def nearest_candidate(
     place_world_mm: WorldPoint, nodule: Finding | Candidate, candidates: Sequence[Candidate]
 ) -> Candidate | None:
-    """The mark nearest to a place where a nodule is looked for; None where none is near."""
+    """Find the candidate nearest to the place where a nodule is expected.
+
+    Args:
+        place_world_mm: The expected place, (x, y, z) in LPS mm of the candidates' study.
+        nodule: The nodule in the other study; its diameter widens the reach.
+        candidates: Candidates of the study that is searched.
+
+    Returns:
+        The nearest candidate; None where none is within reach.
+    """
     if not candidates:
         return None
-    places = np.array([one.centre_world_mm for one in candidates])
+    places = np.array([candidate.centre_world_mm for candidate in candidates])
     away = np.linalg.norm(places - np.array(place_world_mm), axis=1)
     nearest = int(away.argmin())
-    found = candidates[nearest]
-    return found if away[nearest] <= _reach_mm(nodule, found, CANDIDATE_MATCH_MM) else None
+    candidate = candidates[nearest]
+    near = away[nearest] <= _reach_mm(nodule, candidate, CANDIDATE_MATCH_MM)
+    return candidate if near else None
 
 
-def _reach_mm(one: Finding | Candidate, other: Finding | Candidate, least_mm: float) -> float:
-    return max(least_mm, MATCH_DIAMETERS * max(one.diameter_mm, other.diameter_mm))
+def _reach_mm(a: Finding | Candidate, b: Finding | Candidate, min_mm: float) -> float:
+    return max(min_mm, MATCH_DIAMETERS * max(a.diameter_mm, b.diameter_mm))

@@ -5,9 +5,15 @@ from pathlib import Path
 import pytest
 
 from hounsfield.models.contracts import Candidate
-from hounsfield.models.inference.outlines import SegmentedNodule
-from hounsfield.pipeline.analysis.growth.change import GrowthStatus, NoduleSize, size_change
+from hounsfield.models.measurements.density import Texture
 from hounsfield.pipeline.analysis.growth.matching import match_findings, nearest_candidate
+from hounsfield.pipeline.assessment.growth import (
+    ComparedFinding,
+    EarlierNodule,
+    EarlierStudy,
+    GrowthComparison,
+)
+from hounsfield.pipeline.assessment.interval_change import GrowthStatus, NoduleSize, size_change
 from hounsfield.pipeline.batch.prior_studies import (
     NO_DATE,
     OTHER_HAS_NO_DATE,
@@ -15,19 +21,18 @@ from hounsfield.pipeline.batch.prior_studies import (
     SAME_DAY,
     find_priors,
 )
-from hounsfield.pipeline.report.growth_section import (
-    PART_SOLID,
-    Compared,
-    EarlierNodule,
-    finding_entry,
-)
+from hounsfield.pipeline.report.growth_section import PART_SOLID, growth_document
 from hounsfield.preprocessing.series import Series, SeriesFormat
 from hounsfield.preprocessing.volume import SeriesFacts
+from tests.preprocessing.volumes import make_volume
 
 
 def size(volume_mm3=500.0, mean_mm=8.0, texture="solid", solid_mm=None):
     return NoduleSize(
-        volume_mm3=volume_mm3, mean_diameter_mm=mean_mm, texture=texture, solid_part_mm=solid_mm
+        volume_mm3=volume_mm3,
+        mean_diameter_mm=mean_mm,
+        texture=Texture(texture),
+        solid_part_mm=solid_mm,
     )
 
 
@@ -61,7 +66,7 @@ def test_a_volume_has_changed_only_beyond_what_measuring_twice_gives(ratio, stat
 
 
 @pytest.mark.parametrize(
-    ("earlier_mm", "later_mm", "days", "course"),
+    ("earlier_mm", "later_mm", "days", "change"),
     [
         (6.0, 7.5, 365, "stable"),
         (6.0, 7.6, 365, "growing"),
@@ -74,9 +79,12 @@ def test_a_volume_has_changed_only_beyond_what_measuring_twice_gives(ratio, stat
     ],
 )
 def test_growth_by_lung_rads_is_more_than_one_and_a_half_mm_in_12_months(
-    earlier_mm, later_mm, days, course
+    earlier_mm, later_mm, days, change
 ):
-    assert size_change(size(mean_mm=earlier_mm), size(mean_mm=later_mm), days=days).course == course
+    assert (
+        size_change(size(mean_mm=earlier_mm), size(mean_mm=later_mm), days=days).diameter_change
+        == change
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,11 +114,12 @@ def test_the_solid_part_has_a_course_of_its_own(earlier, later, course):
 )
 def test_the_change_of_a_part_solid_nodule_is_told_with_a_warning(earlier, later, warned):
     change = size_change(size(texture=earlier), size(texture=later), days=180)
-    then = EarlierNodule(
-        Candidate((0.0, 0.0, 0.0), 8.0, 0.9), size(texture=earlier), SegmentedNodule()
-    )
-    entry = finding_entry(Compared(1, (0.0, 0.0, 0.0), then, change, inside=True))
-    assert entry.reason == (PART_SOLID if warned else "")
+    nodule = EarlierNodule(Candidate((0.0, 0.0, 0.0), 8.0, 0.9), size(texture=earlier), None)
+    finding = ComparedFinding(1, (0.0, 0.0, 0.0), nodule, change, inside=True)
+    volume = make_volume()
+    study = EarlierStudy(volume, 180, 1, 0.9, 0.8)
+    document = growth_document(GrowthComparison(study, findings=(finding,)), volume)
+    assert document.nodules[0].reason == (PART_SOLID if warned else "")
 
 
 def test_growth_needs_a_day_between():
@@ -176,4 +185,4 @@ def test_studies_without_a_patient_id_are_compared_with_none(patient):
 )
 def test_what_cannot_be_compared_is_said_where_there_are_two_studies(one, other, told):
     prior = prior_of(0, one, other)
-    assert (prior.series, prior.why_not) == ((), told)
+    assert (prior.series, prior.reason) == ((), told)

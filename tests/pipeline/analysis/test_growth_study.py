@@ -1,34 +1,31 @@
-"""Two studies of a digital patient through a run: what the report of the later one says."""
+"""Two studies of a synthetic patient through a run: growth in the report of the later one."""
 
 import math
-from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
+from shutil import rmtree
 
 import numpy as np
 import pytest
 
 from hounsfield.data.phantom import PhantomTruth, write_phantom
 from hounsfield.models.contracts import Candidate
-from hounsfield.pipeline.analysis.growth import study_nodules
-from hounsfield.pipeline.analysis.growth.comparison import growth_since
-from hounsfield.pipeline.analysis.growth.study_nodules import StudyNodules
-from hounsfield.pipeline.batch.prior_studies import Prior
+from hounsfield.pipeline.analysis.growth.comparison import compare_with_prior
+from hounsfield.pipeline.analysis.growth.prior import Prior
+from hounsfield.pipeline.analysis.series import report_maker
+from hounsfield.pipeline.analysis.timing import StageTimer
 from hounsfield.pipeline.batch.progress import Progress
 from hounsfield.pipeline.batch.run import run
 from hounsfield.pipeline.batch.run_summary import RunOptions
 from hounsfield.pipeline.batch.work_plan import make_plan
 from hounsfield.pipeline.report.schema import Report
-from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
-from hounsfield.preprocessing.errors import SeriesError
-from tests.digital_patient import DAYS, FIRST, LATER, VOLUME_RATIO, scanned
-from tests.pipeline.fakes import prepare_with_fakes
+from tests.phantom_patient import DAYS, FIRST, LATER, VOLUME_RATIO, scanned
+from tests.pipeline.fakes import fake_analyser
 from tests.pipeline.scripted import scripted_config
 
 
 class TruthDetector:
-    """Marks the nodules of digital patients, where the volume shows something dense."""
+    """Marks the nodules of synthetic patients, where the volume shows something dense."""
 
     def __init__(self, input_folder):
         truths = [
@@ -51,11 +48,11 @@ class TruthDetector:
         return shown
 
 
-def prepare_with_truth(order):
+def make_truth_analyser(settings):
     """What the runner calls in each worker."""
-    analyse = prepare_with_fakes(order)
-    models = replace(analyse.keywords["models"], detector=TruthDetector(order.out.parent / "input"))
-    return partial(analyse.func, **{**analyse.keywords, "models": models})
+    analyser = fake_analyser(settings.config, provenance=settings.provenance)
+    detector = TruthDetector(settings.out.parent / "input")
+    return report_maker(replace(analyser, models=replace(analyser.models, detector=detector)))
 
 
 def analyse(folder, out):
@@ -65,7 +62,7 @@ def analyse(folder, out):
         config=scripted_config(folder, segmenter=True),
         progress=Progress(quiet=True),
         options=RunOptions(),
-        prepare=prepare_with_truth,
+        make_analyser=make_truth_analyser,
     )
 
 
@@ -83,6 +80,11 @@ def runs(tmp_path_factory):
         if len(reports) == 1:
             write_phantom(first, folder / "input" / "first")
     return folder, first, later, reports, path.parent
+
+
+@pytest.fixture(scope="module")
+def small_scan():
+    return scanned(FIRST)
 
 
 def entry(report, nodule):
@@ -152,22 +154,12 @@ def test_a_finished_study_is_done_again_when_an_earlier_one_appears_and_then_no_
     assert changed == {report.series.study_uid}
 
 
-def test_an_earlier_study_that_cannot_be_read_is_said_and_does_not_fail_the_later(
-    runs, monkeypatch
+def test_an_earlier_study_that_cannot_be_read_is_reported_and_does_not_fail_the_later(
+    tmp_path, small_scan
 ):
-    def fail(series):
-        raise SeriesError(Reason.TRUNCATED, f"{series.path} ends too early")
-
-    monkeypatch.setattr(study_nodules, "read_volume", fail)
-    prior = Prior(discover([runs[0] / "input" / "first"]).series, days=DAYS)
-    nothing = StudyNodules(None, None, (), (), (), ())
-    growth = growth_since(
-        prior,
-        nothing,
-        models=None,
-        config=None,
-        provenance=None,
-        stage=nullcontext,
-    )
-    assert growth.document.why_not.endswith("180 days before, could not be analysed: truncated.")
-    assert growth.courses is None
+    write_phantom(small_scan, tmp_path / "first")
+    prior = Prior(discover([tmp_path / "first"]).series, days=DAYS)
+    rmtree(tmp_path / "first")
+    growth = compare_with_prior(prior, None, (), models=None, config=None, timer=StageTimer())
+    assert growth.reason.endswith("180 days before, could not be analysed: unreadable.")
+    assert growth.findings is None

@@ -9,16 +9,15 @@ import pytest
 
 from hounsfield.data.phantom import SMALL, NoduleSpec, make_phantom, write_phantom
 from hounsfield.models.contracts import Candidate
-from hounsfield.pipeline.analysis.detection import keep
+from hounsfield.pipeline.analysis.detection import select_findings
 from hounsfield.pipeline.batch.csv_tables import read_findings
 from hounsfield.pipeline.batch.progress import Progress
 from hounsfield.pipeline.batch.run import run
 from hounsfield.pipeline.batch.run_summary import RunOptions
-from hounsfield.pipeline.config import load_config
 from hounsfield.pipeline.errors import ExitCode
 from hounsfield.pipeline.report.schema import Report
 from hounsfield.preprocessing.errors import UsageError
-from tests.pipeline.fakes import prepare_with_fakes
+from tests.pipeline.fakes import make_fake_analyser
 from tests.pipeline.scripted import scripted_config
 from tests.preprocessing.synthetic_chest import value_at
 
@@ -31,7 +30,7 @@ def analyse(folder, out, *, clinical=None, **config):
         progress=Progress(quiet=True),
         options=RunOptions(),
         clinical=clinical,
-        prepare=prepare_with_fakes,
+        make_analyser=make_fake_analyser,
     )
 
 
@@ -177,7 +176,7 @@ def test_what_is_known_of_a_patient_gives_risks_and_makes_another_run(study):
     assert brock.used["sex"] == "female"
     assert set(mayo.missing) <= {"upper_lobe"}
     assert {"family_history", "emphysema"} <= set(brock.missing)
-    assert 0 < brock.least < brock.most < 1
+    assert 0 < brock.lower < brock.upper < 1
     _, without = read_report(folder / "out")
     assert without.findings[0].risks == ()
     assert report.provenance.fingerprint != without.provenance.fingerprint
@@ -195,7 +194,7 @@ def test_clinical_data_that_cannot_be_right_end_the_run_before_it_begins(study):
 
 def test_findings_are_the_best_candidates_from_the_threshold_up():
     marks = [Candidate((0.0, 0.0, 0.0), 5.0, score) for score in (0.2, 0.9, 0.5, 0.7)]
-    config = load_config().detection.model_copy(update={"max_findings": 2})
-    assert [mark.score for mark in keep(marks, threshold=0.5, config=config)] == [0.9, 0.7]
-    config = config.model_copy(update={"max_findings": 20})
-    assert [mark.score for mark in keep(marks, threshold=0.5, config=config)] == [0.9, 0.7, 0.5]
+    best = select_findings(marks, score_threshold=0.5, max_findings=2)
+    assert [mark.score for mark in best] == [0.9, 0.7]
+    every = select_findings(marks, score_threshold=0.5, max_findings=20)
+    assert [mark.score for mark in every] == [0.9, 0.7, 0.5]

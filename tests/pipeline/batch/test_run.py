@@ -17,8 +17,8 @@ from hounsfield.pipeline.config import RunConfig
 from hounsfield.pipeline.errors import ExitCode, OutputError, OutputHeldError
 from hounsfield.preprocessing.errors import UsageError
 from tests.pipeline.scripted import (
-    prepare_scripted,
-    prepare_without_models,
+    fail_without_models,
+    make_scripted_analyser,
     scripted_config,
     write_study,
 )
@@ -36,14 +36,14 @@ class Place:
     def write(self, uid, happens="analysed", *, series=1):
         write_study(self.input / uid / str(series), uid=uid, happens=happens, series=series)
 
-    def run(self, *, config=None, prepare=prepare_scripted, **options):
+    def run(self, *, config=None, make_analyser=make_scripted_analyser, **options):
         return run(
             [self.input],
             out=self.out,
             config=config or scripted_config(self.folder),
             progress=Progress(quiet=True),
             options=RunOptions(**options),
-            prepare=prepare,
+            make_analyser=make_analyser,
         )
 
     def rows(self):
@@ -270,7 +270,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing_finished(place):
 def test_models_that_cannot_be_loaded_end_the_run_with_their_own_sentence(place):
     place.write("1.1")
     with pytest.raises(OutputError, match="no weights for"):
-        place.run(prepare=prepare_without_models)
+        place.run(make_analyser=fail_without_models)
 
 
 def test_every_file_and_series_that_is_left_out_has_a_row(place):
@@ -290,7 +290,7 @@ def test_an_input_without_any_series_has_nothing_to_analyse(place):
 def test_nothing_is_written_inside_the_input(place):
     for out in (place.input / "out", place.folder):
         place.out = out
-        with pytest.raises(UsageError, match="must be a folder apart from the input"):
+        with pytest.raises(UsageError, match="must be apart from the input"):
             place.run()
         assert not (place.out / LOCK_NAME).exists()
     assert not list(place.input.iterdir())

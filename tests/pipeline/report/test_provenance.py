@@ -3,9 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from hounsfield.pipeline.report.provenance import read_provenance
+from hounsfield.pipeline.report.provenance import find_configured_models, provenance_of
 from hounsfield.preprocessing.errors import UsageError
 from tests.pipeline.scripted import scripted_config
+
+
+def provenance(config):
+    return provenance_of(find_configured_models(config.models), config)
 
 
 def change(config, task, **values):
@@ -13,18 +17,18 @@ def change(config, task, **values):
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
-def test_the_threshold_is_that_of_the_model_with_the_last_word(tmp_path):
+def test_the_threshold_is_that_of_the_model_that_gives_the_final_score(tmp_path):
     config = scripted_config(tmp_path, reducer=True)
     change(config, "reducer", operating_points={"screening": 0.2, "default": 0.7, "strict": 0.8})
-    assert read_provenance(config).score_threshold == 0.7
-    assert read_provenance(scripted_config(tmp_path)).score_threshold == 0.3
+    assert provenance(config).score_threshold == 0.7
+    assert provenance(scripted_config(tmp_path)).score_threshold == 0.3
 
 
 def test_a_rater_without_a_segmenter_is_refused(tmp_path):
     config = scripted_config(tmp_path, segmenter=True)
     models = config.models.model_copy(update={"segmenter": None})
     with pytest.raises(UsageError, match=r"models\.rater needs models\.segmenter"):
-        read_provenance(config.model_copy(update={"models": models}))
+        provenance(config.model_copy(update={"models": models}))
 
 
 @pytest.mark.parametrize("values", [{"sha256": "d" * 64}, {"calibration": {"slope": 2.0}}])
@@ -33,4 +37,4 @@ def test_a_reducer_behind_another_detector_or_other_scores_is_refused(tmp_path, 
     change(config, "detector", **values)
     sentence = "the reducer scripted-reducer belongs to scripted-detector with weights aaaaaaaaaaaa"
     with pytest.raises(UsageError, match=sentence):
-        read_provenance(config)
+        provenance(config)

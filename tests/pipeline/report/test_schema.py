@@ -2,8 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
-from hounsfield.pipeline.analysis.study_class import study_class
-from hounsfield.pipeline.report.build import report_document
+from hounsfield.pipeline.assessment.study_class import study_class
+from hounsfield.pipeline.report.build import build_report
 from hounsfield.pipeline.report.schema import Report
 from hounsfield.preprocessing.codes import Notice, NoticeCode
 from hounsfield.preprocessing.discovery import discover
@@ -31,13 +31,15 @@ def test_a_report_names_files_without_the_folders_that_may_bear_a_name(tmp_path)
     save_series(ct_datasets(make_volume()), tmp_path / "DOE JANE")
     (series,) = discover([tmp_path]).series
     slice_path = series.sources[3]
-    report = report_document(
-        series,
+    report = build_report(
         make_volume(),
+        series=series,
         findings=(),
+        risks=(),
         study_class=study_class(()),
         candidates=(),
-        guidelines=(),
+        proposals=(),
+        growth=None,
         notices=[Notice(NoticeCode.MISSING_SLICES_FILLED, f"{slice_path}: it is cut off")],
         provenance=made.provenance,
         times=made.times,

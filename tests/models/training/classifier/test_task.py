@@ -12,6 +12,7 @@ from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.models.contracts import Candidate, NoduleClass
 from hounsfield.models.inference.loading import load_classifier
 from hounsfield.models.store.folders import model_folder, read_manifest
+from hounsfield.models.store.publishing import half_precision_weights, publish
 from hounsfield.models.training.augmentation.lung_places import GAP_MM, HILUM_MM, LungPlaces
 from hounsfield.models.training.classifier.class_material import (
     CARCINOMAS,
@@ -27,7 +28,6 @@ from hounsfield.models.training.classifier.task import (
 )
 from hounsfield.models.training.configuration import read_training_config
 from hounsfield.models.training.engine.material import read_cases, training_material
-from hounsfield.models.training.engine.publishing import half_precision_weights, publish
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
 from tests.models.training.prepared_folder import write_prepared_folder
@@ -141,7 +141,7 @@ def test_attributes_of_synthetic_nodules_are_known_and_of_others_not():
 
 def test_a_phantom_s_own_nodule_has_the_attributes_of_its_specification():
     spec = NoduleSpec(diameter_mm=16.0, margin="spiculated", place="hilar", cavity=0.4)
-    finding = replace(a_finding("squamous_cell_carcinoma"), drawn_as=spec)
+    finding = replace(a_finding("squamous_cell_carcinoma"), specified=spec)
     own = samples_of(a_case("1.1", finding), own_weight=1.0)
     assert own[0]["attributes"].tolist() == attributes_of(spec).tolist()
 
@@ -272,4 +272,4 @@ def test_calibration_series_change_the_calibration_and_nothing_else(config_path)
     config = calibrated_on(config_path, a_case("3.0", a_finding("large_cell_carcinoma")))
     apart = classifier_manifest(config, trained_with, weights)
     assert apart.calibration.class_intercepts[1] > plain.calibration.class_intercepts[1]
-    assert apart.familiarity == plain.familiarity
+    assert apart.training_distribution == plain.training_distribution

@@ -8,14 +8,7 @@ from hounsfield.preprocessing.errors import UsageError
 
 CONFIGS = Path(__file__).parents[4] / "configs"
 SHIPPED = sorted(CONFIGS.glob("train_*.yaml"))
-BY_TASK = {
-    "classifier": "train_classifier",
-    "detector": "train_detector",
-    "rater": "train_rater",
-    "reducer": "train_reducer",
-    "retinanet": "train_retinanet",
-    "segmenter": "train_segmenter",
-}
+TASKS = ("classifier", "detector", "rater", "reducer", "retinanet", "segmenter")
 
 
 def changed(tmp_path, name, change):
@@ -35,25 +28,25 @@ def test_every_shipped_configuration_is_valid_and_holds_out_the_test_scan(path):
 
 
 def test_every_task_has_a_shipped_configuration():
-    assert {
-        read_training_config(CONFIGS / f"{name}.yaml").task for name in BY_TASK.values()
-    } == set(BY_TASK)
+    for task in TASKS:
+        assert read_training_config(CONFIGS / f"train_{task}.yaml").task == task
 
 
-@pytest.mark.parametrize("task", sorted(BY_TASK))
-def test_an_unknown_sampling_setting_is_named_with_those_that_exist(tmp_path, task):
-    path = changed(tmp_path, BY_TASK[task], lambda settings: settings["sampling"].update(x_share=1))
+@pytest.mark.parametrize("task", TASKS)
+def test_an_unknown_sampling_setting_is_named_with_the_file_that_shows_all(tmp_path, task):
+    path = changed(
+        tmp_path, f"train_{task}", lambda settings: settings["sampling"].update(x_share=1)
+    )
     with pytest.raises(
-        UsageError, match=r"config\.yaml: sampling\.x_share: there is no such setting; known here: "
-    ) as refused:
+        UsageError,
+        match=rf"config\.yaml: sampling\.x_share: .*; configs/train_{task}\.yaml shows every",
+    ):
         read_training_config(path)
-    for known in yaml.safe_load((CONFIGS / f"{BY_TASK[task]}.yaml").read_text())["sampling"]:
-        assert known in str(refused.value)
 
 
 def test_an_unknown_setting_at_the_top_is_named(tmp_path):
     path = changed(tmp_path, "train_rater", lambda settings: settings.update(epochs=3))
-    with pytest.raises(UsageError, match=r"yaml: epochs: .* known here: task, name, version"):
+    with pytest.raises(UsageError, match=r"config\.yaml: epochs: "):
         read_training_config(path)
 
 
@@ -134,5 +127,5 @@ def test_a_missing_file_is_one_sentence(tmp_path):
 def test_a_file_that_is_not_a_mapping_is_one_sentence(tmp_path):
     path = tmp_path / "list.yaml"
     path.write_text("[1, 2]", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"list\.yaml: .*dictionary"):
+    with pytest.raises(UsageError, match=r"list\.yaml: must hold keys with values, got list"):
         read_training_config(path)

@@ -40,10 +40,10 @@ def test_the_new_manifest_names_the_fine_tuned_model_and_lists_its_material_too(
     kept = other.model_copy(update={"training_material": (*other.training_material, older)})
     (first / "manifest.json").write_text(kept.model_dump_json())
     manifest = run_training(fine_tuning_config(first), tmp_path / "second")
-    assert manifest.trained_with.started_from.sha256 == other.sha256
+    assert manifest.trained_with.fine_tuned_from.sha256 == other.sha256
     assert manifest.training_material == kept.training_material
     card = (tmp_path / "second" / "README.md").read_text()
-    assert f"Began with: toy_segmenter 0.1.0 (sha256 `{other.sha256}`)" in card
+    assert f"Fine-tuned from: toy_segmenter 0.1.0 (sha256 `{other.sha256}`)" in card
 
 
 def test_a_finished_fine_tuning_gives_the_same_model_again(first, tmp_path):

@@ -10,7 +10,7 @@ from hounsfield.models.inference.loading import load_rater
 from hounsfield.models.training.rater.configuration import RaterSamplingConfig
 from hounsfield.models.training.rater.samples import RatingSamples
 from hounsfield.models.training.train import run_training
-from hounsfield.models.views.rating import MEASURES_SPREAD
+from hounsfield.models.views.rating import FEATURE_SD
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import WorkingVolume
 from tests.models.balls import a_ball_volume
@@ -22,9 +22,9 @@ TARGETS = (0.1, 0.2, None, 0.8, 0.9)
 
 def a_crop(rating, diameter_mm=9.0):
     _, ball = a_ball_volume(diameter_mm, shape_zyx=(24, 30, 30), spacing_mm=(1.0, 1.0, 1.0))
-    hu = np.rint(-850 + 890 * ball.share).astype(np.int16)
+    hu = np.rint(-850 + 890 * ball.fraction).astype(np.int16)
     finding = KnownFinding((0.0, 0.0, 0.0), diameter_mm, malignancy=rating)
-    return NoduleCrop(finding, "1", "1", hu, ball.share, 1.0)
+    return NoduleCrop(finding, "1", "1", hu, ball.fraction, 1.0)
 
 
 def test_a_sample_depends_on_its_index_alone_and_has_the_target_of_its_rating():
@@ -51,7 +51,7 @@ def test_augmentation_does_not_change_the_measured_size():
         sizes.append(images[:, 2, 0, 0, 0])
     assert min(sizes[1]) > max(sizes[0])
     assert float(sizes[1].mean() - sizes[0].mean()) == pytest.approx(
-        np.log(8) / MEASURES_SPREAD[0], rel=0.2
+        np.log(8) / FEATURE_SD[0], rel=0.2
     )
 
 

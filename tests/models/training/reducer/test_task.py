@@ -7,17 +7,17 @@ from safetensors.torch import save
 from torch.utils.data import Dataset
 
 from hounsfield.data.prepared.case import KnownFinding, PreparedCase
+from hounsfield.models.calibration import joint_scores
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_models
-from hounsfield.models.inference.reducer import joint_scores
 from hounsfield.models.networks.centre_net import CentreNet
 from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.store.manifest import Calibration
+from hounsfield.models.store.publishing import half_precision_weights, publish
 from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
 from hounsfield.models.training.configuration import read_training_config
 from hounsfield.models.training.detector.calibration import score_marks
-from hounsfield.models.training.engine.publishing import half_precision_weights, publish
 from hounsfield.models.training.engine.task import TrainingTask
 from hounsfield.models.training.reducer.publication import joint_calibration, reducer_manifest
 from hounsfield.models.training.reducer.task import reducer_task, reduction_loss

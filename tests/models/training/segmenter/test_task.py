@@ -11,7 +11,7 @@ from hounsfield.models.training.segmenter.configuration import SegmenterSampling
 from hounsfield.models.training.segmenter.loss import segmentation_loss
 from hounsfield.models.training.segmenter.samples import SegmentationSamples
 from hounsfield.models.training.train import run_training
-from hounsfield.models.views.segmentation import DRAWN_EDGE, EXACT_EDGE
+from hounsfield.models.views.segmentation import BOUNDARY_CHANNEL, READER_STYLE_CHANNEL
 from tests.models.balls import a_ball_volume
 from tests.models.training.toy_material import a_case, write_segmenter_config
 
@@ -20,9 +20,9 @@ KINDS = ("real", "pasted", "synthetic_class", "synthetic_size")
 
 def samples(kind, **changes):
     _, ball = a_ball_volume(9.0, shape_zyx=(9, 40, 40), spacing_mm=(1.0, 1.0, 1.0))
-    hu = np.rint(-850 + 890 * ball.share).astype(np.int16)
+    hu = np.rint(-850 + 890 * ball.fraction).astype(np.int16)
     finding = KnownFinding((0.0, 0.0, 0.0), 9.0)
-    crop = NoduleCrop(finding, "1", "1", hu, ball.share, 1.0)
+    crop = NoduleCrop(finding, "1", "1", hu, ball.fraction, 1.0)
     probabilities = {f"{name}_probability": float(name == kind) for name in KINDS}
     sampling = SegmenterSamplingConfig(**probabilities, **changes)
     return SegmentationSamples([a_case("2")], [crop], sampling, length=9, seed=3)
@@ -33,7 +33,9 @@ def test_a_sample_depends_on_its_index_alone_and_shows_its_nodule(kind):
     sample, again = samples(kind)[4], samples(kind)[4]
     assert all(torch.equal(sample[name], again[name]) for name in sample)
     assert sample["image"].shape == (2, 32, 32, 32)
-    edge = EXACT_EDGE if kind in {"synthetic_class", "synthetic_size"} else DRAWN_EDGE
+    edge = (
+        BOUNDARY_CHANNEL if kind in {"synthetic_class", "synthetic_size"} else READER_STYLE_CHANNEL
+    )
     known, fraction = sample["known"][edge] > 0, sample["fraction"][edge]
     inside, outside = (fraction > 0.9) & known, (fraction < 0.1) & known
     assert inside.sum() > 20
@@ -44,7 +46,7 @@ def test_a_sample_depends_on_its_index_alone_and_shows_its_nodule(kind):
 def test_a_synthetic_nodule_is_in_the_middle_without_jitter():
     shown = samples("synthetic_size", jitter_mm=0.0, size_jitter=0.0)
     for index in range(9):
-        fraction = shown[index]["fraction"][EXACT_EDGE].numpy()
+        fraction = shown[index]["fraction"][BOUNDARY_CHANNEL].numpy()
         centre = np.argwhere(fraction >= 0.5).mean(axis=0)
         widest = np.ptp(np.argwhere(fraction >= 0.5), axis=0).max() + 1
         assert np.linalg.norm(centre - 15.5) < 0.35 * widest  # the lung's edge may cut it
@@ -60,7 +62,7 @@ def input_to_true_volume(part_solid_probability):
         size_jitter=0.0,
     )
     of_input = [float((shown[index]["image"][1] > 0.5).sum()) for index in range(9)]
-    true = [float((shown[index]["fraction"][EXACT_EDGE] >= 0.5).sum()) for index in range(9)]
+    true = [float((shown[index]["fraction"][BOUNDARY_CHANNEL] >= 0.5).sum()) for index in range(9)]
     return np.divide(of_input, true)
 
 
@@ -82,7 +84,7 @@ def test_a_vessel_site_is_the_brightest_voxel_of_lung_nearby():
 
 
 def test_beyond_the_slices_of_a_real_nodule_the_target_is_unknown():
-    known = samples("real", jitter_mm=0.0, size_jitter=0.0)[0]["known"][DRAWN_EDGE]
+    known = samples("real", jitter_mm=0.0, size_jitter=0.0)[0]["known"][READER_STYLE_CHANNEL]
     slices = (known > 0).any(dim=(1, 2)).sum()
     view_mm = 2.6 * 9 / 32
     assert slices == pytest.approx(9 / view_mm, abs=1.5)
@@ -91,15 +93,15 @@ def test_beyond_the_slices_of_a_real_nodule_the_target_is_unknown():
 def test_the_boundary_of_a_real_nodule_is_known_outside_and_deep_inside_only():
     sample = samples("real", jitter_mm=0.0, size_jitter=0.0)[0]
     reader_style, boundary = sample["known"] > 0
-    fraction = sample["fraction"][EXACT_EDGE]
+    fraction = sample["fraction"][BOUNDARY_CHANNEL]
     ring = reader_style & (fraction > 0.4) & (fraction < 0.6)
     assert ring.any()
     assert not (boundary & ring).any()
     assert (boundary & (fraction > 0.9)).any()
     assert (boundary & (fraction == 0)).any()
     synthetic = samples("synthetic_class")[0]["known"]
-    assert not synthetic[DRAWN_EDGE].any()
-    assert synthetic[EXACT_EDGE].all()
+    assert not synthetic[READER_STYLE_CHANNEL].any()
+    assert synthetic[BOUNDARY_CHANNEL].all()
 
 
 def test_unknown_voxels_have_neither_loss_nor_gradient():

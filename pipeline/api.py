@@ -1,0 +1,238 @@
+"""The public Python API, as ``import hounsfield`` offers it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.volume import Volume
+
+if TYPE_CHECKING:
+    import SimpleITK
+    from numpy.typing import ArrayLike
+
+    from hounsfield.data.phantom import Phantom
+    from hounsfield.models.inference.loading import Models
+    from hounsfield.pipeline.analysis.result import Analysis
+    from hounsfield.pipeline.config import RunConfig
+    from hounsfield.pipeline.evaluation.schema import Luna16Evaluation
+    from hounsfield.preprocessing.lungs.segment import Lungs
+    from hounsfield.preprocessing.series import Series
+
+
+def discover(path: str | Path) -> list[Series]:
+    """Find every series below a path, from headers alone.
+
+    Args:
+        path: A DICOM, MetaImage or NIfTI file, a folder to any depth, or a zip archive.
+
+    Returns:
+        The series, each with ``rejection`` saying why it could not be analysed, or None.
+
+    Raises:
+        UsageError: The path does not exist.
+    """
+    from hounsfield.preprocessing.discovery import discover as find_series
+
+    return list(find_series([Path(path)]).series)
+
+
+def read(
+    source: str | Path | Series | ArrayLike | SimpleITK.Image,
+    affine: ArrayLike | None = None,
+    *,
+    series_uid: str | None = None,
+) -> Volume:
+    """Read a volume in Hounsfield units.
+
+    Args:
+        source: A path, of which the series that a run would analyse is read; a series from
+            `discover`; a SimpleITK image in HU; or an array in HU, ``[z, y, x]``, with `affine`.
+            The caller's array or image is copied, never changed.
+        affine: For an array only: 4 x 4, maps (x, y, z) indices of voxel centres to LPS mm.
+        series_uid: For a path only: the SeriesInstanceUID, where the path holds several studies.
+
+    Returns:
+        The volume on its native grid, with its notices.
+
+    Raises:
+        UsageError: The path does not exist, holds no series, or leaves a choice open; or an array
+            comes without an affine.
+        SeriesError: The series cannot be read, or its geometry or HU would not come out right.
+        ValueError: The array or the affine has the wrong shape, type or values.
+    """
+    from hounsfield.preprocessing.reading import read_volume
+    from hounsfield.preprocessing.series import Series
+
+    if isinstance(source, Series):
+        return read_volume(source)
+    if isinstance(source, str | Path):
+        from hounsfield.pipeline.series_choice import choose_series
+
+        series, _ = choose_series(Path(source), series_uid=series_uid)
+        return read_volume(series)
+    if hasattr(source, "TransformIndexToPhysicalPoint"):
+        return Volume.from_sitk(source)
+    if affine is None:
+        msg = "an array needs an affine: 4 x 4, (x, y, z) indices of voxel centres to LPS mm"
+        raise UsageError(msg)
+    return Volume.from_array(source, affine)
+
+
+def find_lungs(volume: Volume) -> Lungs:
+    """Segment the lungs of a chest CT.
+
+    Args:
+        volume: A volume in HU on its native grid.
+
+    Returns:
+        Labels of both lungs on an upright 3 mm grid, and the region in which findings may lie.
+
+    Raises:
+        SeriesError: No lungs are found.
+    """
+    from hounsfield.preprocessing.lungs.segment import find_lungs as segment_lungs
+
+    return segment_lungs(volume)
+
+
+def load_models(
+    config: str | Path | RunConfig = "default", *, threads: int | None = None
+) -> Models:
+    """Load the networks that a configuration names, to use them for many volumes.
+
+    Args:
+        config: Name of a configuration in ``configs/``, a YAML file, or a loaded configuration.
+        threads: CPU threads of each network; all cores by default.
+
+    Returns:
+        The loaded networks.
+
+    Raises:
+        UsageError: The configuration or a model is not known, or a weight file is not the
+            published one.
+    """
+    from hounsfield.models.inference.loading import load_model_set
+    from hounsfield.pipeline.report.provenance import find_configured_models
+    from hounsfield.preprocessing.parallel import available_processors
+
+    chosen = _config(config).models
+    return load_model_set(
+        find_configured_models(chosen),
+        threads=threads or available_processors(),
+        runtime=chosen.runtime,
+        classifier_flips=chosen.classifier_flips,
+    )
+
+
+def analyse(
+    source: str | Path | Series | Volume,
+    *,
+    models: Models | None = None,
+    config: str | Path | RunConfig = "default",
+) -> Analysis:
+    """Find, segment, measure and classify the lung nodules of one series.
+
+    Args:
+        source: A path, of which the series that a run would analyse is taken; a series from
+            `discover`; or a volume from `read`.
+        models: Networks from `load_models`; loaded anew for each call by default.
+        config: Name of a configuration in ``configs/``, a YAML file, or a loaded configuration.
+
+    Returns:
+        The findings with typed measurements; ``save(folder)`` writes the report.
+
+    Raises:
+        UsageError: The path or the configuration is wrong.
+        SeriesError: The series cannot be read, or shows no lungs.
+    """
+    from hounsfield.pipeline.analysis.series import load_analyser
+
+    analyser = load_analyser(_config(config), models=models)
+    if isinstance(source, Volume):
+        return analyser.analyse_volume(source)
+    if isinstance(source, str | Path):
+        from hounsfield.pipeline.series_choice import choose_series
+
+        source, _ = choose_series(Path(source), kernel=analyser.config.series.kernel)
+    return analyser.analyse_series(source)
+
+
+def evaluate_luna16(
+    *,
+    annotations: str | Path,
+    predictions: str | Path,
+    seriesuids: str | Path | None = None,
+    excluded: str | Path | None = None,
+    resamplings: int = 1000,
+    seed: int = 0,
+) -> Luna16Evaluation:
+    """Evaluate detection by the LUNA16 protocol.
+
+    Args:
+        annotations: CSV of nodules, LUNA16's ``annotations.csv``.
+        predictions: CSV of ``seriesuid, coordX, coordY, coordZ, probability``, in LPS mm.
+        seriesuids: List of the scans that count, LUNA16's ``seriesuids.csv``; None takes the scans
+            that the other tables name, with a warning.
+        excluded: CSV of irrelevant findings, LUNA16's ``annotations_excluded.csv``.
+        resamplings: Bootstrap samples over scans for the intervals.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        CPM, sensitivity at 1/8 to 8 false positives a scan, intervals and protocol warnings.
+
+    Raises:
+        UsageError: A table cannot be read; the message names row and column.
+    """
+    from hounsfield.pipeline.evaluation.luna16.evaluate import evaluate_luna16 as evaluate
+
+    return evaluate(
+        annotations=annotations,
+        predictions=predictions,
+        seriesuids=seriesuids,
+        excluded=excluded,
+        resamplings=resamplings,
+        seed=seed,
+    )
+
+
+def make_phantom(
+    seed: int = 1,
+    *,
+    size: Literal["full", "small"] = "full",
+    nodules: int | None = None,
+    folder: str | Path | None = None,
+) -> Phantom:
+    """Make a synthetic chest CT with known nodules.
+
+    Args:
+        seed: Decides the person, the scan and the nodules; the same seed gives the same bytes.
+        size: ``full`` has 512 x 512 x 300 voxels, ``small`` 256 x 256 x 80.
+        nodules: Number of nodules; random by default.
+        folder: Write a DICOM series and ``truth.json`` into this new folder.
+
+    Returns:
+        The phantom: ``volume``, and ``nodules`` with centre, diameter and class.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    from dataclasses import replace
+
+    from hounsfield.data.phantom import SMALL, PhantomSettings, write_phantom
+    from hounsfield.data.phantom import make_phantom as render_phantom
+    from hounsfield.preprocessing.errors import writing_to
+
+    settings = replace(SMALL if size == "small" else PhantomSettings(), nodule_count=nodules)
+    phantom = render_phantom(seed, settings=settings)
+    if folder is not None:
+        with writing_to(Path(folder)):
+            write_phantom(phantom, Path(folder), formats=("dicom",))
+    return phantom
+
+
+def _config(config: str | Path | RunConfig) -> RunConfig:
+    from hounsfield.pipeline.config import RunConfig, load_config
+
+    return config if isinstance(config, RunConfig) else load_config(str(config))

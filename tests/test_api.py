@@ -1,0 +1,118 @@
+"""The public API: ``import hounsfield as hf``."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import SimpleITK
+
+import hounsfield as hf
+from hounsfield.pipeline.config import load_config
+from tests.pipeline.fakes import fake_models
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("api") / "study"
+    return hf.make_phantom(3, size="small", nodules=2, folder=folder), folder
+
+
+@pytest.fixture(scope="module")
+def models():
+    return fake_models(load_config())
+
+
+def test_importing_loads_nothing_and_every_public_name_can_be_had():
+    program = (
+        "import sys, hounsfield as hf\n"
+        "heavy = {'torch', 'openvino', 'numpy', 'scipy', 'pydicom', 'pydantic', 'SimpleITK'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "assert hf.__version__\n"
+        "assert all(getattr(hf, name) for name in hf.__all__)\n"
+        "assert not {'torch', 'openvino'} & set(sys.modules)\n"
+        "assert set(hf.__all__) <= set(dir(hf))\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = hf.nonsense
+
+
+def test_a_study_is_discovered_and_read(phantom):
+    made, folder = phantom
+    (series,) = hf.discover(folder)
+    for volume in (hf.read(folder), hf.read(str(folder)), hf.read(series)):
+        np.testing.assert_array_equal(volume.hu, made.volume.hu)
+        np.testing.assert_allclose(volume.affine, made.volume.affine, atol=1e-3)
+    assert series.facts.series_uid == made.volume.series.series_uid
+
+
+def test_an_array_becomes_a_volume_and_stays_as_it_was(phantom):
+    made, _ = phantom
+    hu, affine = made.volume.hu.copy(), made.volume.affine.copy()
+    volume = hf.read(hu, affine)
+    hu[:], affine[:] = 7, 7
+    np.testing.assert_array_equal(volume.hu, made.volume.hu)
+    np.testing.assert_array_equal(volume.affine, made.volume.affine)
+    assert not volume.hu.flags.writeable
+    with pytest.raises(hf.UsageError, match="an array needs an affine"):
+        hf.read(hu)
+
+
+def test_a_simpleitk_image_becomes_a_volume_in_the_same_place(phantom):
+    made, _ = phantom
+    image = SimpleITK.GetImageFromArray(made.volume.hu)
+    image.SetSpacing(made.volume.spacing_mm)
+    image.SetOrigin(made.volume.affine[:3, 3].tolist())
+    volume = hf.read(image)
+    corner = tuple(n - 1 for n in made.volume.shape_zyx[::-1])
+    np.testing.assert_allclose(
+        volume.world_mm(corner), image.TransformIndexToPhysicalPoint(corner), atol=1e-6
+    )
+    np.testing.assert_array_equal(volume.hu, made.volume.hu)
+
+
+def test_lungs_are_found_in_a_volume(phantom):
+    lungs = hf.find_lungs(phantom[0].volume)
+    assert lungs.left_ml > 500
+    assert lungs.right_ml > 500
+
+
+def test_a_path_and_its_volume_give_the_same_findings_with_typed_measurements(phantom, models):
+    _, folder = phantom
+    by_path = hf.analyse(folder, models=models)
+    by_volume = hf.analyse(hf.read(folder), models=models)
+    assert by_path.findings
+    first = by_path.findings[0]
+    assert first.measurements.volume_mm3 > 0
+    assert first.likeliest_class in set(type(first.likeliest_class))
+    places = [
+        [finding.centre_world_mm for finding in analysis.findings]
+        for analysis in (by_path, by_volume)
+    ]
+    assert places[0] == places[1]
+    assert by_volume.report.series.format == "array"
+    assert by_path.report.series.format == "dicom"
+
+
+def test_an_analysis_saves_its_report_beside_other_files(phantom, models, tmp_path):
+    analysis = hf.analyse(phantom[1], models=models)
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "mine.txt").write_text("mine")
+    page = analysis.save(tmp_path / "report")
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    names = {path.name for path in page.parent.iterdir()}
+    assert {"report.json", "key_image.png", "segmentation.nii.gz", "mine.txt"} <= names
+
+
+def test_the_shipped_models_are_loaded_once_for_many_volumes(phantom):
+    models = hf.load_models(threads=1)
+    first, second = (hf.analyse(phantom[1], models=models) for _ in range(2))
+    assert [f.score for f in first.findings] == [f.score for f in second.findings]
+
+
+def test_a_folder_without_series_is_a_clear_error(tmp_path):
+    with pytest.raises(hf.UsageError, match="holds no series that can be read"):
+        hf.analyse(tmp_path)
+    with pytest.raises(hf.HounsfieldError, match="nowhere"):
+        hf.read(tmp_path / "nowhere")
