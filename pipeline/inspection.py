@@ -159,7 +159,7 @@ def _series_row(
         series_uid=series.facts.series_uid,
         verdict=verdict,
         reason=rejection.reason if rejection else None,
-        message=rejection.message if rejection else "",
+        message=rejection.sentence_for(series.path) if rejection else "",
         notices=tuple(NoticeDocument.model_validate(notice.as_json()) for notice in notices),
         shape_zyx=series.shape_zyx,
         spacing_mm=series.spacing_mm,

@@ -113,7 +113,7 @@ def test_inspect_and_convert_choose_by_the_configured_kernel_as_a_run_does(tmp_p
         assert [row["series_uid"] for row in rows if row["chosen"]] == [chosen]
         out = tmp_path / "volume.npz"
         assert call("convert", tmp_path / "in", "--out", out, "--config", config).exit_code == 0
-        assert "has the wanted" in next(row["message"] for row in rows if not row["chosen"])
+        assert "has the preferred" in next(row["message"] for row in rows if not row["chosen"])
 
 
 def test_status_tells_counts_rate_time_left_and_failures(tmp_path):
