@@ -6,7 +6,7 @@ import yaml
 from hounsfield.models.training.configuration import read_training_config
 from hounsfield.preprocessing.errors import UsageError
 
-CONFIGS = Path(__file__).parents[4] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 SHIPPED = sorted(CONFIGS.glob("train_*.yaml"))
 TASKS = ("classifier", "detector", "rater", "reducer", "retinanet", "segmenter")
 
