@@ -22,7 +22,7 @@ from hounsfield.data.prepared.case import load_case
 from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.inference.loading import load_detector
 from hounsfield.models.training.augmentation.insertion import insert_nodules
-from hounsfield.models.training.engine.configuration import read_training_config
+from hounsfield.models.training.configuration import read_training_config
 from hounsfield.models.training.engine.material import read_cases, read_nodules
 from hounsfield.preprocessing.parallel import available_processors
 

@@ -38,8 +38,8 @@ from hounsfield.data.prepared.nodule_crops import as_crop
 from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.calibration import logistic_score
 from hounsfield.models.inference.loading import load_rater, load_segmenter
+from hounsfield.models.training.rater.publication import fitted_calibration
 from hounsfield.models.training.rater.samples import as_outlined, is_suspicious
-from hounsfield.models.training.rater.task import fitted_calibration
 from hounsfield.models.views.rating import GRID_MM, resample_nodule
 from hounsfield.pipeline.evaluation.classification.metrics import CLASSES, METRICS, weighted_metrics
 

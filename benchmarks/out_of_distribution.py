@@ -20,7 +20,7 @@ from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.inference.out_of_distribution import mahalanobis_distances
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.training.augmentation.insertion import insert_nodules
-from hounsfield.models.training.engine.configuration import read_training_config
+from hounsfield.models.training.configuration import read_training_config
 from hounsfield.models.training.engine.material import read_nodules
 from hounsfield.models.views.close_and_wide import nodule_views
 from hounsfield.pipeline.config import load_config

@@ -1,9 +1,10 @@
-"""`hounsfield train CONFIG`: from a recipe to an entry of the weight store."""
+"""`hounsfield train CONFIG`: from a training configuration to a model folder."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -12,43 +13,53 @@ from hounsfield.models.store.manifest import TrainedWith
 from hounsfield.models.store.publishing import half_precision_weights, hardware, publish
 from hounsfield.models.training.classifier.publication import classifier_manifest
 from hounsfield.models.training.classifier.task import classifier_task
+from hounsfield.models.training.configuration import read_training_config
 from hounsfield.models.training.detector.publication import detector_manifest
 from hounsfield.models.training.detector.task import detector_task
-from hounsfield.models.training.engine.configuration import read_training_config
-from hounsfield.models.training.engine.fine_tuning import all_material, begin_with, fine_tuned_from
+from hounsfield.models.training.engine.fine_tuning import (
+    all_material,
+    fine_tuned_from,
+    load_initial_weights,
+)
 from hounsfield.models.training.engine.loop import train
-from hounsfield.models.training.engine.material import allow_many_files
+from hounsfield.models.training.engine.material import raise_open_file_limit
 from hounsfield.models.training.engine.process_group import join_process_group
-from hounsfield.models.training.rater.task import rater_manifest, rater_task
+from hounsfield.models.training.rater.publication import rater_manifest
+from hounsfield.models.training.rater.task import rater_task
 from hounsfield.models.training.reducer.publication import reducer_manifest
 from hounsfield.models.training.reducer.task import reducer_task
-from hounsfield.models.training.retinanet.task import retina_manifest, retina_task
-from hounsfield.models.training.segmenter.task import segmenter_manifest, segmenter_task
+from hounsfield.models.training.retinanet.publication import retina_manifest
+from hounsfield.models.training.retinanet.task import retina_task
+from hounsfield.models.training.segmenter.publication import segmenter_manifest
+from hounsfield.models.training.segmenter.task import segmenter_task
 from hounsfield.preprocessing.errors import writing_to
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hounsfield.models.store.manifest import Manifest
+    from hounsfield.models.training.engine.task import TrainingTask
     from hounsfield.models.training.reporting.progress import TrainingProgress
 
 log = logging.getLogger(__name__)
 
-TASKS = {
-    "detector": detector_task,
-    "retinanet": retina_task,
-    "reducer": reducer_task,
-    "segmenter": segmenter_task,
-    "classifier": classifier_task,
-    "rater": rater_task,
-}
-MANIFESTS = {
-    "detector": detector_manifest,
-    "retinanet": retina_manifest,
-    "reducer": reducer_manifest,
-    "segmenter": segmenter_manifest,
-    "classifier": classifier_manifest,
-    "rater": rater_manifest,
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What is done before and after the training loop; each takes its task's configuration."""
+
+    make_task: Callable[[Any], TrainingTask]
+    make_manifest: Callable[[Any, TrainedWith, bytes], Manifest]
+
+
+_TASKS = {
+    "classifier": _Steps(classifier_task, classifier_manifest),
+    "detector": _Steps(detector_task, detector_manifest),
+    "rater": _Steps(rater_task, rater_manifest),
+    "reducer": _Steps(reducer_task, reducer_manifest),
+    "retinanet": _Steps(retina_task, retina_manifest),
+    "segmenter": _Steps(segmenter_task, segmenter_manifest),
 }
 
 
@@ -60,44 +71,45 @@ def run_training(
     steps: int | None = None,
     progress: TrainingProgress | None = None,
 ) -> Manifest | None:
-    """Trains, calibrates on held-out data, and writes the model's folder.
+    """Train, calibrate on held-out data, and write the model's folder.
 
     Args:
-        config_path: The recipe.
-        out: Holds the checkpoint while training and, at the end, ``weights.safetensors.gz``,
-            ``manifest.json`` and the card; `hounsfield run` takes such a folder as a model.
-        fold: Is kept for testing, in place of the recipe's.
-        steps: How many there are, in place of the recipe's.
-        progress: Where it is told how far the training is.
+        config_path: Training configuration, a YAML file.
+        out: Folder of the checkpoint during training and of the model at the end
+            (``weights.safetensors.gz``, ``manifest.json`` and the model card); `hounsfield run`
+            accepts it as a model.
+        fold: Test fold that replaces the file's `data.fold`.
+        steps: Number of steps that replaces the file's `optimisation.steps`.
+        progress: Shows progress on a terminal or in the log; None for the default.
 
     Returns:
-        The model's manifest; None in a process of a team that another one is_main_process.
+        The model's manifest; None in a process that is not the main one of its group.
 
     Raises:
-        UsageError: The recipe or its material cannot be used.
+        UsageError: The configuration or its material cannot be used.
         OutputError: `out` cannot be written.
     """
     config = read_training_config(config_path, fold=fold, steps=steps)
     with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
-    allow_many_files()
-    task = TASKS[config.task](config)
-    start = begin_with(config, task.network)
-    with join_process_group() as team:
+    raise_open_file_limit()
+    task = _TASKS[config.task].make_task(config)
+    start = load_initial_weights(config, task.network)
+    with join_process_group() as group:
         trained = train(
             task,
             config.optimisation,
             seed=config.seed,
             config_sha256=config.sha256(),
             out=out,
-            team=team,
+            group=group,
             progress=progress,
         )
-    if not team.is_main_process:
+    if not group.is_main_process:
         return None
     trained_with = TrainedWith(
-        config=_words(config_path, fold=fold, steps=steps),
+        config=_arguments(config_path, fold=fold, steps=steps),
         config_sha256=config.sha256(),
         seed=config.seed,
         steps=trained.steps,
@@ -107,15 +119,15 @@ def run_training(
     )
     weights = half_precision_weights(trained.network)
     log.info("calibrating on held-out data")
-    manifest = MANIFESTS[config.task](config, trained_with, weights)
+    manifest = _TASKS[config.task].make_manifest(config, trained_with, weights)
     material = all_material(manifest.training_material, start)
     manifest = manifest.model_copy(update={"training_material": material})
     graph = None if task.graph is None else network_graph(trained.network, task.graph)
     return publish(manifest, weights, out, graph=graph)
 
 
-def _words(config_path: Path, *, fold: int | None, steps: int | None) -> str:
-    """What follows `hounsfield train` to ask for the same once more."""
+def _arguments(config_path: Path, *, fold: int | None, steps: int | None) -> str:
+    """The arguments of `hounsfield train` that repeat this training."""
     options = {"--fold": fold, "--steps": steps}
-    given = [f"{name} {value}" for name, value in options.items() if value is not None]
-    return " ".join((config_path.as_posix(), *given))
+    set_options = [f"{name} {value}" for name, value in options.items() if value is not None]
+    return " ".join((config_path.as_posix(), *set_options))

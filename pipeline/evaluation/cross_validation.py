@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hounsfield.data.prepared.case import load_facts
 from hounsfield.data.prepared.splits import case_files, read_split
-from hounsfield.models.training.engine.configuration import read_training_config
+from hounsfield.models.training.configuration import read_training_config
 from hounsfield.models.training.engine.material import read_cases
 from hounsfield.pipeline.evaluation.fold_predictions import (
     PREDICTIONS_CSV,

@@ -1,4 +1,4 @@
-"""Nodules that are put into crops: real ones pasted, digital ones drawn, and lung over lung."""
+"""Adds nodules to crops: real ones pasted, synthetic ones painted, and lung pasted over lung."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from scipy import ndimage
 
 from hounsfield.data.phantom import HISTOLOGIES, draw_nodule, paint_nodule
+from hounsfield.models.training.augmentation.crop import CropNodule
 from hounsfield.models.training.augmentation.pasting import (
-    VISIBLE_HU,
+    MIN_CONTRAST_HU,
     lung_stamp,
     nodule_stamp,
     paste,
 )
-from hounsfield.models.training.detector.targets import CropNodule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,32 +23,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
-    from hounsfield.models.training.augmentation.backgrounds import Background, Crop
+    from hounsfield.models.training.augmentation.backgrounds import Background
+    from hounsfield.models.training.augmentation.crop import Crop
 
     SiteFor = Callable[[float], NDArray[np.float64] | None]
-    """Where something of a diameter in mm may go, in voxels (z, y, x); None where nowhere."""
+    """Maps a diameter in mm to a site in voxels (z, y, x); None where there is no room."""
 
-LARGE_MM, MASS_MM = 12.0, (30.0, 100.0)
-"""Real nodules of the first size and more are scaled to masses within the second."""
+MIN_LARGE_MM, MASS_MM = 12.0, (30.0, 100.0)
+"""Real nodules of the first size and more are enlarged to masses within the second."""
 
-_HISTOLOGY_ODDS = (0.3, 0.1, 0.1, 0.5)
-"""Of drawn nodules, in the order of `HISTOLOGIES`: small and benign ones are the most."""
+_HISTOLOGY_PROBABILITIES = (0.3, 0.1, 0.1, 0.5)
+"""Of synthetic nodules, in the order of `HISTOLOGIES`: most are small and benign."""
 
 
 class AddedNodules:
-    """Puts nodules into crops.
+    """Adds nodules to crops.
 
     Args:
-        crops: Real nodules to paste; without any, all that are added are drawn.
-        drawn_share: Part of the others that are drawn all the same.
+        crops: Real nodules to paste; without any, all added nodules are synthetic.
+        synthetic_probability: Probability that an added nodule is synthetic all the same.
     """
 
-    def __init__(self, crops: Sequence[NoduleCrop], *, drawn_share: float) -> None:
-        self._drawn_share = drawn_share
+    def __init__(self, crops: Sequence[NoduleCrop], *, synthetic_probability: float) -> None:
+        self._synthetic_probability = synthetic_probability
         self._crops = list(crops)
-        self._large = [crop for crop in crops if crop.finding.diameter_mm >= LARGE_MM]
-        appeal = np.array([_appeal(crop) for crop in crops])
-        self._crop_odds = appeal / appeal.sum()
+        self._large = [crop for crop in crops if crop.finding.diameter_mm >= MIN_LARGE_MM]
+        weights = np.array([_weight(crop) for crop in crops])
+        self._crop_probabilities = weights / weights.sum()
 
     @property
     def has_real(self) -> bool:
@@ -56,17 +57,24 @@ class AddedNodules:
         return bool(self._crops)
 
     def add(self, crop: Crop, rng: np.random.Generator, *, mass: bool, site_for: SiteFor) -> None:
-        """Puts a nodule, or one of 30 to 100 mm, into a crop, if it finds a site and is seen."""
+        """Adds a nodule to a crop, if it finds a site and is visible there.
+
+        Args:
+            crop: Changed in place: its HU and its list of nodules.
+            rng: Source of all random choices.
+            mass: Whether it is a mass of 30 to 100 mm.
+            site_for: Chooses the site for a nodule's diameter in mm.
+        """
         pool = self._large if mass else self._crops
-        if not pool or rng.random() < self._drawn_share:
-            _draw(crop, rng, mass=mass, site_for=site_for)
+        if not pool or rng.random() < self._synthetic_probability:
+            _add_synthetic(crop, rng, mass=mass, site_for=site_for)
             return
         if mass:
             nodule = pool[int(rng.integers(len(pool)))]
             low, high = (mm / nodule.finding.diameter_mm for mm in MASS_MM)
             stamp = nodule_stamp(nodule, rng, scale_range=(max(low, 1.0), max(min(high, 3.5), 1.0)))
         else:
-            stamp = nodule_stamp(pool[int(rng.choice(len(pool), p=self._crop_odds))], rng)
+            stamp = nodule_stamp(pool[int(rng.choice(len(pool), p=self._crop_probabilities))], rng)
         site = site_for(stamp.diameter_mm)
         if site is not None and paste(crop.hu, stamp, site):
             crop.nodules.append(CropNodule.at(np.rint(site), stamp.diameter_mm))
@@ -74,7 +82,14 @@ class AddedNodules:
     def add_lung(
         self, crop: Crop, donor: Background, rng: np.random.Generator, *, site_for: SiteFor
     ) -> None:
-        """Pastes lung over lung with a nodule's opacity, so that pasting itself is no clue."""
+        """Pastes lung over lung with a nodule's opacity, so that traces of pasting are no clue.
+
+        Args:
+            crop: Changed in place, unless there is no site.
+            donor: Case from which the lung is cut.
+            rng: Source of all random choices.
+            site_for: Chooses the site for a diameter in mm.
+        """
         stamp = nodule_stamp(self._crops[int(rng.integers(len(self._crops)))], rng)
         site = site_for(stamp.diameter_mm)
         if site is None:
@@ -84,9 +99,9 @@ class AddedNodules:
             paste(crop.hu, lung_stamp(lung.hu, stamp), site)
 
 
-def _draw(crop: Crop, rng: np.random.Generator, *, mass: bool, site_for: SiteFor) -> None:
-    """Draws a digital nodule of any class; half of them end where the lung does."""
-    spec = draw_nodule(str(rng.choice(HISTOLOGIES, p=_HISTOLOGY_ODDS)), rng)
+def _add_synthetic(crop: Crop, rng: np.random.Generator, *, mass: bool, site_for: SiteFor) -> None:
+    """Paints a synthetic nodule of any class; half of them end where the lung does."""
+    spec = draw_nodule(str(rng.choice(HISTOLOGIES, p=_HISTOLOGY_PROBABILITIES)), rng)
     if mass:
         low, high = np.log(MASS_MM)
         spec = replace(spec, diameter_mm=float(np.exp(rng.uniform(low, high))))
@@ -106,15 +121,15 @@ def _draw(crop: Crop, rng: np.random.Generator, *, mass: bool, site_for: SiteFor
         psf_sigma_mm_zyx=blur,
     )
     core = painted.fraction > 0.5
-    if core.any() and np.mean((crop.hu - before)[painted.box][core]) < VISIBLE_HU:
-        crop.hu = before  # it lies in tissue as dense as itself
+    if core.any() and np.mean((crop.hu - before)[painted.box][core]) < MIN_CONTRAST_HU:
+        crop.hu = before  # the nodule lies in tissue as dense as itself
     elif painted.diameter_mm >= min(3.0, spec.diameter_mm):
         crop.nodules.append(CropNodule(painted.centre_voxel_zyx, painted.diameter_mm))
 
 
-def _appeal(crop: NoduleCrop) -> float:
-    """Odds of a crop: sub-solid ones twice, those over 12 mm 1.6 times as often."""
+def _weight(crop: NoduleCrop) -> float:
+    """Sampling weight: sub-solid nodules twice, those over 12 mm 1.6 times as often."""
     texture = crop.finding.texture
     return (2.0 if texture is not None and texture <= 3 else 1.0) * (
-        1.6 if crop.finding.diameter_mm > LARGE_MM else 1.0
+        1.6 if crop.finding.diameter_mm > MIN_LARGE_MM else 1.0
     )

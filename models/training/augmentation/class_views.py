@@ -1,4 +1,4 @@
-"""The two views of a place in a cube, varied as places and scanners vary."""
+"""Random variants of the close and the wide view of a place, as the classifier sees it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from hounsfield.models.training.augmentation.degradation import degrade
-from hounsfield.models.training.augmentation.rotation import free_turn
+from hounsfield.models.training.augmentation.rotation import free_rotation
 from hounsfield.models.training.augmentation.sites import cut_cube
 from hounsfield.models.views.close_and_wide import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
 from hounsfield.preprocessing.working_grid import normalise_hu
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
 CUBE_VOXELS = 176
-"""Edge of the cube at 1 mm that both views are cut from: the wide one's 160 mm, and some room."""
+"""Edge of the cube at 1 mm from which both views are cut: 160 mm for the wide one, and a margin."""
 
 WIDE_VOXELS = int(VIEW_SPACINGS_MM[1])
-"""Voxels of the cube along the edge of one of the wide view."""
+"""Voxels of the cube along the edge of one voxel of the wide view."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cube:
-    """A cube at 1 mm that nodules are put into.
+    """A cube at 1 mm to which nodules are added.
 
     Attributes:
         hu: float32, ``[z, y, x]``.
-        start_zyx: The voxel of the volume it begins with.
-        lung_labels: Of that volume.
+        start_zyx: First voxel of the cube, in voxels of the volume.
+        lung_labels: Labels of the whole volume, 0 outside the lungs.
     """
 
     hu: NDArray[np.float32]
@@ -41,19 +41,27 @@ class Cube:
     lung_labels: NDArray[np.uint8]
 
     def lung_fraction(self, box: tuple[slice, slice, slice]) -> NDArray[np.float32]:
-        """How much of each voxel of a box is lung, its edge as soft as a scan's."""
+        """Returns the fraction of lung in each voxel of a box, with edges as soft as a scan's."""
         low = np.array([part.start for part in box])
         size = np.array([part.stop for part in box]) - low
         lung = cut_cube(self.lung_labels, self.start_zyx + low, int(size.max()), outside=0) > 0
         inside = lung[tuple(slice(n) for n in size)].astype(np.float32)
-        share: NDArray[np.float32] = ndimage.gaussian_filter(inside, 0.7)
-        return share
+        fraction: NDArray[np.float32] = ndimage.gaussian_filter(inside, 0.7)
+        return fraction
 
 
 def cube_around(
     volume: WorkingVolume, centre_voxel_zyx: NDArray[np.float64]
 ) -> tuple[Cube, NDArray[np.float64]]:
-    """The cube around a place, air beyond the volume, and the place in it."""
+    """Cuts the cube around a place.
+
+    Args:
+        volume: Volume at 1 mm; what is beyond it becomes air.
+        centre_voxel_zyx: Place in voxels of the volume, ``[3]``.
+
+    Returns:
+        The cube, and the place in voxels of the cube.
+    """
     start = np.rint(centre_voxel_zyx).astype(np.int64) - CUBE_VOXELS // 2
     cube = Cube(cut_cube(volume.hu, start, CUBE_VOXELS), start, volume.lung_labels)
     return cube, centre_voxel_zyx - start
@@ -64,31 +72,31 @@ def varied_views(
     centre_zyx: NDArray[np.float64],
     hu_window: tuple[float, float],
     *,
-    turns: bool,
-    degrades: bool,
+    rotate: bool,
+    degraded: bool,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Both views of a place, turned and flipped alike, maybe as another scanner might show them.
+    """Cuts both views of a place, rotated and flipped alike, optionally degraded.
 
     Args:
-        cube: Is not changed.
-        centre_zyx: In its voxels.
-        hu_window: HU that become 0 and 1.
-        turns: Whether to turn by any angle and to scale; all are flipped, left and right and
-            front and back.
-        degrades: Whether another scanner is imitated, close up.
-        rng: Decides.
+        cube: Cube with the place; it is not changed.
+        centre_zyx: Place in voxels of the cube, ``[3]``.
+        hu_window: HU that are mapped to 0 and 1.
+        rotate: Whether to rotate by any angle and to scale; all views are flipped at random, left
+            to right and front to back.
+        degraded: Whether to degrade the close view as another scanner would.
+        rng: Source of all random choices.
 
     Returns:
-        ``[2, 40, 40, 40]``.
+        Close and wide view, ``[2, 40, 40, 40]``.
     """
-    if turns:
-        near, wide = _turned(cube.hu, centre_zyx, rng)
+    if rotate:
+        near, wide = _rotated(cube.hu, centre_zyx, rng)
     else:
         hu = np.rint(cube.hu).astype(np.int16)
         views = nodule_views(hu, (1.0, 1.0, 1.0), centre_zyx.tolist())
         near, wide = views.astype(np.float32)
-    if degrades:
+    if degraded:
         near, wide = degrade(near, rng), wide + np.float32(rng.normal(0.0, 12.0))
     image = np.stack([near, wide])
     image = normalise_hu(image, hu_window)
@@ -98,14 +106,14 @@ def varied_views(
     return np.ascontiguousarray(image)
 
 
-def _turned(
+def _rotated(
     hu: NDArray[np.float32], centre_zyx: NDArray[np.float64], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Both views, turned and scaled at random; the wide one of means over its voxels."""
-    matrix = free_turn(rng)
+    """Both views, rotated and scaled at random; wide voxels are means over the cube's."""
+    matrix = free_rotation(rng)
     middle = np.full(3, (VIEW_VOXELS - 1) / 2)
     coarse = hu
-    for axis in range(3):  # one after the other: a mean over all three at once is ten times slower
+    for axis in range(3):  # one by one: a mean over all three at once is ten times slower
         shape = (*coarse.shape[:axis], -1, WIDE_VOXELS, *coarse.shape[axis + 1 :])
         coarse = coarse.reshape(shape).mean(axis + 1)
     centre_of_coarse = (centre_zyx - (WIDE_VOXELS - 1) / 2) / WIDE_VOXELS

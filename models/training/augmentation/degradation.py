@@ -1,4 +1,4 @@
-"""What scanners do to a picture: contrast, thick slices, blur, sharp kernels, noise, other HU."""
+"""Degrades crops as scanners do: contrast, thick slices, blur, sharp kernels, noise, HU shift."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ if TYPE_CHECKING:
 
 
 def degrade(
-    hu: NDArray[np.float32], rng: np.random.Generator, *, most_noise_hu: float = 60.0
+    hu: NDArray[np.float32], rng: np.random.Generator, *, max_noise_hu: float = 60.0
 ) -> NDArray[np.float32]:
-    """Passes a crop at 1 mm through a random scanner.
+    """Degrades a crop at 1 mm as a random scanner would.
 
-    A quarter get contrast agent or lose it. Half of the crops are averaged into slices of 2 to
-    5 mm; four in ten are blurred or sharpened in the plane; six in ten get noise, white or with
-    the grain of a soft kernel; HU are shifted by up to 30.
+    A quarter gain or lose contrast agent. Half are averaged into slices of 2 to 5 mm; four in ten
+    are blurred or sharpened in the plane; six in ten get noise, white or with the grain of a soft
+    kernel; HU are shifted by about 12 (standard deviation).
 
     Args:
-        hu: ``[z, y, x]``.
-        rng: Of all choices.
-        most_noise_hu: Largest standard deviation of the noise that is added.
+        hu: HU at 1 mm, ``[z, y, x]``.
+        rng: Source of all random choices.
+        max_noise_hu: Largest standard deviation of the added noise, in HU.
+
+    Returns:
+        HU of the same shape.
     """
     if rng.random() < 0.25:
         hu = np.where(hu > 0, hu * np.float32(rng.uniform(0.5, 3.0)), hu)
@@ -36,12 +39,20 @@ def degrade(
     elif kind < 0.4:
         hu = hu + float(rng.uniform(0.3, 1.2)) * (hu - ndimage.gaussian_filter(hu, (0.0, 1.0, 1.0)))
     if rng.random() < 0.6:
-        hu = hu + _noise(hu.shape, float(rng.uniform(5.0, most_noise_hu)), rng)
+        hu = hu + _noise(hu.shape, float(rng.uniform(5.0, max_noise_hu)), rng)
     return (hu + np.float32(rng.normal(0.0, 12.0))).astype(np.float32)
 
 
 def scan_view(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Passes a view of any spacing through a milder scanner: contrast, blur, noise, other HU."""
+    """Degrades a view of any spacing mildly: contrast, blur, noise, HU shift.
+
+    Args:
+        hu: HU of the view, ``[z, y, x]``.
+        rng: Source of all random choices.
+
+    Returns:
+        HU of the same shape.
+    """
     if rng.random() < 0.2:
         hu = np.where(hu > 0, hu * np.float32(rng.uniform(0.5, 2.0)), hu)
     if rng.random() < 0.3:
@@ -54,7 +65,16 @@ def scan_view(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
 
 
 def thick_slices(hu: NDArray[np.float32], thickness: int, phase: int) -> NDArray[np.float32]:
-    """Averages along z over `thickness` voxels, keeps every such slice, and interpolates back."""
+    """Imitates thick slices: averages along z, keeps every `thickness`-th slice, interpolates back.
+
+    Args:
+        hu: HU, ``[z, y, x]``.
+        thickness: Slice thickness in voxels.
+        phase: Index of the first kept slice, modulo the thickness.
+
+    Returns:
+        HU of the same shape.
+    """
     averaged = ndimage.uniform_filter1d(hu, thickness, axis=0, mode="nearest")
     kept = np.arange(phase % thickness, len(hu), thickness)
     position = np.clip((np.arange(len(hu)) - kept[0]) / thickness, 0, len(kept) - 1)
@@ -70,7 +90,7 @@ def thick_slices(hu: NDArray[np.float32], thickness: int, phase: int) -> NDArray
 def _noise(
     shape: tuple[int, ...], deviation_hu: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Gaussian noise of the given deviation, half the time with grain in the plane."""
+    """Gaussian noise of a standard deviation, half the time with grain in the plane."""
     noise = rng.standard_normal(shape, dtype=np.float32)
     if rng.random() < 0.5:
         sigma = float(rng.uniform(0.5, 1.2))

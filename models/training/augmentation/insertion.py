@@ -1,4 +1,4 @@
-"""A yardstick: real nodules of held-out patients, inserted into whole lungs of others."""
+"""Inserts real nodules of held-out patients into whole volumes of others, to validate on."""
 
 from __future__ import annotations
 
@@ -17,21 +17,25 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
 CLEARANCE_MM = 10.0
-"""Inserted nodules keep this distance from one another and from what is known."""
+"""Smallest gap between inserted nodules, and between them and known findings."""
 
-TRIES = 200
+MAX_ATTEMPTS = 200
 
 
 def insert_nodules(
     case: PreparedCase, crops: Sequence[NoduleCrop], rng: np.random.Generator
 ) -> tuple[WorkingVolume, list[KnownFinding]]:
-    """Pastes each nodule at a random place of the lungs, where one is free.
+    """Pastes each nodule at a random free place of the lungs.
 
-    Nodules are turned but keep their size, but for the 5 % that turning costs.
+    Nodules are rotated and keep their size, but for the 5 % that interpolation costs.
+
+    Args:
+        case: Volume to insert into; its own findings are kept clear.
+        crops: Nodules to insert; one that finds no place is left out.
+        rng: Source of all random choices.
 
     Returns:
-        A new volume, and the nodules that found a place, rated as they were (those of the case
-        not among them).
+        A new volume, and the inserted nodules with their readers' ratings, without the case's own.
     """
     volume = case.volume
     hu = volume.hu.astype(np.float32)
@@ -39,7 +43,7 @@ def insert_nodules(
     inserted: list[KnownFinding] = []
     for crop in crops:
         stamp = nodule_stamp(crop, rng, scale_range=(1.0, 1.0))
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             site = lung[int(rng.integers(len(lung)))].astype(np.float64)
             world = volume.world_mm(site[::-1])
             others = [*case.findings, *inserted]

@@ -1,4 +1,4 @@
-"""Pastes real nodules into other lungs, and lung over lung so that pasting itself is no clue."""
+"""Pastes real nodules into other lungs, and lung over lung, so that traces of it are no clue."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 SOLID_BACKGROUND_HU = -400.0
 """Background brighter than this (wall, vessel) shows through a pasted crop where it is brighter."""
 
-VISIBLE_HU = 100.0
-"""A pasted nodule must raise the HU of its site by this on average to be called one."""
+MIN_CONTRAST_HU = 100.0
+"""An added nodule must raise the HU of its site by this on average to count as one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stamp:
-    """What is pasted: HU and its opacity on the same small grid, and the nodule's size.
+    """A nodule to paste: HU and opacity on the same small grid, and its size.
 
     Attributes:
-        hu: float32, ``[z, y, x]``.
+        hu: float32, ``[z, y, x]``, at 1 mm.
         opacity: float32, same shape, 0 to 1.
         centre_zyx: Centre of the nodule in voxels of the stamp.
-        diameter_mm: 0 for a stamp of plain lung.
+        diameter_mm: Diameter of the nodule; 0 for a stamp of plain lung.
     """
 
     hu: NDArray[np.float32]
@@ -43,7 +43,16 @@ def nodule_stamp(
     *,
     scale_range: tuple[float, float] = (0.8, 1.25),
 ) -> Stamp:
-    """Turns, flips and scales a real nodule at random and gives it a soft rim."""
+    """Rotate, flip and scale a real nodule at random and give it a soft rim.
+
+    Args:
+        crop: Nodule with its mask, at 1 mm.
+        rng: Source of all random choices.
+        scale_range: Smallest and largest scale.
+
+    Returns:
+        The nodule with its opacity and new diameter.
+    """
     scale = float(rng.uniform(*scale_range))
     angle = float(rng.uniform(0.0, 360.0))
     hu, mask = (
@@ -63,19 +72,32 @@ def nodule_stamp(
 
 
 def lung_stamp(source: NDArray[np.float32], like: Stamp) -> Stamp:
-    """Cuts plain lung, given as HU of at least the stamp's shape, with another's opacity."""
+    """Makes a stamp of plain lung with the opacity of a nodule.
+
+    Args:
+        source: HU of plain lung, of at least the stamp's shape.
+        like: Stamp whose opacity is used.
+
+    Returns:
+        A stamp of diameter 0.
+    """
     z, y, x = like.opacity.shape
     return Stamp(source[:z, :y, :x], like.opacity, like.centre_zyx, 0.0)
 
 
 def paste(hu: NDArray[np.float32], stamp: Stamp, centre_zyx: NDArray[np.float64]) -> bool:
-    """Draws a stamp into `hu` in place, its centre at the nearest voxel to `centre_zyx`.
+    """Pastes a stamp in place, its centre at the voxel nearest to `centre_zyx`.
 
-    Parts beyond the array are cut off. A nodule that would vanish, because it meets tissue as
-    dense as itself, is not drawn.
+    Parts beyond the array are cut off. A nodule that would vanish in tissue as dense as itself is
+    not pasted.
+
+    Args:
+        hu: float32, ``[z, y, x]``, at 1 mm; changed in place.
+        stamp: Nodule or plain lung to paste.
+        centre_zyx: Centre of the nodule in voxels of `hu`, ``[3]``.
 
     Returns:
-        Whether it was drawn.
+        Whether the stamp was pasted.
     """
     start = np.rint(centre_zyx - stamp.centre_zyx).astype(int)
     low = np.maximum(start, 0)
@@ -90,7 +112,7 @@ def paste(hu: NDArray[np.float32], stamp: Stamp, centre_zyx: NDArray[np.float64]
         solid = background > SOLID_BACKGROUND_HU
         blended = np.where(solid, np.maximum(blended, background), blended)
         core = stamp.opacity[part] > 0.5
-        if not core.any() or np.mean((blended - background)[core]) < VISIBLE_HU:
+        if not core.any() or np.mean((blended - background)[core]) < MIN_CONTRAST_HU:
             return False
     hu[inside] = blended
     return True

@@ -1,1 +1,1 @@
-"""Checks of a training set and of trained detectors."""
+"""Checks of training data and of trained detectors."""

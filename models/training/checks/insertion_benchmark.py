@@ -1,4 +1,4 @@
-"""What models mark on a yardstick: untouched volumes, and the same with nodules inserted."""
+"""Detections on a validation set: untouched volumes, and the same ones with nodules inserted."""
 
 from __future__ import annotations
 
@@ -22,73 +22,81 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NODULES_A_SCAN = 12
+NODULES_PER_VOLUME = 12
+"""Nodules that are inserted into a volume at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InsertionMarks:
-    """The marks that count, each with its ratings: what one or more models said of it.
+    """Marks of a detector, each with its ratings: one logit or score from each of several models.
 
     Attributes:
-        on_nodules: For each nodule those on it, ``[marks, ratings]``; none where it was missed.
-        diameters_mm: Of the same nodules.
-        on_nothing: Those on nothing known, in untouched volumes, ``[marks, ratings]``.
-        scans: How many untouched volumes there were.
+        on_nodules: Ratings of the marks on each nodule, ``[marks, ratings]``; empty where it was
+            missed.
+        diameters_mm: Diameters of the same nodules.
+        false_positives: Ratings of the marks on no known finding, in untouched volumes,
+            ``[marks, ratings]``.
+        scans: Number of untouched volumes.
     """
 
     on_nodules: tuple[NDArray[np.float64], ...]
     diameters_mm: NDArray[np.float64]
-    on_nothing: NDArray[np.float64]
+    false_positives: NDArray[np.float64]
     scans: int
 
 
 def collect_marks(
-    look: Callable[[WorkingVolume], tuple[Sequence[Candidate], NDArray[np.float64]]],
+    detect: Callable[[WorkingVolume], tuple[Sequence[Candidate], NDArray[np.float64]]],
     cases: Sequence[PreparedCase],
     crops: Sequence[NoduleCrop],
     *,
     rounds: int,
     seed: int,
 ) -> InsertionMarks:
-    """Looks at untouched volumes, and at the same with nodules inserted.
+    """Detects in untouched volumes, and in the same ones with nodules inserted.
 
     Args:
-        look: Gives the marks of a volume and their ratings, ``[marks, ratings]``.
-        cases: Their own known nodules count as hits or misses too.
+        detect: Returns the marks of a volume and their ratings, ``[marks, ratings]``.
+        cases: Validation volumes; their own known nodules count as hits or misses too.
         crops: Nodules of patients that were not trained on.
-        rounds: How often each volume is filled with other nodules, where there are any.
-        seed: Of places and choices.
+        rounds: Number of times each volume is filled with other nodules, where there are any.
+        seed: Seed of the places and of the choice of nodules.
+
+    Returns:
+        The ratings of hits and false positives.
     """
     rng = np.random.default_rng(seed)
     hits: list[NDArray[np.float64]] = []
     diameters: list[float] = []
-    false: list[NDArray[np.float64]] = []
+    false_positives: list[NDArray[np.float64]] = []
 
     def count(volume: WorkingVolume, findings: Sequence[KnownFinding]) -> NDArray[np.float64]:
-        """Notes the hits on findings, and returns the ratings of the marks on none of them."""
-        marks, ratings = look(volume)
-        on = np.array([[_on(mark, one) for one in findings] for mark in marks], bool)
-        on = on.reshape(len(marks), len(findings))
+        """Records the hits on findings; returns the ratings of the marks on none of them."""
+        marks, ratings = detect(volume)
+        hit = np.array([[_hits(mark, finding) for finding in findings] for mark in marks], bool)
+        hit = hit.reshape(len(marks), len(findings))
         for column, finding in enumerate(findings):
             if not finding.ignored:
-                hits.append(ratings[on[:, column]])
+                hits.append(ratings[hit[:, column]])
                 diameters.append(finding.diameter_mm)
-        return ratings[~on.any(axis=1)]
+        return ratings[~hit.any(axis=1)]
 
     for case in cases:
-        false.append(count(case.volume, case.findings))
+        false_positives.append(count(case.volume, case.findings))
         for _ in range(rounds if crops else 0):
-            chosen = rng.choice(len(crops), min(NODULES_A_SCAN, len(crops)), replace=False)
+            chosen = rng.choice(len(crops), min(NODULES_PER_VOLUME, len(crops)), replace=False)
             count(*insert_nodules(case, [crops[int(i)] for i in chosen], rng))
         log.info(
-            "tried %s: %d nodules, %d false marks so far",
+            "validated on %s: %d nodules, %d false positives so far",
             case.patient_id,
             len(hits),
-            sum(map(len, false)),
+            sum(map(len, false_positives)),
         )
-    return InsertionMarks(tuple(hits), np.array(diameters), np.concatenate(false), len(cases))
+    return InsertionMarks(
+        tuple(hits), np.array(diameters), np.concatenate(false_positives), len(cases)
+    )
 
 
-def _on(mark: Candidate, finding: KnownFinding) -> bool:
+def _hits(mark: Candidate, finding: KnownFinding) -> bool:
     off = np.linalg.norm(np.subtract(mark.centre_world_mm, finding.centre_world_mm))
     return bool(off < finding.diameter_mm / 2)

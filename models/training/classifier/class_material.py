@@ -1,4 +1,4 @@
-"""What class a finding is known to have, and which findings of prepared cases teach one."""
+"""Classes and attributes of findings, as far as they are known."""
 
 from __future__ import annotations
 
@@ -20,18 +20,26 @@ if TYPE_CHECKING:
 
 CARCINOMAS = tuple(c for c in NoduleClass if c is not NoduleClass.NORMAL)
 
-SUSPICIOUS_FROM, BENIGN_TO = 4, 2
+MIN_SUSPICIOUS_RATING, MAX_BENIGN_RATING = 4, 2
 """Readers' malignancy: 4 and 5 count as cancer of unknown type, 1 and 2 as normal, 3 not at all."""
 
-LONG_FROM = 1.6
-"""Longest over shortest axis."""
+MIN_ELONGATION = 1.6
+"""Ratio of the longest to the shortest axis from which a nodule is elongated."""
 
 UNKNOWN_ATTRIBUTES: NDArray[np.float32] = np.full(len(ATTRIBUTES), -1, np.float32)
+"""Stands for attributes that are not known, as those of real nodules."""
 
 
 def attributes_of(spec: NoduleSpec) -> NDArray[np.float32]:
-    """Which of `ATTRIBUTES` a digital nodule has, 0 or 1."""
-    true = {
+    """Determines the attributes of a synthetic nodule.
+
+    Args:
+        spec: What the nodule was specified to be.
+
+    Returns:
+        0 or 1 for each of `ATTRIBUTES`.
+    """
+    present = {
         "spiculated": spec.margin == "spiculated",
         "lobulated": spec.margin == "lobulated",
         "part-solid": spec.density == "part_solid",
@@ -39,18 +47,21 @@ def attributes_of(spec: NoduleSpec) -> NDArray[np.float32]:
         "calcified": spec.density == "calcified",
         "cavitary": spec.cavity > 0,
         "necrotic": spec.necrosis > 0,
-        "elongated": spec.elongation >= LONG_FROM,
+        "elongated": spec.elongation >= MIN_ELONGATION,
         "at the hilum": spec.place == "hilar",
         "at the pleura": spec.place == "pleura",
     }
-    return np.array([true[look] for look in ATTRIBUTES], np.float32)
+    return np.array([present[attribute] for attribute in ATTRIBUTES], np.float32)
 
 
 def allowed_classes(finding: KnownFinding) -> frozenset[NoduleClass]:
-    """The classes that a finding may have; none where it teaches nothing.
+    """Returns the classes that a finding may have; none where it cannot be trained on.
 
-    A histology says which; without one, radiologists' malignancy says whether. Small cell
-    carcinoma is none of the four.
+    A histology gives the class; without one, radiologists' malignancy rating separates cancer from
+    normal. Small cell carcinoma is none of the four classes.
+
+    Args:
+        finding: Finding of a prepared case.
     """
     if finding.ignored:
         return frozenset()
@@ -58,19 +69,28 @@ def allowed_classes(finding: KnownFinding) -> frozenset[NoduleClass]:
         return frozenset(c for c in NoduleClass if c.value == finding.histology)
     if finding.malignancy is None:
         return frozenset()
-    if finding.malignancy >= SUSPICIOUS_FROM:
+    if finding.malignancy >= MIN_SUSPICIOUS_RATING:
         return frozenset(CARCINOMAS)
-    return frozenset({NoduleClass.NORMAL}) if finding.malignancy <= BENIGN_TO else frozenset()
+    if finding.malignancy <= MAX_BENIGN_RATING:
+        return frozenset({NoduleClass.NORMAL})
+    return frozenset()
 
 
 def own_findings(
     cases: Iterable[PreparedCase],
 ) -> Mapping[frozenset[NoduleClass], list[tuple[PreparedCase, KnownFinding]]]:
-    """The findings of the cases that teach a class, by the classes they may have."""
-    found: defaultdict[frozenset[NoduleClass], list[tuple[PreparedCase, KnownFinding]]]
-    found = defaultdict(list)
+    """Groups the findings that can be trained on by the classes that they may have.
+
+    Args:
+        cases: Prepared series with their known findings.
+
+    Returns:
+        Pairs of a case and its finding, by classes, in a fixed order.
+    """
+    groups: defaultdict[frozenset[NoduleClass], list[tuple[PreparedCase, KnownFinding]]]
+    groups = defaultdict(list)
     for case in cases:
         for finding in case.findings:
             if classes := allowed_classes(finding):
-                found[classes].append((case, finding))
-    return dict(sorted(found.items(), key=lambda item: sorted(item[0])))
+                groups[classes].append((case, finding))
+    return dict(sorted(groups.items(), key=lambda item: sorted(item[0])))

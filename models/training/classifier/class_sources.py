@@ -1,4 +1,8 @@
-"""Where the classes of a classifier's training come from, and whether that gives them away."""
+"""Describes the data sets that the classes of a classifier's training come from.
+
+Where cancers and normal findings come from different data sets, the sentences warn, and the
+shortcut check measures whether the background alone predicts the class.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import numpy as np
 
 from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.contracts import NoduleClass
-from hounsfield.models.training.checks.shortcut_check import background_features, scanner_trap
+from hounsfield.models.training.checks.shortcut_check import background_features, check_shortcut
 from hounsfield.models.training.classifier.class_material import allowed_classes
 from hounsfield.models.training.engine.material import SOURCES, read_cases
 
@@ -20,17 +24,24 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def told_sources(plan: DataConfig) -> tuple[str, ...]:
-    """Sentences for the log and the card: whose the cancers are, whose the normals, and the trap.
+def describe_class_sources(data: DataConfig) -> tuple[str, ...]:
+    """Describes the sources of cancers and of normal findings, and logs the sentences.
 
-    A series with a carcinoma counts as cancer. As normal count series whose labelled findings are
-    all normal, and, where no data set labels any finding normal, those without labelled findings.
+    A series with a carcinoma counts as cancer. Series whose labelled findings are all normal count
+    as normal, and, where no data set labels any finding normal, series without labelled findings.
+
+    Args:
+        data: Folders, fold and held-out patients of the training.
+
+    Returns:
+        Sentences for the model card: the sources, and the result of the shortcut check; none where
+        no series has a carcinoma.
     """
     labelled = {
         SOURCES[read_split(folder).dataset][0]: read_cases(
-            plan.model_copy(update={"cases": (folder,), "nodules": ()}), "training"
+            data.model_copy(update={"cases": (folder,), "nodules": ()}), "training"
         )
-        for folder in plan.cases
+        for folder in data.cases
     }
     cancers = {
         name: [case for case in cases if _has_cancer(case)] for name, cases in labelled.items()
@@ -47,14 +58,16 @@ def told_sources(plan: DataConfig) -> tuple[str, ...]:
         }
     if not any(cancers.values()):
         return ()
-    told = [_sentence(cancers, normals, mixed=mixed)]
-    told.append(_trap([*_all(cancers)], [*_all(normals)]))
-    for sentence in told:
+    sentences = (
+        _sources_sentence(cancers, normals, mixed=mixed),
+        _shortcut_sentence(_all(cancers), _all(normals)),
+    )
+    for sentence in sentences:
         log.info(sentence)
-    return tuple(told)
+    return sentences
 
 
-def _sentence(
+def _sources_sentence(
     cancers: dict[str, list[PreparedCase]],
     normals: dict[str, list[PreparedCase]],
     *,
@@ -63,33 +76,32 @@ def _sentence(
     of_cancers = sorted(name for name, cases in cancers.items() if cases)
     of_normals = sorted(name for name, cases in normals.items() if cases)
     if mixed:
-        return f"Cancers and normal findings lie in the same series ({', '.join(of_cancers)})."
+        return f"Cancers and normal findings are in the same series ({', '.join(of_cancers)})."
     if set(of_cancers) & set(of_normals):
         return f"Cancers come from {', '.join(of_cancers)}, normals from {', '.join(of_normals)}."
     return (
-        f"CANCERS COME FROM {', '.join(of_cancers)} ALONE AND NORMALS FROM "
-        f"{', '.join(of_normals) or 'nowhere'} ALONE: a class may be told by its scanner."
+        f"CANCERS COME FROM {', '.join(of_cancers)} ONLY AND NORMALS FROM "
+        f"{', '.join(of_normals) or 'nowhere'} ONLY: the scanner may give the class away."
     )
 
 
-def _trap(cancers: list[PreparedCase], normals: list[PreparedCase]) -> str:
-    """What a regression on plain lung tells of the class."""
+def _shortcut_sentence(cancers: list[PreparedCase], normals: list[PreparedCase]) -> str:
     cases = [*cancers, *normals]
-    trap = scanner_trap(
+    check = check_shortcut(
         np.array([background_features(case) for case in cases]),
         np.arange(len(cases)) < len(cancers),
         np.array([case.patient_id for case in cases]),
     )
-    if trap is None:
+    if check is None:
         return (
-            f"Whether class can be told from lung without a finding was not tested: {len(cancers)} "
-            f"series with cancer and {len(normals)} without are too few."
+            "Whether lung without a finding predicts the class was not tested: "
+            f"{len(cancers)} series with cancer and {len(normals)} without are too few."
         )
-    low, high = trap.interval_95
+    low, high = check.interval_95
     return (
-        f"From lung without a finding, {trap.cancers} series with cancer are told from "
-        f"{trap.normals} without with AUROC {trap.auroc:.2f} ({low:.2f} to {high:.2f})"
-        f"{': THE SCANNER GIVES THE CLASS AWAY' if trap.found else ''}."
+        f"From lung without a finding, {check.cancers} series with cancer are separated from "
+        f"{check.normals} without with AUROC {check.auroc:.2f} ({low:.2f} to {high:.2f})"
+        f"{': THE SCANNER GIVES THE CLASS AWAY' if check.is_shortcut else ''}."
     )
 
 
@@ -105,4 +117,4 @@ def _has_normal(case: PreparedCase) -> bool:
 
 
 def _all(cases: dict[str, list[PreparedCase]]) -> list[PreparedCase]:
-    return [case for some in cases.values() for case in some]
+    return [case for group in cases.values() for case in group]

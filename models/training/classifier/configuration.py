@@ -1,75 +1,67 @@
-"""`ClassifierSamplingConfig`: how a classifier's samples are drawn."""
+"""Training configuration of the classifier."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Literal
 
-from hounsfield.preprocessing.errors import UsageError
+from pydantic import Field
 
-if TYPE_CHECKING:
-    from hounsfield.models.training.engine.configuration import TrainingConfig
+from hounsfield.models.training.engine.configuration import (
+    DEFAULT_HU_WINDOW,
+    Probability,
+    SamplingConfig,
+    TrainingConfig,
+)
+
+Weight = Annotated[float, Field(ge=0)]
 
 
-@dataclass(frozen=True, slots=True)
-class ClassifierSamplingConfig:
-    """Parts of the samples, against one another, and how they are varied.
+class ClassifierSamplingConfig(SamplingConfig):
+    """How often each kind of sample is shown, and how samples are varied.
 
-    A part for which there is no material (no labelled findings, no nodules to paste, no lungs) is
-    left out.
+    The weights of the kinds are relative to one another. A kind without material (no labelled
+    findings, no real nodules to paste, no lungs) is left out.
 
     Attributes:
-        own: Findings of the cases whose class is known, each class as often.
-        drawn_carcinoma: Digital nodules of the three carcinomas, in equal parts.
-        drawn_benign: Digital nodules and scars that are normal.
-        real_suspicious: Real nodules that readers rated 4 or 5.
-        real_benign: Real nodules that readers rated 1 or 2.
-        false_marks: What a detector took for a nodule, and what the data set lists as such.
-        nothing: Places without a nodule: lung, and vessels.
-        detector: The name or folder of the detector whose false marks are shown; null for none.
-        mined_in: Folder that keeps its marks on the cases.
-        real_share: Part of the lungs that are real where there are phantoms too.
-        jitter_mm: How far the centre may be off along each axis; a sixth of the diameter if more.
-        free_turn_share: Part of the samples turned by any angle and scaled.
-        degrade_share: Part of the samples passed through a random scanner.
-        class_weights: Of adenocarcinoma, large and squamous cell carcinoma, normal in the loss.
-        hu_window: HU that become 0 and 1.
+        own_weight: Findings of the cases whose class is known, each class equally often.
+        synthetic_carcinoma_weight: Synthetic nodules of the three carcinomas, equally often.
+        synthetic_benign_weight: Synthetic nodules and scars that are normal.
+        real_suspicious_weight: Real nodules that readers rated 4 or 5.
+        real_benign_weight: Real nodules that readers rated 1 or 2.
+        false_positive_weight: False positives of a detector, and false candidates that the data
+            set lists.
+        background_weight: Places without a nodule: lung and vessels.
+        detector: Name or folder of the detector whose false positives are shown; null for none.
+        candidate_cache: Folder that keeps its candidates on the cases.
+        real_probability: Probability that the lungs are real, where there are phantoms too.
+        jitter_mm: Largest shift of the centre along each axis, in mm; a sixth of the diameter
+            where that is more.
+        free_rotation_probability: Probability that a sample is rotated by any angle and scaled.
+        degradation_probability: Probability that a sample is degraded as by another scanner.
+        class_weights: Weights in the loss of adenocarcinoma, large cell carcinoma, squamous cell
+            carcinoma and normal.
+        hu_window: HU that are mapped to 0 and 1.
     """
 
-    own: float = 0.0
-    drawn_carcinoma: float = 0.0
-    drawn_benign: float = 0.0
-    real_suspicious: float = 0.0
-    real_benign: float = 0.0
-    false_marks: float = 0.0
-    nothing: float = 0.0
+    own_weight: Weight = 0.0
+    synthetic_carcinoma_weight: Weight = 0.0
+    synthetic_benign_weight: Weight = 0.0
+    real_suspicious_weight: Weight = 0.0
+    real_benign_weight: Weight = 0.0
+    false_positive_weight: Weight = 0.0
+    background_weight: Weight = 0.0
     detector: str | None = None
-    mined_in: str = "prepared/mined"
-    real_share: float = 0.5
-    jitter_mm: float = 3.0
-    free_turn_share: float = 0.5
-    degrade_share: float = 1.0
-    class_weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
-    hu_window: tuple[float, float] = (-1000.0, 400.0)
+    candidate_cache: str = "prepared/mined"
+    real_probability: Probability = 0.5
+    jitter_mm: float = Field(default=3.0, ge=0)
+    free_rotation_probability: Probability = 0.5
+    degradation_probability: Probability = 1.0
+    class_weights: tuple[Weight, Weight, Weight, Weight] = (1.0, 1.0, 1.0, 1.0)
+    hu_window: tuple[float, float] = DEFAULT_HU_WINDOW
 
 
-def classification_plan(config: TrainingConfig) -> ClassifierSamplingConfig:
-    """The recipe's numbers.
+class ClassifierTrainingConfig(TrainingConfig):
+    """Training configuration with ``task: classifier``."""
 
-    Raises:
-        UsageError: One is not known, or a list has not as many numbers as it must.
-    """
-    known = [field.name for field in fields(ClassifierSamplingConfig)]
-    unknown = sorted(set(config.sampling) - set(known))
-    if unknown:
-        msg = f"sampling: {', '.join(unknown)} unknown; a classifier's recipe knows {known}"
-        raise UsageError(msg)
-    told: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in config.sampling.items()
-    }
-    plan = ClassifierSamplingConfig(**told)
-    if len(plan.hu_window) != 2 or len(plan.class_weights) != 4:
-        msg = "sampling: hu_window must hold two numbers and class_weights four"
-        raise UsageError(msg)
-    return plan
+    task: Literal["classifier"]
+    sampling: ClassifierSamplingConfig

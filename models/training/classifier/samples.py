@@ -1,4 +1,4 @@
-"""Training samples for the classifier: nodules of known, of partly known and of no class."""
+"""Training samples for the classifier: nodules of known and partly known class, and background."""
 
 from __future__ import annotations
 
@@ -34,177 +34,200 @@ if TYPE_CHECKING:
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.models.training.classifier.configuration import ClassifierSamplingConfig
 
-CUT_SHARE = 0.8
-"""Part of the drawn nodules that end where the lung does."""
+    Kind = Callable[[np.random.Generator], "_Example"]
 
-MIN_MM = 2.5
-"""What the lung leaves of a drawn nodule must be of this diameter, or it is put elsewhere."""
+CUT_PROBABILITY = 0.8
+"""Probability that a synthetic nodule ends where the lung does."""
 
-TRIES = 50
+MIN_DIAMETER_MM = 2.5
+"""A synthetic nodule of which the lung leaves less than this is put elsewhere."""
+
+MAX_ATTEMPTS = 50
+"""Places that are tried for a nodule before background is shown instead."""
+
+PLEURAL_PROBABILITY = 0.3
+"""Probability that a real nodule is pasted at the pleura."""
+
+VESSEL_PROBABILITY = 0.7
+"""Probability that background is centred on the brightest place nearby."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Shown:
-    """A cube, the place in it that is looked at, what that may be, its size and its looks."""
+class _Example:
+    """A cube, a place in it, and the classes, the size and the attributes of what lies there."""
 
     cube: Cube
     centre_zyx: NDArray[np.float64]
     classes: frozenset[NoduleClass]
     diameter_mm: float
-    looks: NDArray[np.float32] = field(default_factory=UNKNOWN_ATTRIBUTES.copy)
+    attributes: NDArray[np.float32] = field(default_factory=UNKNOWN_ATTRIBUTES.copy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lungs:
-    """A case with lungs: places to put nodules, and the voxels (n, 3) of false marks."""
+    """A case with lungs, places for nodules in it, and the voxels ``[n, 3]`` of false positives."""
 
     case: PreparedCase
     places: LungPlaces
-    false_marks_zyx: NDArray[np.float64]
+    false_positives_zyx: NDArray[np.float64]
 
 
 class ClassificationSamples(SeededSamples):
     """Nodules of all classes and places without one, each with the classes it may have.
 
-    Nodules that are drawn or pasted are put into the same lungs, so that no scanner stands for a
-    class; for findings that the cases hold themselves see `models.training.class_material`.
+    Synthetic and pasted nodules are added to the same lungs, so that no scanner stands for a
+    class; `class_material` says which findings of the cases themselves are used.
 
     Args:
-        cases: Lungs to put nodules into, and findings whose class is known.
-        false_marks: For each case (n, 3): places that are no nodule, x, y, z in LPS mm.
-        crops: Real nodules.
-        plan: How samples are drawn.
-        length: How many samples there are.
-        seed: Of all choices.
+        cases: Lungs to which nodules are added, and findings whose class is known.
+        false_positives: Places in each case that resemble a nodule and are none, ``[n, 3]``,
+            x, y, z in LPS mm.
+        crops: Real nodules to paste.
+        sampling: How often each kind of sample is shown, and how samples are varied.
+        length: Number of samples.
+        seed: Seed of all random choices.
 
     Raises:
-        UsageError: There is nothing to show for any part of the plan.
+        UsageError: No kind of sample has both a weight above 0 and material.
     """
 
     def __init__(
         self,
         cases: Sequence[PreparedCase],
-        false_marks: Sequence[NDArray[np.float64]],
+        false_positives: Sequence[NDArray[np.float64]],
         crops: Sequence[NoduleCrop],
-        plan: ClassifierSamplingConfig,
+        sampling: ClassifierSamplingConfig,
         *,
         length: int,
         seed: int,
     ) -> None:
         super().__init__(length=length, seed=seed)
-        self.plan = plan
+        self.sampling = sampling
         lungs = [
-            _Lungs(case, LungPlaces(case), case.volume.voxel_xyz(marks)[:, ::-1])
-            for case, marks in zip(cases, false_marks, strict=True)
+            _Lungs(case, LungPlaces(case), case.volume.voxel_xyz(centres)[:, ::-1])
+            for case, centres in zip(cases, false_positives, strict=True)
         ]
-        self._lungs = [one for one in lungs if one.places]
-        self._marked = [one for one in lungs if len(one.false_marks_zyx)]
+        self._lungs = [item for item in lungs if item.places]
+        self._with_false_positives = [item for item in lungs if len(item.false_positives_zyx)]
         self._own = own_findings(cases)
         self._crops = {
-            classes: [one for one in crops if allowed_classes(one.finding) == classes]
+            classes: [crop for crop in crops if allowed_classes(crop.finding) == classes]
             for classes in (frozenset(CARCINOMAS), frozenset({NoduleClass.NORMAL}))
         }
-        self._kinds = self._possible()
+        self._kinds = self._available_kinds()
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Gives ``image`` [2, 40, 40, 40], ``allowed``, ``looks``, ``weight``, ``diameter_mm``."""
-        plan = self.plan
-        odds = np.array([share for _, share in self._kinds])
-        draw = self._kinds[int(rng.choice(len(odds), p=odds / odds.sum()))][0]
-        shown = draw(rng)
-        reach = max(plan.jitter_mm, shown.diameter_mm / 6)
-        centre = shown.centre_zyx + rng.uniform(-reach, reach, size=3)
+        """Makes ``image`` [2, 40, 40, 40] with ``allowed`` [4], ``attributes`` [10] and scalars.
+
+        The scalars are ``weight``, for the loss, and ``diameter_mm``, 0 without a nodule.
+        """
+        sampling = self.sampling
+        weights = np.array([weight for _, weight in self._kinds])
+        make_example = self._kinds[int(rng.choice(len(weights), p=weights / weights.sum()))][0]
+        example = make_example(rng)
+        max_shift = max(sampling.jitter_mm, example.diameter_mm / 6)
+        centre = example.centre_zyx + rng.uniform(-max_shift, max_shift, size=3)
         image = varied_views(
-            shown.cube,
+            example.cube,
             centre,
-            plan.hu_window,
-            turns=bool(rng.random() < plan.free_turn_share),
-            degrades=bool(rng.random() < plan.degrade_share),
+            sampling.hu_window,
+            rotate=bool(rng.random() < sampling.free_rotation_probability),
+            degraded=bool(rng.random() < sampling.degradation_probability),
             rng=rng,
         )
-        allowed = np.array([float(c in shown.classes) for c in NoduleClass], np.float32)
-        weight = float(allowed @ plan.class_weights / allowed.sum())
+        allowed = np.array([float(c in example.classes) for c in NoduleClass], np.float32)
+        weight = float(allowed @ sampling.class_weights / allowed.sum())
         return {
             "image": torch.from_numpy(image),
             "allowed": torch.from_numpy(allowed),
-            "looks": torch.from_numpy(shown.looks),
+            "attributes": torch.from_numpy(example.attributes),
             "weight": torch.tensor(weight),
-            "diameter_mm": torch.tensor(shown.diameter_mm),
+            "diameter_mm": torch.tensor(example.diameter_mm),
         }
 
-    def _possible(self) -> list[tuple[Callable[[np.random.Generator], _Shown], float]]:
-        """What can be shown, and how often."""
-        plan = self.plan
+    def _available_kinds(self) -> list[tuple[Kind, float]]:
+        """The kinds of samples for which there is material, with their weights."""
+        sampling = self.sampling
         suspicious, benign = self._crops.values()
-        kinds: list[tuple[Callable[[np.random.Generator], _Shown], float, Sized]] = [
-            (self._own_finding, plan.own, self._own),
-            (self._drawn_carcinoma, plan.drawn_carcinoma, self._lungs),
-            (self._drawn_benign, plan.drawn_benign, self._lungs),
-            (self._real_suspicious, plan.real_suspicious, self._lungs and suspicious),
-            (self._real_benign, plan.real_benign, self._lungs and benign),
-            (self._false_mark, plan.false_marks, self._marked),
-            (self._nothing, plan.nothing, self._lungs),
+        kinds: list[tuple[Kind, float, Sized]] = [
+            (self._own_finding, sampling.own_weight, self._own),
+            (self._synthetic_carcinoma, sampling.synthetic_carcinoma_weight, self._lungs),
+            (self._synthetic_benign, sampling.synthetic_benign_weight, self._lungs),
+            (
+                self._real_suspicious,
+                sampling.real_suspicious_weight,
+                self._lungs and suspicious,
+            ),
+            (self._real_benign, sampling.real_benign_weight, self._lungs and benign),
+            (
+                self._false_positive,
+                sampling.false_positive_weight,
+                self._with_false_positives,
+            ),
+            (self._background, sampling.background_weight, self._lungs),
         ]
-        possible = [(draw, share) for draw, share, material in kinds if share > 0 and material]
-        if not possible:
-            msg = "sampling: no part has both a share above 0 and material in data.cases"
+        available = [(kind, weight) for kind, weight, material in kinds if weight > 0 and material]
+        if not available:
+            msg = (
+                "sampling: no kind of sample has both a weight above 0 and material in data.cases "
+                "or data.nodules"
+            )
             raise UsageError(msg)
-        return possible
+        return available
 
-    def _own_finding(self, rng: np.random.Generator) -> _Shown:
+    def _own_finding(self, rng: np.random.Generator) -> _Example:
         classes = list(self._own)[int(rng.integers(len(self._own)))]
         case, finding = self._own[classes][int(rng.integers(len(self._own[classes])))]
         site = case.volume.voxel_xyz(finding.centre_world_mm)[::-1]
         cube, centre = cube_around(case.volume, site)
-        looks = (
-            UNKNOWN_ATTRIBUTES if finding.specified is None else attributes_of(finding.specified)
-        )
-        return _Shown(cube, centre, classes, finding.diameter_mm, looks)
+        spec = finding.specified
+        attributes = UNKNOWN_ATTRIBUTES if spec is None else attributes_of(spec)
+        return _Example(cube, centre, classes, finding.diameter_mm, attributes)
 
-    def _drawn_carcinoma(self, rng: np.random.Generator) -> _Shown:
-        kind = CARCINOMAS[int(rng.integers(len(CARCINOMAS)))]
-        return self._paint(draw_nodule(kind.value, rng), frozenset({kind}), rng)
+    def _synthetic_carcinoma(self, rng: np.random.Generator) -> _Example:
+        carcinoma = CARCINOMAS[int(rng.integers(len(CARCINOMAS)))]
+        return self._paint(draw_nodule(carcinoma.value, rng), frozenset({carcinoma}), rng)
 
-    def _drawn_benign(self, rng: np.random.Generator) -> _Shown:
+    def _synthetic_benign(self, rng: np.random.Generator) -> _Example:
         return self._paint(draw_nodule("normal", rng), frozenset({NoduleClass.NORMAL}), rng)
 
-    def _real_suspicious(self, rng: np.random.Generator) -> _Shown:
+    def _real_suspicious(self, rng: np.random.Generator) -> _Example:
         return self._paste(frozenset(CARCINOMAS), rng)
 
-    def _real_benign(self, rng: np.random.Generator) -> _Shown:
+    def _real_benign(self, rng: np.random.Generator) -> _Example:
         return self._paste(frozenset({NoduleClass.NORMAL}), rng)
 
-    def _false_mark(self, rng: np.random.Generator) -> _Shown:
-        lungs = self._any(self._marked, rng)
-        marks = lungs.false_marks_zyx
-        # The best come first, and become findings: they are shown more often.
-        chosen = marks[int(len(marks) * rng.random() ** 2)]
+    def _false_positive(self, rng: np.random.Generator) -> _Example:
+        lungs = self._choose(self._with_false_positives, rng)
+        centres = lungs.false_positives_zyx
+        # Those with the best scores come first and would become findings: they are shown most.
+        chosen = centres[int(len(centres) * rng.random() ** 2)]
         cube, centre = cube_around(lungs.case.volume, chosen)
-        return _Shown(cube, centre, frozenset({NoduleClass.NORMAL}), 0.0)
+        return _Example(cube, centre, frozenset({NoduleClass.NORMAL}), 0.0)
 
-    def _nothing(self, rng: np.random.Generator) -> _Shown:
-        """Plain lung, or the brightest place near it: mostly a vessel."""
-        lungs = self._any(self._lungs, rng)
-        cube, centre = cube_around(lungs.case.volume, lungs.places.draw("vessel", 0.0, rng))
-        if rng.random() < 0.7:
+    def _background(self, rng: np.random.Generator) -> _Example:
+        """Plain lung, or the brightest place near it, mostly a vessel."""
+        lungs = self._choose(self._lungs, rng)
+        cube, centre = cube_around(lungs.case.volume, lungs.places.sample("vessel", 0.0, rng))
+        if rng.random() < VESSEL_PROBABILITY:
             centre = brightest_near(cube.hu, np.rint(centre).astype(int)).astype(float)
-        return _Shown(cube, centre, frozenset({NoduleClass.NORMAL}), 0.0)
+        return _Example(cube, centre, frozenset({NoduleClass.NORMAL}), 0.0)
 
-    def _any(self, lungs: Sequence[_Lungs], rng: np.random.Generator) -> _Lungs:
-        """One of them, real ones as often as the plan says."""
-        real = [one for one in lungs if not one.case.synthetic]
-        synthetic = [one for one in lungs if one.case.synthetic]
-        takes_real = bool(real) and (not synthetic or rng.random() < self.plan.real_share)
+    def _choose(self, lungs: Sequence[_Lungs], rng: np.random.Generator) -> _Lungs:
+        """A random case, real with `real_probability` where there are both."""
+        real = [item for item in lungs if not item.case.synthetic]
+        synthetic = [item for item in lungs if item.case.synthetic]
+        takes_real = bool(real) and (not synthetic or rng.random() < self.sampling.real_probability)
         chosen = real if takes_real else synthetic
         return chosen[int(rng.integers(len(chosen)))]
 
     def _paint(
         self, spec: NoduleSpec, classes: frozenset[NoduleClass], rng: np.random.Generator
-    ) -> _Shown:
-        """Draws a nodule where its kind lies; the lung's surface cuts most, as in phantoms."""
-        for _ in range(TRIES):
-            lungs = self._any(self._lungs, rng)
-            site = lungs.places.draw(spec.place, spec.diameter_mm, rng)
+    ) -> _Example:
+        """Paints a synthetic nodule at a typical place; the lung cuts most, as in phantoms."""
+        for _ in range(MAX_ATTEMPTS):
+            lungs = self._choose(self._lungs, rng)
+            site = lungs.places.sample(spec.place, spec.diameter_mm, rng)
             cube, centre = cube_around(lungs.case.volume, site)
             painted = paint_nodule(
                 cube.hu,
@@ -212,23 +235,23 @@ class ClassificationSamples(SeededSamples):
                 (float(centre[0]), float(centre[1]), float(centre[2])),
                 spec,
                 rng,
-                lung_fraction=cube.lung_fraction if rng.random() < CUT_SHARE else None,
+                lung_fraction=cube.lung_fraction if rng.random() < CUT_PROBABILITY else None,
                 psf_sigma_mm_zyx=(float(rng.uniform(0.4, 0.9)),) * 3,
             )
-            if painted.diameter_mm >= MIN_MM:
-                drawn_zyx = np.array(painted.centre_voxel_zyx)
-                return _Shown(cube, drawn_zyx, classes, painted.diameter_mm, attributes_of(spec))
-        return self._nothing(rng)
+            if painted.diameter_mm >= MIN_DIAMETER_MM:
+                centre_zyx = np.array(painted.centre_voxel_zyx)
+                return _Example(cube, centre_zyx, classes, painted.diameter_mm, attributes_of(spec))
+        return self._background(rng)
 
-    def _paste(self, classes: frozenset[NoduleClass], rng: np.random.Generator) -> _Shown:
+    def _paste(self, classes: frozenset[NoduleClass], rng: np.random.Generator) -> _Example:
         crops = self._crops[classes]
         stamp = nodule_stamp(crops[int(rng.integers(len(crops)))], rng, scale_range=(0.9, 1.1))
-        for _ in range(TRIES):
-            place = "pleura" if rng.random() < 0.3 else "isolated"
-            lungs = self._any(self._lungs, rng)
+        for _ in range(MAX_ATTEMPTS):
+            place = "pleura" if rng.random() < PLEURAL_PROBABILITY else "isolated"
+            lungs = self._choose(self._lungs, rng)
             cube, centre = cube_around(
-                lungs.case.volume, lungs.places.draw(place, stamp.diameter_mm, rng)
+                lungs.case.volume, lungs.places.sample(place, stamp.diameter_mm, rng)
             )
             if paste(cube.hu, stamp, centre):
-                return _Shown(cube, centre, classes, stamp.diameter_mm)
-        return self._nothing(rng)
+                return _Example(cube, centre, classes, stamp.diameter_mm)
+        return self._background(rng)

@@ -1,23 +1,25 @@
-"""The classifier's training: its material, its samples and its loss, put together."""
+"""The classifier's training: material, samples and loss."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from torch.nn import functional
 
-from hounsfield.models.networks.class_net import ClassNet, attribute_logits, class_logits
+from hounsfield.models.networks.class_net import ClassNet
 from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.store.folders import model_folder
-from hounsfield.models.training.classifier.configuration import classification_plan
+from hounsfield.models.training.classifier.loss import classification_loss
 from hounsfield.models.training.classifier.samples import ClassificationSamples
-from hounsfield.models.training.detector.loss import partial_label_loss
-from hounsfield.models.training.detector.task import held_out_cases
-from hounsfield.models.training.engine.loop import Task
-from hounsfield.models.training.engine.material import read_calibration, read_cases, read_nodules
+from hounsfield.models.training.engine.material import (
+    held_out_cases,
+    read_calibration,
+    read_cases,
+    read_nodules,
+)
+from hounsfield.models.training.engine.network import make_network
+from hounsfield.models.training.engine.task import TrainingTask
 from hounsfield.models.training.reducer.mined_candidates import mine_candidates
 from hounsfield.models.views.close_and_wide import VIEW_SPACINGS_MM, VIEW_VOXELS
 
@@ -25,27 +27,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from hounsfield.data.prepared.case import PreparedCase
-    from hounsfield.data.prepared.nodule_crops import NoduleCrop
-    from hounsfield.models.training.classifier.configuration import ClassifierSamplingConfig
-    from hounsfield.models.training.engine.configuration import TrainingConfig
-
-ATTRIBUTES_WEIGHT = 4.0
-"""Of what the nodule looks like in the loss."""
+    from hounsfield.models.training.classifier.configuration import ClassifierTrainingConfig
 
 
-def classifier_task(config: TrainingConfig) -> Task:
-    """Reads the material, lets the detector mark it, and builds the task.
+def classifier_task(config: ClassifierTrainingConfig) -> TrainingTask:
+    """Reads the material, runs the detector on it, and builds the task.
+
+    Args:
+        config: Training configuration of a classifier.
+
+    Returns:
+        A `ClassNet` with training and validation samples.
 
     Raises:
-        UsageError: The recipe or its material cannot be used.
-        OutputError: The detector's marks cannot be kept.
+        UsageError: The configuration or its material cannot be used.
+        OutputError: The detector's candidates cannot be written to the cache.
     """
     optimisation = config.optimisation
-    return Task(
-        ClassNet(**config.network),
+    return TrainingTask(
+        make_network(ClassNet, config.network),
         training_samples(config, length=optimisation.steps * optimisation.batch),
         held_out_samples(config, length=optimisation.validation_samples),
         classification_loss,
@@ -53,77 +55,86 @@ def classifier_task(config: TrainingConfig) -> Task:
     )
 
 
-def classification_loss(maps: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weighted cross-entropy of the classes, and a cross-entropy of each look that is known.
+def training_samples(config: ClassifierTrainingConfig, *, length: int) -> ClassificationSamples:
+    """Samples from the patients and phantoms of the training folds.
 
     Args:
-        maps: Output of `ClassNet`.
-        batch: ``allowed`` (batch, 4), ``weight`` (batch,) and ``looks`` (batch, 10), below 0 where
-            they are not known; see `ClassificationSamples`.
+        config: Training configuration of a classifier.
+        length: Number of samples in the data set.
 
     Returns:
-        ``loss`` and its parts, and ``right``, the part that is given a class it may have.
+        Samples that depend on the configuration's seed.
     """
-    logits, looks = class_logits(maps), batch["looks"]
-    right = batch["allowed"].gather(1, logits.argmax(1, keepdim=True)).mean()
-    classes = partial_label_loss(logits, batch)["loss"]
-    each = functional.binary_cross_entropy_with_logits(
-        attribute_logits(maps), looks.clamp(min=0), reduction="none"
-    )
-    look = (each * (looks >= 0)).mean()
-    return {
-        "loss": classes + ATTRIBUTES_WEIGHT * look,
-        "classes": classes,
-        "looks": look,
-        "right": right,
-    }
-
-
-def training_samples(config: TrainingConfig, *, length: int) -> ClassificationSamples:
-    """Samples of the patients and phantoms that are trained on."""
     cases, crops = read_cases(config.data, "training"), read_nodules(config.data, "training")
-    return _samples(config, classification_plan(config), cases, crops, length, config.seed)
+    return ClassificationSamples(
+        cases,
+        _false_positives(config, cases),
+        crops,
+        config.sampling,
+        length=length,
+        seed=config.seed,
+    )
 
 
-def held_out_samples(config: TrainingConfig, *, length: int) -> ClassificationSamples:
-    """Samples of validation patients in phantoms that are not trained on, and in real lungs."""
+def held_out_samples(config: ClassifierTrainingConfig, *, length: int) -> ClassificationSamples:
+    """Samples nodules of validation patients, in phantoms not trained on and in real lungs.
+
+    Args:
+        config: Training configuration of a classifier.
+        length: Number of samples in the data set.
+
+    Returns:
+        Samples that depend on the configuration's seed.
+    """
     cases, crops = held_out_cases(config.data), read_nodules(config.data, "validation")
-    return _samples(config, classification_plan(config), cases, crops, length, config.seed + 1)
+    return ClassificationSamples(
+        cases,
+        _false_positives(config, cases),
+        crops,
+        config.sampling,
+        length=length,
+        seed=config.seed + 1,
+    )
 
 
-def calibration_samples(config: TrainingConfig, *, length: int) -> ClassificationSamples:
-    """What is asked of whole series as they lie: their findings, and what a detector marks.
+def calibration_samples(config: ClassifierTrainingConfig, *, length: int) -> ClassificationSamples:
+    """Samples from the calibration series as they are: findings and false positives, none added.
+
+    Args:
+        config: Training configuration of a classifier, with `data.calibration`.
+        length: Number of samples in the data set.
+
+    Returns:
+        Samples that depend on the configuration's seed.
 
     Raises:
-        UsageError: A series that calibrates is of a patient who teaches, or there is none.
+        UsageError: A calibration series is of a patient who is trained on, or there is no series.
     """
-    plan = replace(
-        classification_plan(config),
-        drawn_carcinoma=0.0,
-        drawn_benign=0.0,
-        nothing=0.0,
-        free_turn_share=0.0,
+    sampling = config.sampling.model_copy(
+        update={
+            "synthetic_carcinoma_weight": 0.0,
+            "synthetic_benign_weight": 0.0,
+            "background_weight": 0.0,
+            "free_rotation_probability": 0.0,
+        }
     )
-    return _samples(config, plan, read_calibration(config.data), (), length, config.seed + 2)
+    cases = read_calibration(config.data)
+    return ClassificationSamples(
+        cases,
+        _false_positives(config, cases),
+        (),
+        sampling,
+        length=length,
+        seed=config.seed + 2,
+    )
 
 
-def _samples(
-    config: TrainingConfig,
-    plan: ClassifierSamplingConfig,
-    cases: Sequence[PreparedCase],
-    crops: Sequence[NoduleCrop],
-    length: int,
-    seed: int,
-) -> ClassificationSamples:
-    false_marks = _false_marks(config, plan, cases)
-    return ClassificationSamples(cases, false_marks, crops, plan, length=length, seed=seed)
-
-
-def _false_marks(
-    config: TrainingConfig, plan: ClassifierSamplingConfig, cases: Sequence[PreparedCase]
+def _false_positives(
+    config: ClassifierTrainingConfig, cases: Sequence[PreparedCase]
 ) -> list[NDArray[np.float64]]:
-    """For each case what the detector and the data set take for a nodule, and is none."""
-    if plan.false_marks <= 0:
+    """For each case the false candidates of the data set and of the detector, LPS mm."""
+    sampling = config.sampling
+    if sampling.false_positive_weight <= 0:
         return [np.zeros((0, 3)) for _ in cases]
     listed = [
         np.zeros((0, 3))
@@ -131,12 +142,12 @@ def _false_marks(
         else case.candidates[case.candidates[:, 3] == 0, :3]
         for case in cases
     ]
-    if plan.detector is None:
+    if sampling.detector is None:
         return listed
     mined = mine_candidates(
-        model_folder(plan.detector.replace("{fold}", str(config.data.fold))),
+        model_folder(sampling.detector.replace("{fold}", str(config.data.fold))),
         cases,
-        cache=Path(plan.mined_in),
+        cache=Path(sampling.candidate_cache),
         threads=config.optimisation.threads,
     )
     return [np.concatenate(both) for both in zip(listed, mined, strict=True)]

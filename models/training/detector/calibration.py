@@ -1,4 +1,4 @@
-"""From heat-map peaks to probabilities and operating points, on held-out nodules."""
+"""Validates and calibrates a detector on held-out nodules: probabilities and operating points."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from hounsfield.models.store.manifest import Calibration, OperatingPoints
 from hounsfield.models.training.checks.insertion_benchmark import collect_marks
+from hounsfield.models.training.engine.calibration_fit import fit_weighted_platt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,20 +23,25 @@ if TYPE_CHECKING:
     from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
-NODULES_EXPECTED_A_SCAN = 1.0
-LOWEST_SLOPE = 0.05
-FALSE_POSITIVES_A_SCAN = {"screening": 4.0, "default": 1.0, "strict": 0.25}
+EXPECTED_NODULES_PER_SCAN = 1.0
+"""Prevalence for which scores are calibrated; the validation set holds many more."""
+
+FALSE_POSITIVES_PER_SCAN = {"screening": 4.0, "default": 1.0, "strict": 0.25}
+"""Rate of false positives that each operating point allows."""
+
+REPORTED_RATES = (0.25, 1.0, 4.0)
+"""False positives per scan at which model cards state the sensitivity."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorValidation:
-    """What a detector did on the yardstick.
+    """Scores of a detector on the validation set.
 
     Attributes:
-        hit_scores: Best score on each inserted nodule, 0 where none was given.
-        diameters_mm: Of the same nodules.
-        false_scores: Scores of the marks on untouched volumes that lie on nothing known.
-        scans: How many untouched volumes there were.
+        hit_scores: Best score on each nodule, 0 where it was missed.
+        diameters_mm: Diameters of the same nodules.
+        false_scores: Scores of the marks on no known finding, in untouched volumes.
+        scans: Number of untouched volumes.
     """
 
     hit_scores: NDArray[np.float64]
@@ -43,16 +49,20 @@ class DetectorValidation:
     false_scores: NDArray[np.float64]
     scans: int
 
-    def threshold(self, false_positives_a_scan: float) -> float:
-        """The lowest score that keeps false positives at or below a rate."""
-        allowed = int(false_positives_a_scan * self.scans)
+    def threshold(self, false_positives_per_scan: float) -> float:
+        """Returns the lowest score that keeps false positives at or below a rate per scan."""
+        allowed = int(false_positives_per_scan * self.scans)
         ranked = np.sort(self.false_scores)[::-1]
         return float(np.nextafter(ranked[allowed], 1)) if allowed < len(ranked) else 0.0
 
-    def sensitivity(self, false_positives_a_scan: float, least_mm: float = 0.0) -> float:
-        """The part of the inserted nodules of a size and more that are found at a rate."""
-        chosen = self.hit_scores[self.diameters_mm >= least_mm]
-        return float(np.mean(chosen >= max(self.threshold(false_positives_a_scan), 1e-9)))
+    def sensitivity(self, false_positives_per_scan: float) -> float:
+        """Returns the fraction of nodules that are found at a rate of false positives per scan."""
+        threshold = max(self.threshold(false_positives_per_scan), 1e-9)
+        return float(np.mean(self.hit_scores >= threshold))
+
+    def sensitivities(self) -> str:
+        """Returns the sensitivity at each of `REPORTED_RATES`, for a model card."""
+        return ", ".join(f"{self.sensitivity(rate):.2f} at {rate:g}" for rate in REPORTED_RATES)
 
 
 def validate_detector(
@@ -63,79 +73,99 @@ def validate_detector(
     rounds: int,
     seed: int,
 ) -> DetectorValidation:
-    """Runs a detector, whose calibration should be plain, on the yardstick of `collect_marks`."""
+    """Runs a detector on the validation set of `collect_marks`.
 
-    def look(volume: WorkingVolume) -> tuple[list[Candidate], NDArray[np.float64]]:
+    Args:
+        detector: Detector whose scores are not calibrated yet.
+        cases: Validation volumes; their own known nodules count as hits or misses too.
+        crops: Nodules of patients that were not trained on, to insert.
+        rounds: Number of times each volume is filled with other nodules.
+        seed: Seed of the places and of the choice of nodules.
+
+    Returns:
+        The scores of hits and false positives.
+    """
+
+    def detect(volume: WorkingVolume) -> tuple[list[Candidate], NDArray[np.float64]]:
         marks = detector.detect(volume)
         return marks, np.array([mark.score for mark in marks]).reshape(-1, 1)
 
-    marks = collect_marks(look, cases, crops, rounds=rounds, seed=seed)
-    return scored(marks, lambda scores: scores[:, 0])
+    marks = collect_marks(detect, cases, crops, rounds=rounds, seed=seed)
+    return score_marks(marks, lambda scores: scores[:, 0])
 
 
-def scored(
+def score_marks(
     marks: InsertionMarks, score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> DetectorValidation:
-    """The trial of a model that scores marks, from their ratings ``[marks, ratings]``, so."""
+    """Turns the ratings of marks into scores.
+
+    Args:
+        marks: Marks on the validation set with their ratings.
+        score: Maps ratings ``[marks, ratings]`` to scores ``[marks]``, 0 to 1.
+
+    Returns:
+        The scores of hits and false positives.
+    """
     return DetectorValidation(
         np.array([score(ratings).max(initial=0.0) for ratings in marks.on_nodules]),
         marks.diameters_mm,
-        score(marks.on_nothing),
+        score(marks.false_positives),
         marks.scans,
     )
 
 
-def calibrate(trial: DetectorValidation) -> Calibration:
-    """Fits score = logistic(slope x logit + intercept) by maximum likelihood (Platt, 1999).
+def calibrate(validation: DetectorValidation) -> Calibration:
+    """Fits score = logistic(slope x logit + intercept).
 
-    The trial holds many nodules a scan; they are weighted so that a score is the probability
-    that a mark is a nodule in scans with `NODULES_EXPECTED_A_SCAN`. Where there is no hit or no
-    false mark, nothing can be fitted: scores stay as they are.
+    The validation set holds many nodules per scan; they are weighted so that a score is the
+    probability that a mark is a nodule in scans with `EXPECTED_NODULES_PER_SCAN`.
+
+    Args:
+        validation: Uncalibrated scores of hits and false positives.
+
+    Returns:
+        The calibration; one that changes no score where there is no hit or no false positive.
     """
-    found = trial.hit_scores[trial.hit_scores > 0]
-    if not len(found) or not len(trial.false_scores):
+    hits = validation.hit_scores[validation.hit_scores > 0]
+    if not len(hits) or not len(validation.false_scores):
         return Calibration()
-    logits = special.logit(np.clip(np.concatenate((found, trial.false_scores)), 1e-6, 1 - 1e-6))
-    (slope,), intercept = fit_logistic(
-        logits[:, None], np.arange(len(logits)) < len(found), trial.scans
-    )
+    scores = np.concatenate((hits, validation.false_scores))
+    logits = special.logit(np.clip(scores, 1e-6, 1 - 1e-6))
+    (slope,), intercept = fit_marks(logits[:, None], len(hits), validation.scans)
     return Calibration(slope=slope, intercept=intercept)
 
 
-def fit_logistic(
-    logits: NDArray[np.float64], hit: NDArray[np.bool_], scans: int
-) -> tuple[list[float], float]:
-    """Slopes, none below `LOWEST_SLOPE`, and intercept of a calibration; see `calibrate`.
+def fit_marks(logits: NDArray[np.float64], hits: int, scans: int) -> tuple[list[float], float]:
+    """Fits slopes and intercept for the prevalence `EXPECTED_NODULES_PER_SCAN`.
 
     Args:
-        logits: ``[marks, models]``.
-        hit: Which marks lie on a nodule; some do, some do not.
-        scans: How many the other marks come from.
+        logits: ``[marks, models]``, one row for each hit, followed by the false positives.
+        hits: Number of hits, at least 1.
+        scans: Number of scans that the false positives come from.
+
+    Returns:
+        The slope of each model, and the intercept.
     """
-    hits, models = int(hit.sum()), logits.shape[1]
-    # Platt's targets: a few nodules that stand apart must not drive every score to 0 or 1.
-    target = np.where(hit, (hits + 1) / (hits + 2), 1 / (np.sum(~hit) + 2))
-    weight = np.where(hit, scans * NODULES_EXPECTED_A_SCAN / hits, 1.0)
-
-    def unlikelihood(parameters: NDArray[np.float64]) -> float:
-        margin = logits @ parameters[:-1] + parameters[-1]
-        return float(np.mean(weight * (np.logaddexp(0.0, margin) - target * margin)))
-
-    # A network that knows little may mark nodules lower than the rest: the order stays its own.
-    best = optimize.minimize(
-        unlikelihood,
-        np.array([1.0] * models + [0.0]),
-        bounds=[*[(LOWEST_SLOPE, None)] * models, (None, None)],
+    return fit_weighted_platt(
+        logits,
+        np.arange(len(logits)) < hits,
+        positive_weight=scans * EXPECTED_NODULES_PER_SCAN / hits,
     )
-    *slopes, intercept = (round(value, 4) for value in best.x.tolist())
-    return slopes, intercept
 
 
-def operating_points(trial: DetectorValidation, calibration: Calibration) -> OperatingPoints:
-    """Calibrated thresholds for each rate of `FALSE_POSITIVES_A_SCAN`."""
+def operating_points(validation: DetectorValidation, calibration: Calibration) -> OperatingPoints:
+    """Sets a threshold for each rate of `FALSE_POSITIVES_PER_SCAN`.
+
+    Args:
+        validation: Uncalibrated scores of hits and false positives.
+        calibration: Calibration of the manifest, applied to the thresholds.
+
+    Returns:
+        Thresholds of calibrated scores, rounded to four decimals.
+    """
     points = {}
-    for name, rate in FALSE_POSITIVES_A_SCAN.items():
-        raw = np.clip(trial.threshold(rate), 1e-6, 1 - 1e-6)
+    for name, rate in FALSE_POSITIVES_PER_SCAN.items():
+        raw = np.clip(validation.threshold(rate), 1e-6, 1 - 1e-6)
         margin = calibration.slope * special.logit(raw) + calibration.intercept
         points[name] = round(float(special.expit(margin)), 4)
     return OperatingPoints(**points)

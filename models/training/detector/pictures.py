@@ -1,4 +1,4 @@
-"""Pictures of what a detector is fed, what it should answer and what it answers."""
+"""Pictures of a detector's input, target and prediction."""
 
 from __future__ import annotations
 
@@ -13,42 +13,45 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_SAMPLES = 9
-HEAT_SHARE = 0.5
-"""How much of a pixel's brightness is the heat-map's where one lies over the image."""
+HEAT_OPACITY = 0.5
+"""Opacity of a heat-map over the image."""
 
 
 def detection_pictures(batch: dict[str, Tensor], marks: Tensor) -> list[NDArray[np.uint8]]:
-    """One picture a sample, three panes side by side, through the strongest wanted cell.
+    """Makes one picture for each sample: three panes through the strongest cell of the target.
 
-    Left the image, in the middle the wanted heat-map over it (black where nothing is known),
-    right the score that the network gives.
+    From left to right: the image, the target heat-map over it (black where nothing is known), and
+    the predicted score over it.
 
     Args:
-        batch: As `detection_loss` takes it, with ``image`` (batch, 1, z, y, x).
-        marks: Output of `CentreNet`.
+        batch: Batch for `detection_loss`, with ``image`` (batch, 1, z, y, x).
+        marks: (batch, 5, z, y, x), the output of `CentreNet`.
+
+    Returns:
+        Grey pictures ``[y, 3 x]``, `MAX_SAMPLES` at most.
     """
-    images, wanted, known, scores = (
+    images, targets, known, scores = (
         maps[:MAX_SAMPLES].float().cpu().numpy()
         for maps in (batch["image"][:, 0], batch["heat"], batch["weight"], marks[:, HEAT].sigmoid())
     )
     return [
-        _panes(*one)
-        for one in zip(images, wanted, (known > 0).astype(np.float32), scores, strict=True)
+        _panes(*sample)
+        for sample in zip(images, targets, (known > 0).astype(np.float32), scores, strict=True)
     ]
 
 
 def _panes(
     image: NDArray[np.float32],
-    wanted: NDArray[np.float32],
+    target: NDArray[np.float32],
     known: NDArray[np.float32],
     score: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
-    """The three panes, ``[y, 3 x]``; a crop without a nodule is shown through its middle."""
-    cell = wanted.max((1, 2)).argmax() if wanted.any() else len(wanted) // 2
+    """The three panes, ``[y, 3 x]``; a crop without nodule is shown through its middle."""
+    cell = target.max((1, 2)).argmax() if target.any() else len(target) // 2
     grey = image[cell * STRIDE + STRIDE // 2].clip(0, 1)
-    with_wanted = (1 - HEAT_SHARE) * grey + HEAT_SHARE * _voxels(wanted[cell])
-    with_score = (1 - HEAT_SHARE) * grey + HEAT_SHARE * _voxels(score[cell])
-    panes = np.hstack([grey, with_wanted * _voxels(known[cell]), with_score])
+    with_target = (1 - HEAT_OPACITY) * grey + HEAT_OPACITY * _voxels(target[cell])
+    with_score = (1 - HEAT_OPACITY) * grey + HEAT_OPACITY * _voxels(score[cell])
+    panes = np.hstack([grey, with_target * _voxels(known[cell]), with_score])
     return (panes * 255).astype(np.uint8)
 
 

@@ -1,1 +1,1 @@
-"""The training loop of every task: configuration, state, checkpoints, publishing."""
+"""What every training shares: configuration, material, loop, checkpoints, publishing."""

@@ -1,4 +1,4 @@
-"""Checkpoints: a training that was killed goes on from the last one as if nothing had been."""
+"""Checkpoints: a training that was killed resumes from the last one and ends in equal weights."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from hounsfield.preprocessing.files.atomic_write import atomic_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hounsfield.models.training.engine.state import State
+    from hounsfield.models.training.engine.state import TrainingState
 
-COUNTERS = ("done", "best_loss", "worse", "seconds")
+COUNTERS = ("done", "best_loss", "validations_since_best", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The one file a training goes on from.
+    """The one file from which a training resumes.
 
-    There are no random states in it: the samples depend on the seed and their index, the
-    chance inside the network on the seed and the step.
+    It holds no random states: samples depend on the seed and their index, dropout on the seed
+    and the step.
 
     Attributes:
-        seed: Of the training.
-        config_sha256: Hash of its recipe; a checkpoint of another is refused.
+        path: Checkpoint file; each save replaces it.
+        seed: Seed of the training.
+        config_sha256: Hash of the training configuration; checkpoints of another are refused.
     """
 
     path: Path
     seed: int
     config_sha256: str
 
-    def save(self, state: State) -> None:
-        """Writes it whole or not at all.
+    def save(self, state: TrainingState) -> None:
+        """Replaces the checkpoint atomically.
 
         Raises:
-            OutputError: It cannot be written; the one before is still there.
+            OutputError: The file cannot be written; the previous checkpoint is kept.
         """
         content = {
             "seed": self.seed,
@@ -53,17 +54,20 @@ class Checkpoint:
         with atomic_file(self.path) as temporary, temporary.open("wb") as file:
             torch.save(content, file)
 
-    def resume(self, state: State) -> None:
-        """Brings `state` to where the checkpoint was written; leaves it where there is none.
+    def resume(self, state: TrainingState) -> None:
+        """Sets `state` to the checkpoint; leaves it as it is where there is no checkpoint.
 
         Raises:
-            UsageError: The checkpoint belongs to another recipe or seed.
+            UsageError: The checkpoint belongs to another configuration or seed.
         """
         if not self.path.exists():
             return
         content = torch.load(self.path, map_location="cpu", weights_only=True)
         if (content["config_sha256"], content.get("seed")) != (self.config_sha256, self.seed):
-            msg = f"{self.path} was made by another configuration: give another --out, or delete it"
+            msg = (
+                f"{self.path} was made with another training configuration: choose another --out, "
+                "or delete it"
+            )
             raise UsageError(msg)
         state.network.load_state_dict(content["network"])
         state.optimiser.load_state_dict(content["optimiser"])

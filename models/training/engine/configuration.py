@@ -1,42 +1,45 @@
-"""What a training run is told: one YAML file, every number visible."""
+"""Settings that every training shares; each task adds its own `sampling`."""
 
 from __future__ import annotations
 
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from hounsfield.data.prepared.held_out import HeldOutPatients, read_held_out
-from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.documents import Strict
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+DEFAULT_HU_WINDOW = (-1000.0, 400.0)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class SamplingConfig(Strict):
+    """How the samples of a task are made; each task has a subclass of its own."""
 
 
-class Optimisation(_Strict):
-    """How the loss is brought down, and how often what is told.
+class OptimisationConfig(Strict):
+    """How the loss is minimised, and how often results are logged and saved.
 
     Attributes:
-        batch: Samples a step, over all processes together.
-        momentum: Of `sgd`, which is Nesterov's where `nesterov` says so.
-        schedule: After a linear rise over `warmup_steps`: `cosine` falls to a hundredth at the
+        batch: Samples per step, over all processes together.
+        momentum: Momentum of `sgd`, in Nesterov's form where `nesterov` is set.
+        schedule: After a linear rise over `warmup_steps`, `cosine` falls to a hundredth at the
             last step; `multi_step` multiplies by `decay_factor` at each step of `decay_at`, and
-            is constant where there is none.
-        gradient_clip: Longest gradient, over all weights together.
-        ema_decay: Of the moving average of the weights, which is what a training gives.
-        precision: Of the network's arithmetic; losses are float32 always. `auto` is bfloat16
-            on a GPU, else float32; see `models.training.precision`.
-        patience: The training ends when so many validations in a row brought no lower loss,
-            and gives the weights of the best. Where it is null the training goes to the last
-            step and gives the weights of that one.
-        loader_workers: Processes that make samples ahead.
-        threads: Of the arithmetic, in each process.
-        log_every: Steps a row of ``log.csv`` and a line of progress.
+            stays constant where that is empty.
+        gradient_clip: Largest norm of the gradient over all weights together.
+        ema_decay: Decay per step of the moving average of the weights; the average is the result.
+        precision: Arithmetic of the network; losses are always float32. `auto` is bfloat16 on a
+            GPU and float32 on a CPU; see `engine.precision`.
+        patience: Training stops after this many validations in a row without a lower loss, and
+            returns the weights of the best one. With null it runs to the last step and returns
+            the weights of that step.
+        loader_workers: Processes that prepare samples ahead of time.
+        threads: CPU threads of each process.
+        log_every: Steps between two rows of ``log.csv`` and two lines of progress.
     """
 
     steps: int = Field(gt=0)
@@ -62,17 +65,17 @@ class Optimisation(_Strict):
     checkpoint_every: int = Field(default=500, gt=0)
 
 
-class DataConfig(_Strict):
-    """Where the training material lies, and who is kept out of it.
+class DataConfig(Strict):
+    """Prepared folders to train on, and the patients and folds that are held out.
 
     Attributes:
-        cases: Folders of whole series that `hounsfield prepare` made.
-        nodules: Folders of single nodules with their outlines that it made.
-        calibration: Folders of whole series that teach nothing: all of them calibrate a
-            classifier. Without any, held-out samples of the recipe's own kinds do.
-        fold: Is kept for testing; the one after it validates, all others train.
-        held_out: Patients who are in no part: a file, or its name, as `hounsfield prepare
-            --held-out` takes it; null for none.
+        cases: Folders of whole series, as `hounsfield prepare` writes them.
+        nodules: Folders of single nodules with their outlines, as `hounsfield prepare` writes them.
+        calibration: Folders of whole series that only calibrate a classifier and are never trained
+            on. Without any, held-out samples of the same kinds as in training calibrate it.
+        fold: Test fold; the next one validates, all others train.
+        held_out: File of patients to leave out of training, validation and testing, or its name,
+            as for `hounsfield prepare --held-out`; null for none.
     """
 
     cases: tuple[Path, ...] = ()
@@ -83,7 +86,7 @@ class DataConfig(_Strict):
 
     @cached_property
     def held_out_patients(self) -> HeldOutPatients:
-        """The patients of `held_out`; empty where it is null.
+        """The patients of `held_out`; none where it is null.
 
         Raises:
             UsageError: The file cannot be read.
@@ -91,79 +94,60 @@ class DataConfig(_Strict):
         return HeldOutPatients() if self.held_out is None else read_held_out(self.held_out)
 
 
-class TrainingConfig(_Strict):
-    """A whole recipe; its hash is kept in checkpoints and manifests.
+class TrainingConfig(Strict):
+    """A whole training configuration; checkpoints and manifests keep its hash.
+
+    Each task has a subclass that narrows `task` and `sampling`.
 
     Attributes:
-        task: What is trained.
-        name: Of the model that is made.
-        version: Of that model.
-        start_from: A model of the same task and `network` whose weights the training begins
-            with, by name or folder, ``{fold}`` in it standing for `data.fold`; null begins with
-            chance.
+        task: What kind of model is trained.
+        name: Name of the model that is made.
+        version: Version of that model.
+        start_from: Model to fine-tune, by name or folder, of the same task and `network`;
+            ``{fold}`` in it stands for `data.fold`. With null, training starts from random
+            initialisation.
+        seed: Seed of the samples, the initialisation and the dropout.
+        network: Arguments of the network's constructor; the manifest keeps them.
+        sampling: How samples are made of the material.
     """
 
-    task: Literal["detector", "retinanet", "reducer", "segmenter", "classifier", "rater"]
+    task: str
     name: str
     version: str = "0.1.0"
     start_from: str | None = None
     seed: int
     network: dict[str, Any]
-    sampling: dict[str, Any]
-    optimisation: Optimisation
+    sampling: SamplingConfig
+    optimisation: OptimisationConfig
     data: DataConfig
 
     @model_validator(mode="after")
-    def _calibrates(self) -> TrainingConfig:
+    def _only_a_classifier_calibrates(self) -> Self:
         if self.data.calibration and self.task != "classifier":
-            msg = f"data.calibration: only a classifier has one, not a {self.task}"
+            msg = f"data.calibration: only a classifier takes it, not a {self.task}"
             raise ValueError(msg)
         return self
 
     def sha256(self) -> str:
-        """Hash of every setting: two runs with the same one were asked for the same weights."""
-        # Left out where they say nothing: recipes that are older than they keep their hash.
-        unsaid: dict[str, bool | set[str]] = {}
+        """Returns the hash of every setting: equal hashes ask for equal weights."""
+        # Settings that are not used are left out, so that adding one changes no other hash.
+        unused: dict[str, bool | set[str]] = {}
         if not self.start_from:
-            unsaid["start_from"] = True
+            unused["start_from"] = True
         if not self.data.calibration:
-            unsaid["data"] = {"calibration"}
-        return hashlib.sha256(self.model_dump_json(exclude=unsaid).encode()).hexdigest()
+            unused["data"] = {"calibration"}
+        return hashlib.sha256(self.model_dump_json(exclude=unused).encode()).hexdigest()
 
-    def varied(self, *, fold: int | None = None, steps: int | None = None) -> TrainingConfig:
-        """The recipe with another fold kept for testing, or another number of steps."""
+    def varied(self, *, fold: int | None = None, steps: int | None = None) -> Self:
+        """Returns this configuration with another test fold or number of steps.
+
+        Args:
+            fold: Test fold that replaces `data.fold`; None keeps it.
+            steps: Number of steps that replaces `optimisation.steps`; None keeps it.
+        """
         data, optimisation = self.data, self.optimisation
         if fold is not None:
             data = data.model_copy(update={"fold": fold})
         if steps is not None:
             optimisation = optimisation.model_copy(update={"steps": steps})
         return self.model_copy(update={"data": data, "optimisation": optimisation})
-
-
-def read_training_config(
-    path: Path, *, fold: int | None = None, steps: int | None = None
-) -> TrainingConfig:
-    """Reads a recipe.
-
-    Args:
-        path: The YAML file.
-        fold: Is kept for testing, in place of the recipe's.
-        steps: How many there are, in place of the recipe's.
-
-    Raises:
-        UsageError: The file is missing, or a setting is wrong; the sentence names it.
-    """
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return TrainingConfig.model_validate(settings).varied(fold=fold, steps=steps)
-    except OSError as error:
-        msg = f"the training configuration {path} cannot be read: {error.strerror}"
-        raise UsageError(msg) from error
-    except yaml.YAMLError as error:
-        msg = f"{path} is not YAML: {error}"
-        raise UsageError(msg) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        msg = f"{path}: {where}: {first['msg']}"
-        raise UsageError(msg) from error

@@ -1,4 +1,4 @@
-"""Begins a training with the weights of a model that there is: fine-tuning."""
+"""Fine-tuning: a training that starts from the weights of an existing model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from safetensors.torch import load
 
 from hounsfield.models.store.folders import model_folder, read_manifest, verified_weights
 from hounsfield.models.store.manifest import FineTunedFrom
-from hounsfield.models.training.engine.material import real_series_apart
+from hounsfield.models.training.engine.material import real_series_not_trained_on
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from hounsfield.models.training.engine.configuration import TrainingConfig
 
 
-def begin_with(config: TrainingConfig, network: nn.Module) -> Manifest | None:
-    """Loads the weights that a recipe starts from into its network.
+def load_initial_weights(config: TrainingConfig, network: nn.Module) -> Manifest | None:
+    """Loads the weights of the model to fine-tune into a network.
 
     Args:
-        config: The recipe.
-        network: Is changed in place.
+        config: Its `start_from` names the model; null leaves the random initialisation.
+        network: Network of that model's architecture; changed in place.
 
     Returns:
-        The manifest of the model that was started from; None where the recipe names none.
+        The manifest of the model that is fine-tuned; None for random initialisation.
 
     Raises:
         UsageError: There is no such model, it is not one of this task and network, or it was
-            trained on series that this recipe keeps for validation, testing or calibration.
+            trained on series that this training validates, tests or calibrates on.
     """
     if config.start_from is None:
         return None
@@ -38,14 +38,17 @@ def begin_with(config: TrainingConfig, network: nn.Module) -> Manifest | None:
     manifest = read_manifest(folder)
     wanted = "detector" if config.task == "retinanet" else config.task
     if manifest.task != wanted:
-        msg = f"start_from: {config.start_from} is a {manifest.task}, the recipe makes a {wanted}"
+        msg = (
+            f"start_from: {config.start_from} is a {manifest.task}, but this configuration trains "
+            f"a {wanted}"
+        )
         raise UsageError(msg)
     _refuse_leaks(config, manifest)
     try:
         network.load_state_dict(load(verified_weights(folder)))
     except RuntimeError as error:
         msg = (
-            f"start_from: the weights of {config.start_from} do not fit the recipe's network; "
+            f"start_from: the weights of {config.start_from} do not fit the configured network; "
             f"that model has {manifest.network}"
         )
         raise UsageError(msg) from error
@@ -53,19 +56,26 @@ def begin_with(config: TrainingConfig, network: nn.Module) -> Manifest | None:
 
 
 def _refuse_leaks(config: TrainingConfig, start: Manifest) -> None:
-    """What is kept apart here must have been kept apart there; manifests list the real series."""
-    seen = {uid for material in start.training_material for uid in material.series_uids}
-    if leaked := sorted(real_series_apart(config.data) & seen):
+    """Series that are held out here must have been held out there; manifests list real series."""
+    trained_on = {uid for material in start.training_material for uid in material.series_uids}
+    if leaked := sorted(real_series_not_trained_on(config.data) & trained_on):
         msg = (
             f"start_from: {config.start_from} was trained on {len(leaked)} of the series that fold "
-            f"{config.data.fold} keeps for validation, testing or calibration, such as "
-            f"{leaked[0]}: its scores there would mean nothing"
+            f"{config.data.fold} holds out for validation, testing or calibration, such as "
+            f"{leaked[0]}: results on them would be biased"
         )
         raise UsageError(msg)
 
 
 def fine_tuned_from(manifest: Manifest | None) -> FineTunedFrom | None:
-    """What the new model's manifest tells of the one it began with."""
+    """Describes the fine-tuned model for the manifest of the new one.
+
+    Args:
+        manifest: Manifest of the model that was fine-tuned; None for random initialisation.
+
+    Returns:
+        Name, version and hash of that model; None for random initialisation.
+    """
     if manifest is None:
         return None
     return FineTunedFrom(name=manifest.name, version=manifest.version, sha256=manifest.sha256)
@@ -74,6 +84,11 @@ def fine_tuned_from(manifest: Manifest | None) -> FineTunedFrom | None:
 def all_material(
     own: tuple[TrainingMaterial, ...], start: Manifest | None
 ) -> tuple[TrainingMaterial, ...]:
-    """What a model was trained on: what it began with was trained on too."""
+    """Returns everything that weights were trained on, that of the fine-tuned model included.
+
+    Args:
+        own: Material of this training.
+        start: Manifest of the model that was fine-tuned; None for random initialisation.
+    """
     before = () if start is None else start.training_material
     return own + tuple(material for material in before if material not in own)

@@ -1,4 +1,8 @@
-"""The training loop: one loop for every task, visible from the first step to the last."""
+"""The training loop of every task.
+
+It is own code rather than a framework's because a training that was killed and resumed must end
+in the same weights, to the bit, as one that was not.
+"""
 
 from __future__ import annotations
 
@@ -12,66 +16,38 @@ from torch.nn.utils import convert_conv3d_weight_memory_format
 from torch.utils.data import DataLoader
 
 from hounsfield.models.training.engine.checkpoints import Checkpoint
-from hounsfield.models.training.engine.loss_average import LossMeans
+from hounsfield.models.training.engine.loss_average import LossAverage
 from hounsfield.models.training.engine.precision import autocast, in_float32
-from hounsfield.models.training.engine.process_group import alone, to_device
+from hounsfield.models.training.engine.process_group import single_process, to_device
 from hounsfield.models.training.engine.schedule import (
     learning_rate,
     make_optimiser,
     set_learning_rate,
 )
-from hounsfield.models.training.engine.state import State
+from hounsfield.models.training.engine.state import TrainingState
 from hounsfield.models.training.engine.validation import first_pictures, validate
 from hounsfield.models.training.reporting.curves import VALIDATION
-from hounsfield.models.training.reporting.logger import telling
+from hounsfield.models.training.reporting.logger import open_training_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from numpy.typing import NDArray
     from torch import Tensor, nn
-    from torch.utils.data import Dataset
 
-    from hounsfield.models.networks.onnx_graph import GraphSpec
-    from hounsfield.models.training.engine.configuration import Optimisation
+    from hounsfield.models.training.engine.configuration import OptimisationConfig
     from hounsfield.models.training.engine.process_group import ProcessGroup
+    from hounsfield.models.training.engine.task import TrainingTask
     from hounsfield.models.training.reporting.progress import TrainingProgress
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What is trained, on what, and what is minimised.
+class TrainedNetwork:
+    """The result of a training.
 
     Attributes:
-        network: Is called with the ``image`` of a batch; gives a tensor, or a dict or list.
-        samples: At least steps x batch samples; each depends on its index alone.
-        validation: Held-out samples, as many as the recipe asks for at least.
-        loss: From the network's output, in float32, and the batch to ``loss``, which is
-            minimised, and its parts, always the same; each a mean over the batch.
-        collate: Makes a batch of samples where they are not all tensors of one shape.
-        pictures: From a batch and the network's output for it to grey pictures ``[y, x]`` that
-            show what it was fed, what it should answer and what it answers.
-        graph: What the network takes where it shall run without torch too.
-    """
-
-    network: nn.Module
-    samples: Dataset[dict[str, Any]]
-    validation: Dataset[dict[str, Any]]
-    loss: Callable[[Any, Any], dict[str, Tensor]]
-    collate: Callable[[list[dict[str, Any]]], dict[str, Any]] | None = None
-    pictures: Callable[[Any, Any], list[NDArray[np.uint8]]] | None = None
-    graph: GraphSpec | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What a training gives.
-
-    Attributes:
-        network: In evaluation mode, with the moving average of its weights.
-        steps: That were done.
-        seconds: That they took, over all sittings.
+        network: Network in evaluation mode, with the moving average of its weights.
+        steps: Number of steps done.
+        seconds: Time spent on them, in total across resumed runs.
     """
 
     network: nn.Module
@@ -80,133 +56,142 @@ class Trained:
 
 
 def train(
-    task: Task,
-    plan: Optimisation,
+    task: TrainingTask,
+    optimisation: OptimisationConfig,
     *,
     seed: int,
     config_sha256: str,
     out: Path,
-    team: ProcessGroup | None = None,
+    group: ProcessGroup | None = None,
     progress: TrainingProgress | None = None,
-) -> Trained:
-    """Trains to the last step, going on from ``checkpoint.pt`` in `out` where there is one.
+) -> TrainedNetwork:
+    """Trains to the last step, resuming from ``checkpoint.pt`` in `out` where there is one.
 
     A run that was killed and resumed ends in the same weights as one that was not, on the same
-    processor with the same number of threads. A team sees the same batches as one process.
+    CPU with the same number of threads. A process group sees the same batches as one process.
 
     Args:
-        task: What is trained.
-        plan: The recipe's numbers.
-        seed: Of the chance inside the network.
-        config_sha256: Hash of the recipe.
-        out: Gets the checkpoint, ``log.csv``, ``curves`` and ``samples``; where the team is on
-            several machines, each must see it.
-        team: The processes that train together; else this one alone.
-        progress: Where it is told how far the training is.
+        task: Network, samples and loss.
+        optimisation: Steps, batch size, optimiser and intervals.
+        seed: Seed of the dropout inside the network.
+        config_sha256: Hash of the training configuration, kept in the checkpoint.
+        out: Folder for the checkpoint, ``log.csv``, ``curves`` and ``samples``; where the processes
+            run on several machines, each must see it.
+        group: The processes that train together; None for this one alone.
+        progress: Shows progress on a terminal or in the log; None for the default.
+
+    Returns:
+        The trained network and what it took.
 
     Raises:
-        UsageError: The checkpoint belongs to another configuration; the batch cannot be dealt
-            out to the team; the loss is no longer finite.
+        UsageError: The checkpoint belongs to another configuration; the batch is not a multiple of
+            the number of processes; the loss is no longer finite.
         OutputError: `out` cannot be written; the last checkpoint is kept.
     """
-    torch.set_num_threads(plan.threads)
-    team = team or alone()
-    state = _begin(task, plan, team)
+    torch.set_num_threads(optimisation.threads)
+    group = group or single_process()
+    state = _initial_state(task, optimisation, group)
     checkpoint = Checkpoint(out / "checkpoint.pt", seed, config_sha256)
     checkpoint.resume(state)
-    model, casts = team.joined(state.network), autocast(plan.precision, team.device)
-    means, share = LossMeans(), team.share_of(plan.batch)
+    model = group.distribute(state.network)
+    precision = autocast(optimisation.precision, group.device)
+    average, batch_size = LossAverage(), group.local_batch_size(optimisation.batch)
     started = time.monotonic() - state.seconds
-    told = telling(
+    opened = open_training_log(
         out,
-        is_main_process=team.is_main_process,
+        is_main_process=group.is_main_process,
         done=state.done,
-        steps=plan.steps,
+        steps=optimisation.steps,
         progress=progress,
     )
-    with told as tell:
-        if team.is_main_process and state.done == 0:
-            tell.pictures(0, first_pictures(task, state, plan, team, casts))
-        for batch in _batches(task, plan, state, team):
-            torch.manual_seed(_step_seed(seed, state.done, team.rank))
-            rate = learning_rate(plan, state.done)
+    with opened as logger:
+        if group.is_main_process and state.done == 0:
+            logger.log_pictures(0, first_pictures(task, state, optimisation, group, precision))
+        for batch in _remaining_batches(task, optimisation, state, group):
+            torch.manual_seed(_step_seed(seed, state.done, group.rank))
+            rate = learning_rate(optimisation, state.done)
             set_learning_rate(state.optimiser, rate)
-            means.add(_step(model, task, state, to_device(batch, team.device), plan, casts), share)
-            state.follow(plan.ema_decay)
-            tell.stepped()
-            validates = _due(state.done, plan.steps, plan.validate_every)
-            saves = _due(state.done, plan.steps, plan.checkpoint_every)
-            if not (validates or saves or _due(state.done, plan.steps, plan.log_every)):
+            moved = to_device(batch, group.device)
+            average.add(_step(model, task, state, moved, optimisation, precision), batch_size)
+            state.finish_step(optimisation.ema_decay)
+            logger.log_step()
+            validates = _is_due(state.done, optimisation.steps, optimisation.validate_every)
+            saves = _is_due(state.done, optimisation.steps, optimisation.checkpoint_every)
+            logs = _is_due(state.done, optimisation.steps, optimisation.log_every)
+            if not (validates or saves or logs):
                 continue
-            row = {"learning_rate": rate, **means.over(team)}
+            row = {"learning_rate": rate, **average.take(group)}
             if validates:
-                held_out, pictures = validate(task, state, plan, team, casts)
-                row |= {VALIDATION + name: value for name, value in held_out.items()}
-                state.judge(held_out["loss"])
-                tell.pictures(state.done, pictures)
-            tell.row(state.done, row)
+                losses, pictures = validate(task, state, optimisation, group, precision)
+                row |= {VALIDATION + name: value for name, value in losses.items()}
+                state.record_validation(losses["loss"])
+                logger.log_pictures(state.done, pictures)
+            logger.log_losses(state.done, row)
             state.seconds = time.monotonic() - started
-            ended = state.ended(plan.steps, plan.patience)
-            if team.is_main_process and (saves or ended):
+            finished = state.is_finished(optimisation.steps, optimisation.patience)
+            if group.is_main_process and (saves or finished):
                 checkpoint.save(state)
-            if ended:
+            if finished:
                 break
-    state.network.load_state_dict(state.average if plan.patience is None else state.best)
-    return Trained(state.network.eval(), state.done, state.seconds)
+    state.network.load_state_dict(state.average if optimisation.patience is None else state.best)
+    return TrainedNetwork(state.network.eval(), state.done, state.seconds)
 
 
-def _begin(task: Task, plan: Optimisation, team: ProcessGroup) -> State:
+def _initial_state(
+    task: TrainingTask, optimisation: OptimisationConfig, group: ProcessGroup
+) -> TrainingState:
     """The state before the first step."""
     network = convert_conv3d_weight_memory_format(
-        task.network.to(team.device).train(), torch.channels_last_3d
+        task.network.to(group.device).train(), torch.channels_last_3d
     )
-    return State(network, make_optimiser(network, plan))
+    return TrainingState(network, make_optimiser(network, optimisation))
 
 
-def _batches(
-    task: Task, plan: Optimisation, state: State, team: ProcessGroup
+def _remaining_batches(
+    task: TrainingTask, optimisation: OptimisationConfig, state: TrainingState, group: ProcessGroup
 ) -> DataLoader[dict[str, Any]]:
-    """This process' share of the batches that are still to come, made ahead by workers.
+    """This process' part of the batches still to come, prepared ahead by workers.
 
-    Which samples are in a batch does not depend on the team: each takes its part of it.
+    Which samples form a batch does not depend on the group: each process takes its part of them.
     """
-    share = team.share_of(plan.batch)
-    until = state.done if state.ended(plan.steps, plan.patience) else plan.steps
-    firsts = (step * plan.batch + team.rank * share for step in range(state.done, until))
+    local = group.local_batch_size(optimisation.batch)
+    finished = state.is_finished(optimisation.steps, optimisation.patience)
+    end = state.done if finished else optimisation.steps
+    starts = (step * optimisation.batch + group.rank * local for step in range(state.done, end))
     return DataLoader(
         task.samples,
-        batch_sampler=[list(range(first, first + share)) for first in firsts],
-        num_workers=plan.loader_workers,
-        prefetch_factor=4 if plan.loader_workers else None,
+        batch_sampler=[list(range(start, start + local)) for start in starts],
+        num_workers=optimisation.loader_workers,
+        prefetch_factor=4 if optimisation.loader_workers else None,
         collate_fn=task.collate,
-        pin_memory=team.device.type == "cuda",
+        pin_memory=group.device.type == "cuda",
     )
 
 
 def _step_seed(seed: int, done: int, rank: int) -> int:
-    """Chance inside the network (dropout) depends on the step, so that no state need be kept."""
+    """Dropout depends on the step, so that the checkpoint need not hold a random state."""
     return int(np.random.SeedSequence((seed, done, rank)).generate_state(1)[0])
 
 
 def _step(
     model: nn.Module,
-    task: Task,
-    state: State,
+    task: TrainingTask,
+    state: TrainingState,
     batch: dict[str, Any],
-    plan: Optimisation,
-    casts: torch.autocast,
+    optimisation: OptimisationConfig,
+    precision: torch.autocast,
 ) -> dict[str, Tensor]:
-    """One step down the gradient."""
-    with casts:
+    """Forward, backward, and one step of the optimiser; the parts of the loss."""
+    with precision:
         output = model(batch["image"])
     parts = task.loss(in_float32(output), batch)
     state.optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(parts["loss"])
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), plan.gradient_clip)
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), optimisation.gradient_clip)
     state.optimiser.step()
     return parts
 
 
-def _due(done: int, steps: int, every: int) -> bool:
-    """Whether something that is done every so many steps, and after the last, is due."""
+def _is_due(done: int, steps: int, every: int) -> bool:
+    """Whether something that happens every so many steps, and after the last, is due."""
     return done % every == 0 or done == steps

@@ -1,4 +1,4 @@
-"""What a recipe trains on: prepared series and nodules of one part of the split."""
+"""Training material: prepared series and nodules of one part of the split."""
 
 from __future__ import annotations
 
@@ -33,110 +33,180 @@ SOURCES = {
     ),
     "ct-table": ("CT series with a table of findings", "that of each series"),
     "class-folders": ("volumes in a folder for each class", "that of each volume"),
-    "phantoms": ("digital chests with digital nodules", "Apache-2.0"),
+    "phantoms": ("phantoms with synthetic nodules", "Apache-2.0"),
 }
-"""Name and licence of what `hounsfield prepare` knows."""
+"""Name and licence of each data set that `hounsfield prepare` knows."""
 
-_LUNGS = "series with their findings; places of doubt were left out"
+_SERIES = "series with their findings; doubtful places were left out"
 _NODULES = "nodules, put into lungs"
-_CALIBRATING = "series that calibrate and teach nothing"
+_CALIBRATION = "series for calibration only, not trained on"
 
 
-def read_cases(plan: DataConfig, part: Part) -> list[PreparedCase]:
-    """The series of one part; their arrays are mapped, not read.
+def read_cases(data: DataConfig, part: Part) -> list[PreparedCase]:
+    """Reads the series of one part of the split; their arrays are memory-mapped.
+
+    Args:
+        data: Its `cases` are read, without its held-out patients.
+        part: "training", "validation" or "test", by `data.fold`.
+
+    Returns:
+        The series in the order of the folders.
 
     Raises:
-        UsageError: A folder cannot be read, or the folders of the plan together leak.
+        UsageError: A folder cannot be read, or the folders together leak between the parts.
     """
-    return _read(plan, part, plan.cases)
+    return _read(data, part, data.cases)
 
 
-def read_nodules(plan: DataConfig, part: Part) -> list[NoduleCrop]:
-    """The single nodules of one part.
+def read_nodules(data: DataConfig, part: Part) -> list[NoduleCrop]:
+    """Reads the single nodules of one part of the split.
+
+    Args:
+        data: Its `nodules` are read, without its held-out patients.
+        part: "training", "validation" or "test", by `data.fold`.
+
+    Returns:
+        The nodules in the order of the folders.
 
     Raises:
-        UsageError: As `read_cases`.
+        UsageError: A folder cannot be read, or the folders together leak between the parts.
     """
-    return [as_crop(case) for case in _read(plan, part, plan.nodules)]
+    return [as_crop(case) for case in _read(data, part, data.nodules)]
 
 
-def read_calibration(plan: DataConfig) -> list[PreparedCase]:
-    """The series that calibrate and teach nothing, whatever their folds.
+def read_calibration(data: DataConfig) -> list[PreparedCase]:
+    """Reads the series for calibration, whatever their folds.
+
+    Args:
+        data: Its `calibration` is read, without its held-out patients.
+
+    Returns:
+        The series in the order of the folders.
 
     Raises:
-        UsageError: A folder cannot be read, or one holds a patient or the voxels of the other
+        UsageError: A folder cannot be read, or one holds a patient or the voxels of the training
             folders.
     """
-    others = [entry for folder in (*plan.cases, *plan.nodules) for entry in _entries(folder)]
-    own = [entry for folder in plan.calibration for entry in _entries(folder)]
-    taught = {entry.patient_id for entry in others}
-    if shared := sorted(taught & {entry.patient_id for entry in own}):
+    others = [entry for folder in (*data.cases, *data.nodules) for entry in _entries(folder)]
+    own = [entry for folder in data.calibration for entry in _entries(folder)]
+    trained_on = {entry.patient_id for entry in others}
+    if shared := sorted(trained_on & {entry.patient_id for entry in own}):
         msg = (
             f"data.calibration: {len(shared)} patient(s) are in data.cases or data.nodules too, "
-            f"such as {shared[0]}; who calibrates must teach nothing"
+            f"such as {shared[0]}; use patients that are not trained on"
         )
         raise UsageError(msg)
     check_no_leak([*others, *own])
-    return [case for folder in plan.calibration for case in _whole(plan, folder)]
+    return [case for folder in data.calibration for case in _all_folds(data, folder)]
 
 
-def _whole(plan: DataConfig, folder: Path) -> list[PreparedCase]:
-    cases = (load_case(folder / entry.case) for entry in _entries(folder))
-    return [case for case in cases if case.patient_id not in plan.held_out_patients]
+def held_out_cases(data: DataConfig) -> list[PreparedCase]:
+    """Reads the series to validate and to set thresholds on: those of the validation fold.
+
+    Where the fold holds no real series, the real training series stand in, with nodules of other
+    patients inserted: thresholds set on phantoms alone do not hold for patients.
+
+    Args:
+        data: Its `cases` are read, without its held-out patients.
+
+    Returns:
+        At least one series.
+
+    Raises:
+        UsageError: There is none, or a folder cannot be read.
+    """
+    cases = read_cases(data, "validation")
+    if not any(not case.synthetic for case in cases):
+        cases += [case for case in read_cases(data, "training") if not case.synthetic]
+    return require_cases(cases)
 
 
-def _entries(folder: Path) -> tuple[SplitEntry, ...]:
-    return read_split(folder).series
+def require_cases(cases: list[PreparedCase]) -> list[PreparedCase]:
+    """Returns the series unchanged, or refuses an empty list.
+
+    Args:
+        cases: Series of the training or the validation fold.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if not cases:
+        msg = "data.cases must hold series in the training folds and in the validation fold"
+        raise UsageError(msg)
+    return cases
 
 
-def training_material(plan: DataConfig) -> tuple[TrainingMaterial, ...]:
-    """What a manifest tells of the data that weights were made with, a row a prepared folder."""
-    taught = {folder: _read(plan, "training", (folder,)) for folder in (*plan.cases, *plan.nodules)}
-    calibrating = {folder: _whole(plan, folder) for folder in plan.calibration}
+def training_material(data: DataConfig) -> tuple[TrainingMaterial, ...]:
+    """Describes the training data for a manifest.
+
+    Args:
+        data: Folders, fold and held-out patients of the training.
+
+    Returns:
+        One row for each prepared folder.
+    """
+    folders = (*data.cases, *data.nodules)
+    trained_on = {folder: _read(data, "training", (folder,)) for folder in folders}
+    calibrating = {folder: _all_folds(data, folder) for folder in data.calibration}
     return (
-        *(_told(folder, taught[folder], _LUNGS) for folder in plan.cases),
-        *(_told(folder, taught[folder], _NODULES) for folder in plan.nodules),
-        *(_told(folder, cases, _CALIBRATING) for folder, cases in calibrating.items()),
+        *(_describe(folder, trained_on[folder], _SERIES) for folder in data.cases),
+        *(_describe(folder, trained_on[folder], _NODULES) for folder in data.nodules),
+        *(_describe(folder, cases, _CALIBRATION) for folder, cases in calibrating.items()),
     )
 
 
-def real_series_apart(plan: DataConfig) -> set[str]:
-    """The series that must teach nothing: of those that validate, test or calibrate.
+def real_series_not_trained_on(data: DataConfig) -> set[str]:
+    """Returns the SeriesInstanceUIDs of real series that validate, test or calibrate.
 
-    Digital chests are no one's.
+    Phantoms belong to no patient and are left out.
+
+    Args:
+        data: Folders, fold and held-out patients of the training.
     """
-    folders = (*plan.cases, *plan.nodules)
-    cases = [*_read(plan, "validation", folders), *_read(plan, "test", folders)]
-    cases += read_calibration(plan)
-    return {_series_uid(case) for case in cases if not case.synthetic}
+    folders = (*data.cases, *data.nodules)
+    cases = [*_read(data, "validation", folders), *_read(data, "test", folders)]
+    cases += read_calibration(data)
+    return {_source_series_uid(case) for case in cases if not case.synthetic}
 
 
-def _told(folder: Path, cases: Sequence[PreparedCase], role: str) -> TrainingMaterial:
+def raise_open_file_limit() -> None:
+    """Lets this process open as many files as the system allows: each mapped array is one."""
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+
+
+def _describe(folder: Path, cases: Sequence[PreparedCase], role: str) -> TrainingMaterial:
     dataset = read_split(folder).dataset
     name, licence = SOURCES[dataset]
     synthetic = dataset == "phantoms"
+    uids = () if synthetic else tuple(sorted({_source_series_uid(case) for case in cases}))
     return TrainingMaterial(
         name=name,
         licence=licence,
         role=f"{len(cases)} {role}",
-        series_uids=() if synthetic else tuple(sorted({_series_uid(case) for case in cases})),
+        series_uids=uids,
         patients=None if synthetic else len({case.patient_id for case in cases}),
     )
 
 
-def _series_uid(case: PreparedCase) -> str:
-    """Of the series itself, for a nodule that was cut from one."""
+def _source_series_uid(case: PreparedCase) -> str:
+    """The UID of the series, or of the series that a nodule was cut from."""
     return case.origin.source_series_uid or case.series_uid
 
 
-def allow_many_files() -> None:
-    """Lets this process hold as many open files as the system allows: each mapped array is one."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+def _read(data: DataConfig, part: Part, folders: Sequence[Path]) -> list[PreparedCase]:
+    """The cases of some folders, after all folders together were checked for leaks."""
+    files = case_files((*data.cases, *data.nodules), part, held=data.fold)
+    cases = (
+        load_case(file) for file in files if any(file.is_relative_to(folder) for folder in folders)
+    )
+    return [case for case in cases if case.patient_id not in data.held_out_patients]
 
 
-def _read(plan: DataConfig, part: Part, folders: Sequence[Path]) -> list[PreparedCase]:
-    """The cases of some folders, after all folders were checked as one."""
-    files = case_files((*plan.cases, *plan.nodules), part, held=plan.fold)
-    cases = (load_case(file) for file in files if any(file.is_relative_to(one) for one in folders))
-    return [case for case in cases if case.patient_id not in plan.held_out_patients]
+def _all_folds(data: DataConfig, folder: Path) -> list[PreparedCase]:
+    cases = (load_case(folder / entry.case) for entry in _entries(folder))
+    return [case for case in cases if case.patient_id not in data.held_out_patients]
+
+
+def _entries(folder: Path) -> tuple[SplitEntry, ...]:
+    return read_split(folder).series

@@ -1,4 +1,4 @@
-"""One training on several processors or GPUs: what torchrun started works as one team."""
+"""Trains one network in several processes, on CPUs or GPUs, where torchrun started them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-PATIENCE = timedelta(days=2)
-"""Between two folds the others wait while one predicts; torchrun ends the team where one dies."""
+PROCESS_GROUP_TIMEOUT = timedelta(days=2)
+"""Between two folds the other processes wait while the main one predicts; torchrun itself ends all
+processes where one dies."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """The processes that train one network together; mostly it is one.
+    """The processes that train one network together; usually only this one.
 
     Attributes:
-        rank: Of this process; the one of rank 0 writes and tells.
-        size: How many there are.
-        device: Where this one computes.
+        rank: Number of this process; rank 0 is the main process, which writes and logs.
+        size: Number of processes.
+        device: Device on which this process computes.
     """
 
     rank: int
@@ -41,14 +42,14 @@ class ProcessGroup:
 
     @property
     def is_main_process(self) -> bool:
-        """Whether this process is the one that writes and tells."""
+        """Whether this process is the one that writes and logs."""
         return self.rank == 0
 
-    def share_of(self, batch: int) -> int:
-        """How many samples of a batch fall to each process.
+    def local_batch_size(self, batch: int) -> int:
+        """Returns how many samples of a batch each process takes.
 
         Raises:
-            UsageError: The batch cannot be dealt out evenly.
+            UsageError: The batch is not a multiple of the number of processes.
         """
         if batch % self.size:
             msg = (
@@ -58,15 +59,15 @@ class ProcessGroup:
             raise UsageError(msg)
         return batch // self.size
 
-    def joined(self, network: nn.Module) -> nn.Module:
-        """The network with its gradients averaged over the team after each backward pass.
+    def distribute(self, network: nn.Module) -> nn.Module:
+        """Returns the network with its gradients averaged over the group after each backward pass.
 
-        Statistics of batch normalisation are those of each process' own share.
+        Batch normalisation uses the statistics of each process' own samples.
         """
         return network if self.size == 1 else DistributedDataParallel(network)
 
-    def summed(self, values: dict[str, float]) -> dict[str, float]:
-        """The sums over the team, the same in each process."""
+    def sum_over_processes(self, values: dict[str, float]) -> dict[str, float]:
+        """Returns the sums over the group, equal in each process."""
         if self.size == 1:
             return values
         sums = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
@@ -74,35 +75,43 @@ class ProcessGroup:
         return dict(zip(values, sums.tolist(), strict=True))
 
 
-def alone() -> ProcessGroup:
-    """This process, on the GPU where there is one."""
+def single_process() -> ProcessGroup:
+    """Returns a group of this process alone, on the GPU where there is one."""
     return ProcessGroup(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 @contextmanager
 def join_process_group() -> Iterator[ProcessGroup]:
-    """Joins the processes that torchrun started, or works alone where it did not.
+    """Joins the processes that torchrun started, or works alone without torchrun.
 
-    The addresses and ranks are read from the environment that torchrun sets. A GPU is used where
-    there is one: NCCL between GPUs, Gloo between processors.
+    Addresses and ranks come from the environment variables that torchrun sets. GPUs are used where
+    there are any: NCCL connects GPUs, Gloo connects CPUs.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield alone()
+        yield single_process()
         return
     gpu = torch.cuda.is_available()
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if gpu else torch.device("cpu")
     if gpu:
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if gpu else "gloo", timeout=PATIENCE)
+    distributed.init_process_group("nccl" if gpu else "gloo", timeout=PROCESS_GROUP_TIMEOUT)
     try:
         yield ProcessGroup(distributed.get_rank(), distributed.get_world_size(), device)
     finally:
-        gc.collect()  # ends joined networks, which hold the group and its threads
+        gc.collect()  # ends distributed networks, which hold the group and its threads
         distributed.destroy_process_group()
 
 
 def to_device(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """Moves a batch; pictures in the layout that convolutions are fastest in."""
+    """Moves a batch to a device; images get the memory layout in which convolutions are fastest.
+
+    Args:
+        batch: Tensors, or dicts and lists of them, by name.
+        device: Device of the network that is fed.
+
+    Returns:
+        A new batch of the same structure; tuples become lists.
+    """
     return {name: _moved(value, device) for name, value in batch.items()}
 
 
@@ -113,5 +122,5 @@ def _moved(value: object, device: torch.device) -> object:
     if isinstance(value, dict):
         return to_device(value, device)
     if isinstance(value, list | tuple):
-        return [_moved(one, device) for one in value]
+        return [_moved(item, device) for item in value]
     return value

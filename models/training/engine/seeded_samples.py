@@ -1,4 +1,4 @@
-"""Samples that are drawn, not stored: each follows from the seed and its index alone."""
+"""Samples that are made on request, not stored: each follows from the seed and its index alone."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch.utils.data import Dataset
 
 
 class SeededSamples(Dataset[dict[str, torch.Tensor]]):
-    """Sample `index` depends on the seed and the index alone, so training can be resumed exactly.
+    """Data set whose sample `index` depends on seed and index alone, so training resumes exactly.
 
     Args:
-        length: How many samples there are.
-        seed: Of all choices.
+        length: Number of samples.
+        seed: Seed of all random choices.
     """
 
     def __init__(self, *, length: int, seed: int) -> None:
@@ -22,14 +22,14 @@ class SeededSamples(Dataset[dict[str, torch.Tensor]]):
         self.seed = seed
 
     def __len__(self) -> int:
-        """Number of samples."""
+        """Returns the number of samples."""
         return self.length
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """Draws a sample.
+        """Makes sample `index`.
 
         Raises:
-            IndexError: There are fewer.
+            IndexError: `index` is not below the length.
         """
         if not 0 <= index < self.length:
             raise IndexError(index)
@@ -37,4 +37,4 @@ class SeededSamples(Dataset[dict[str, torch.Tensor]]):
 
     @abstractmethod
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Makes a sample with nothing but `rng` for chance."""
+        """Makes a sample that depends on `rng` alone."""

@@ -1,4 +1,11 @@
-"""Where a training stands: all that must be kept for it to go on exactly."""
+"""State of a training: everything a checkpoint must keep to resume exactly.
+
+The moving average of the weights is own code. `torch.optim.swa_utils.AveragedModel` copies the
+weights at its first update, where this average starts from the initial weights; it averages all
+buffers or none, where this one averages floating-point buffers and copies counters; and its decay
+is constant, where this one starts faster. With it, the published configurations would give other
+weights.
+"""
 
 from __future__ import annotations
 
@@ -10,39 +17,46 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-EMA_EARLY = 10
-"""The average forgets faster at first: after n steps no slower than (1 + n) / (10 + n)."""
+EMA_WARMUP = 10
+"""The average forgets faster at first: after n steps its decay is at most (1 + n) / (10 + n)."""
 
 
 @dataclass(slots=True)
-class State:
+class TrainingState:
     """A training after `done` steps.
 
     Attributes:
-        average: Moving average of the network's weights, by name.
+        network: Network as the optimiser left it.
+        optimiser: Optimiser with its moments.
+        done: Steps done, in total across resumed runs.
+        average: Exponential moving average of the network's weights, by name.
         best: The average at the lowest validation loss so far.
-        best_loss: That loss.
-        worse: Validations since then.
-        seconds: Spent so far, over all sittings.
+        best_loss: That validation loss.
+        validations_since_best: Validations since then, none of them lower.
+        seconds: Time spent training, in total across resumed runs.
     """
 
     network: nn.Module
     optimiser: torch.optim.Optimizer
     done: int = 0
     best_loss: float = math.inf
-    worse: int = 0
+    validations_since_best: int = 0
     seconds: float = 0.0
     average: dict[str, Tensor] = field(init=False)
     best: dict[str, Tensor] = field(init=False)
 
     def __post_init__(self) -> None:
-        """The averages start at the weights themselves."""
+        """Starts both averages at the network's weights."""
         self.average = _copy(self.network.state_dict())
         self.best = _copy(self.average)
 
-    def follow(self, decay: float) -> None:
-        """Counts a step and moves the average a little towards the network; counters are copied."""
-        decay = min(decay, (1 + self.done) / (EMA_EARLY + self.done))
+    def finish_step(self, decay: float) -> None:
+        """Counts a step and moves the average towards the network; integer buffers are copied.
+
+        Args:
+            decay: Weight of the old average, 0 to 1; smaller in the first steps.
+        """
+        decay = min(decay, (1 + self.done) / (EMA_WARMUP + self.done))
         self.done += 1
         for name, value in self.network.state_dict().items():
             if value.is_floating_point():
@@ -50,16 +64,24 @@ class State:
             else:
                 self.average[name].copy_(value)
 
-    def judge(self, validation_loss: float) -> None:
-        """Keeps the average where it is the best so far."""
-        if validation_loss < self.best_loss:
-            self.best_loss, self.worse, self.best = validation_loss, 0, _copy(self.average)
+    def record_validation(self, loss: float) -> None:
+        """Keeps the average as the best one where its validation loss is the lowest so far."""
+        if loss < self.best_loss:
+            self.best_loss, self.validations_since_best = loss, 0
+            self.best = _copy(self.average)
         else:
-            self.worse += 1
+            self.validations_since_best += 1
 
-    def ended(self, steps: int, patience: int | None) -> bool:
-        """Whether nothing is left to do."""
-        return self.done >= steps or (patience is not None and self.worse >= patience)
+    def is_finished(self, steps: int, patience: int | None) -> bool:
+        """Whether the last step was done, or patience has run out.
+
+        Args:
+            steps: Steps that the configuration asks for.
+            patience: Validations in a row without a lower loss that end a training; None: no limit.
+        """
+        return self.done >= steps or (
+            patience is not None and self.validations_since_best >= patience
+        )
 
 
 def _copy(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,8 +1,7 @@
-"""Training samples for the malignancy rater: real nodules with what readers thought of them."""
+"""Training samples for the malignancy rater: real nodules with their readers' ratings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,89 +20,87 @@ if TYPE_CHECKING:
 
     from hounsfield.data.prepared.case import KnownFinding
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
+    from hounsfield.models.training.rater.configuration import RaterSamplingConfig
 
-SUSPICIOUS_FROM, BENIGN_TO = 4, 2
+MIN_SUSPICIOUS_RATING, MAX_BENIGN_RATING = 4, 2
 """Median of the readers' ratings: 4 and 5 are suspicious, 1 and 2 are not, 3 is neither."""
 
 NOT_CALCIFIED = 6
-"""Readers' calcification where there is none."""
+"""Readers' calcification rating of a nodule without calcification."""
 
-KEPT_AROUND = 8
-"""Voxels of a crop that are kept around the outlines."""
-
-
-@dataclass(frozen=True, slots=True)
-class RaterSamplingConfig:
-    """How samples are drawn and varied.
-
-    Attributes:
-        targets: Probability to be taught for the ratings 1 to 5; None leaves a rating out.
-        turned: Part of the samples that are turned by any angle in the plane, tilted by some
-            degrees and scaled by some percent; all are flipped at random.
-        redrawn: Part of the samples whose outline is drawn anew: smoother, wider or narrower.
-        noise_hu: Largest deviation of the noise that is added to half of the samples.
-    """
-
-    targets: tuple[float | None, float | None, float | None, float | None, float | None]
-    turned: float = 0.7
-    redrawn: float = 0.5
-    noise_hu: float = 40.0
+MARGIN_VOXELS = 8
+"""Voxels of a crop that are kept around the outline."""
 
 
 class RatingSamples(SeededSamples):
     """Views of nodules with the probability that readers call them suspicious.
 
     Args:
-        nodules: Real ones; those whose rating is not taught are left out.
-        plan: How samples are drawn.
-        length: How many samples there are.
-        seed: Of all choices.
+        nodules: Real nodules; those whose rating has no target are left out.
+        sampling: Target of each rating, and how samples are varied.
+        length: Number of samples.
+        seed: Seed of all random choices.
 
     Raises:
         UsageError: No nodule is left.
     """
 
     def __init__(
-        self, nodules: Sequence[NoduleCrop], plan: RaterSamplingConfig, *, length: int, seed: int
+        self,
+        nodules: Sequence[NoduleCrop],
+        sampling: RaterSamplingConfig,
+        *,
+        length: int,
+        seed: int,
     ) -> None:
         super().__init__(length=length, seed=seed)
-        self.plan = plan
-        self._taught = [
-            (outlined, target, _looks(nodule))
+        self.sampling = sampling
+        self._examples = [
+            (outlined, target, _attributes(nodule))
             for nodule in nodules
-            if (target := _target(nodule, plan)) is not None
+            if (target := _target(nodule, sampling)) is not None
             and (outlined := as_outlined(nodule)) is not None
         ]
-        if not self._taught:
-            msg = f"a rater needs nodules whose rating is taught, got none among {len(nodules)}"
+        if not self._examples:
+            msg = (
+                f"a rater needs nodules whose rating has a target in sampling.targets, got none "
+                f"among {len(nodules)}"
+            )
             raise UsageError(msg)
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Gives ``image`` [6, 24, 24, 24] and ``target`` [4], below 0 where not known."""
-        plan = self.plan
-        nodule, target, looks = self._taught[int(rng.integers(len(self._taught)))]
-        turn = np.diag(rng.choice([-1.0, 1.0], 3))
-        if rng.random() < plan.turned:
-            turn = turn @ _any_turn(rng)
-        if rng.random() < plan.redrawn:
-            nodule = ResampledNodule(nodule.hu, _redrawn(nodule.fraction, rng))
-        view = rating_view(nodule, turn)
-        if view is None:  # drawn too narrow for a nodule so small
+        """Makes ``image`` [6, 24, 24, 24] and ``target`` [4], below 0 where not known."""
+        sampling = self.sampling
+        nodule, target, attributes = self._examples[int(rng.integers(len(self._examples)))]
+        rotation = np.diag(rng.choice([-1.0, 1.0], 3))
+        if rng.random() < sampling.free_rotation_probability:
+            rotation = rotation @ _free_rotation(rng)
+        if rng.random() < sampling.outline_variation_probability:
+            nodule = ResampledNodule(nodule.hu, _varied_outline(nodule.fraction, rng))
+        view = rating_view(nodule, rotation)
+        if view is None:  # the varied outline is too narrow for so small a nodule
             return self.sample(rng)
-        view[0] = _scanned(view[0], rng, plan.noise_hu)
+        view[0] = _degraded(view[0], rng, sampling.noise_hu)
         return {
             "image": torch.from_numpy(network_input(view, HU_WINDOW)),
-            "target": torch.tensor([target, *looks], dtype=torch.float32),
+            "target": torch.tensor([target, *attributes], dtype=torch.float32),
         }
 
 
 def as_outlined(crop: NoduleCrop) -> ResampledNodule | None:
-    """The surroundings of the outlines alone; None where no voxel is at least half nodule."""
+    """Crops a nodule to its outline and a margin.
+
+    Args:
+        crop: Nodule with its readers' mask.
+
+    Returns:
+        HU and mask in float32; None where no voxel is at least half nodule.
+    """
     boxes = ndimage.find_objects((crop.mask >= 0.5).astype(int))
     if not boxes:
         return None
     near = tuple(
-        slice(max(part.start - KEPT_AROUND, 0), part.stop + KEPT_AROUND) for part in boxes[0]
+        slice(max(part.start - MARGIN_VOXELS, 0), part.stop + MARGIN_VOXELS) for part in boxes[0]
     )
     return ResampledNodule(
         np.asarray(crop.hu[near], np.float32), np.asarray(crop.mask[near], np.float32)
@@ -111,47 +108,51 @@ def as_outlined(crop: NoduleCrop) -> ResampledNodule | None:
 
 
 def is_suspicious(finding: KnownFinding) -> bool | None:
-    """What readers thought; None where they were in doubt or are not known."""
+    """Whether readers rated a finding 4 or 5; None for a rating of 3 or none.
+
+    Args:
+        finding: Finding with the median of its readers' ratings.
+    """
     rating = finding.malignancy
-    if rating is None or BENIGN_TO < rating < SUSPICIOUS_FROM:
+    if rating is None or MAX_BENIGN_RATING < rating < MIN_SUSPICIOUS_RATING:
         return None
-    return rating >= SUSPICIOUS_FROM
+    return rating >= MIN_SUSPICIOUS_RATING
 
 
-def _looks(crop: NoduleCrop) -> tuple[float, float, float]:
-    """Readers' medians of spiculation and texture, and whether it is calcified; 0 to 1."""
-    rated = crop.finding
+def _attributes(crop: NoduleCrop) -> tuple[float, float, float]:
+    """Spiculation and texture, medians of the readers, and calcification; 0 to 1, or -1."""
+    finding = crop.finding
     return (
-        -1.0 if rated.spiculation is None else (rated.spiculation - 1) / 4,
-        -1.0 if rated.texture is None else (rated.texture - 1) / 4,
-        -1.0 if rated.calcification is None else float(rated.calcification < NOT_CALCIFIED),
+        -1.0 if finding.spiculation is None else (finding.spiculation - 1) / 4,
+        -1.0 if finding.texture is None else (finding.texture - 1) / 4,
+        -1.0 if finding.calcification is None else float(finding.calcification < NOT_CALCIFIED),
     )
 
 
-def _target(crop: NoduleCrop, plan: RaterSamplingConfig) -> float | None:
+def _target(crop: NoduleCrop, sampling: RaterSamplingConfig) -> float | None:
     rating = crop.finding.malignancy
-    return None if rating is None else plan.targets[round(rating) - 1]
+    return None if rating is None else sampling.targets[round(rating) - 1]
 
 
-def _any_turn(rng: np.random.Generator) -> NDArray[np.float64]:
-    """By any angle about the body's long axis, by up to 15 degrees about others; scaled by 7 %."""
+def _free_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
+    """By any angle about the long axis, by up to 15 degrees about the others; scaled by 7 %."""
     angles = rng.uniform(-1, 1, 3) * (180.0, 15.0, 15.0)
-    turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()  # x here is axis z
-    return np.asarray(turn * np.exp(rng.normal(0.0, 0.07)))
+    rotation = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()  # x here is axis z
+    return np.asarray(rotation * np.exp(rng.normal(0.0, 0.07)))
 
 
-def _redrawn(share: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """An outline as another hand would draw it: smoother, and up to a voxel wider or narrower."""
-    smooth = ndimage.gaussian_filter(share, float(rng.uniform(0.5, 1.0)))
+def _varied_outline(fraction: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """An outline as another reader would draw it: smoother, up to a voxel wider or narrower."""
+    smooth = ndimage.gaussian_filter(fraction, float(rng.uniform(0.5, 1.0)))
     cut = float(rng.uniform(0.25, 0.65))
-    anew: NDArray[np.float32] = np.clip(0.5 + 2 * (smooth - cut), 0, 1).astype(np.float32)
-    return anew
+    varied: NDArray[np.float32] = np.clip(0.5 + 2 * (smooth - cut), 0, 1).astype(np.float32)
+    return varied
 
 
-def _scanned(
+def _degraded(
     hu: NDArray[np.float32], rng: np.random.Generator, noise_hu: float
 ) -> NDArray[np.float32]:
-    """Blur, noise with and without grain, and a shift of HU."""
+    """Adds blur, noise with and without grain, and a shift of HU."""
     if rng.random() < 0.3:
         hu = ndimage.gaussian_filter(hu, rng.uniform(0.2, 0.8, 3))
     if rng.random() < 0.5:

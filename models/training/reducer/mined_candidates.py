@@ -1,9 +1,10 @@
-"""What a detector takes for nodules and is none: mined from prepared series, and kept."""
+"""Hard negatives: false positives of a detector on prepared series, kept in a cache."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from hounsfield.preprocessing.errors import writing_to
 from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,32 +28,41 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLEARANCE_MM = 5.0
-"""From the rim of what is known: nearer marks are neither a nodule nor none."""
+"""Smallest distance from the surface of a known finding; nearer candidates count neither as nodule
+nor as false positive."""
 
 
 def mine_candidates(
-    detector_folder: Path, cases: Sequence[PreparedCase], *, cache: Path, threads: int
+    detector_folder: Path,
+    cases: Sequence[PreparedCase],
+    *,
+    cache: Path,
+    threads: int,
+    load: Callable[[Path], Detector] | None = None,
 ) -> list[NDArray[np.float64]]:
-    """The false marks of a detector in each case, as many as a reducer will look at.
+    """Finds the false positives of a detector in each case, as many as a reducer rates.
 
-    Every mark is kept in `cache`, one file for each detector and volume, so a detector looks at
-    a volume once however many trainings follow; one that was stopped goes on. What is known of
-    a case is asked anew each time.
+    The cache keeps every candidate, one file for each detector and volume: a detector runs once on
+    a volume, however many trainings follow, and an interrupted run resumes. Known findings are
+    compared anew each time.
 
     Args:
-        detector_folder: Of the detector.
-        cases: Prepared series.
-        cache: A folder that any training may share, made where it is missing.
-        threads: Of the detector.
+        detector_folder: Model folder of the detector.
+        cases: Prepared series with their known findings.
+        cache: Folder that trainings may share; created if missing.
+        threads: CPU threads of the detector.
+        load: Loads the detector from its folder when the first volume is not in the cache; None
+            for `load_detector`.
 
     Returns:
-        For each case (n, 3): x, y, z in LPS mm, best score first.
+        For each case ``[n, 3]``: x, y, z in LPS mm, best score first.
 
     Raises:
         UsageError: There is no such detector.
         OutputError: `cache` cannot be written.
     """
     manifest = read_manifest(detector_folder)
+    load = load or partial(load_detector, threads=threads)
     with writing_to(cache):
         cache.mkdir(parents=True, exist_ok=True)
     detector: Detector | None = None
@@ -60,29 +70,38 @@ def mine_candidates(
     for number, case in enumerate(cases, start=1):
         path = cache / f"{_key(manifest, case)}.npy"
         if not path.exists():
-            detector = detector or load_detector(detector_folder, threads=threads)
-            marks = [mark.centre_world_mm for mark in detector.detect(case.volume)]
+            detector = detector or load(detector_folder)
+            candidates = detector.detect(case.volume)
+            centres = np.array([candidate.centre_world_mm for candidate in candidates], np.float64)
             with atomic_file(path) as temporary, temporary.open("wb") as stream:
-                np.save(stream, np.array(marks, np.float64).reshape(-1, 3), allow_pickle=False)
-        mined.append(on_nothing_known(np.load(path, allow_pickle=False), case.findings))
-        log.info("mined %d of %d: %d false marks", number, len(cases), len(mined[-1]))
+                np.save(stream, centres.reshape(-1, 3), allow_pickle=False)
+        mined.append(false_positives(np.load(path, allow_pickle=False), case.findings))
+        log.info("mined %d of %d: %d false positives", number, len(cases), len(mined[-1]))
     return mined
 
 
-def on_nothing_known(
-    marks_world_mm: NDArray[np.float64], findings: Sequence[KnownFinding]
+def false_positives(
+    centres_world_mm: NDArray[np.float64], findings: Sequence[KnownFinding]
 ) -> NDArray[np.float64]:
-    """Of the marks (n, 3) that a reducer will look at those clear of every finding, ignored too."""
-    marks = marks_world_mm[:MAX_REDUCED_CANDIDATES]
-    clear = np.ones(len(marks), bool)
+    """Selects the candidates that a reducer rates and that are clear of every finding.
+
+    Args:
+        centres_world_mm: Candidates ``[n, 3]``, x, y, z in LPS mm, best score first.
+        findings: Known findings, those to ignore included.
+
+    Returns:
+        The centres of the clear ones among the best `MAX_REDUCED_CANDIDATES`.
+    """
+    rated = centres_world_mm[:MAX_REDUCED_CANDIDATES]
+    clear = np.ones(len(rated), bool)
     for finding in findings:
-        off = np.linalg.norm(marks - finding.centre_world_mm, axis=1)
-        clear &= off > finding.diameter_mm / 2 + CLEARANCE_MM
-    return marks[clear]
+        distance_mm = np.linalg.norm(rated - finding.centre_world_mm, axis=1)
+        clear &= distance_mm > finding.diameter_mm / 2 + CLEARANCE_MM
+    return rated[clear]
 
 
 def _key(detector: Manifest, case: PreparedCase) -> str:
-    """Changes with anything that could change a mark."""
+    """A name that changes with anything that could change a candidate."""
     digest = hashlib.sha256(detector.sha256.encode())
     volume = case.volume
     for array in (volume.affine, volume.hu, volume.search_mask):

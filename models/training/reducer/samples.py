@@ -1,4 +1,4 @@
-"""Training samples for the reducer: nodules as a detector marks them, and what it takes for one."""
+"""Training samples for the reducer: candidates on nodules, and false positives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hounsfield.models.inference.reducer import VIEW_SPACINGS_MM, VIEW_VOXELS, c
 from hounsfield.models.training.augmentation.added_nodules import AddedNodules
 from hounsfield.models.training.augmentation.backgrounds import Background
 from hounsfield.models.training.augmentation.degradation import degrade
-from hounsfield.models.training.augmentation.rotation import turned_crop
+from hounsfield.models.training.augmentation.rotation import rotated_crop
 from hounsfield.models.training.engine.seeded_samples import SeededSamples
 from hounsfield.preprocessing.working_grid import normalise_hu
 
@@ -23,76 +23,32 @@ if TYPE_CHECKING:
 
     from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
-    from hounsfield.models.training.augmentation.backgrounds import Crop
+    from hounsfield.models.training.augmentation.crop import Crop, CropNodule
     from hounsfield.models.training.augmentation.sites import Site
-    from hounsfield.models.training.detector.targets import CropNodule
+    from hounsfield.models.training.reducer.configuration import ReducerSamplingConfig
 
 CUBE_VOXELS = int(VIEW_VOXELS * max(VIEW_SPACINGS_MM))
-"""Edge of the cube at 1 mm that the wide view shows."""
+"""Edge of the cube at 1 mm that the wide view covers."""
 
-TURNING_ROOM = 12
-"""Voxels on every side of it that turning may bring in."""
+ROTATION_MARGIN = 12
+"""Voxels on every side of it that a rotation may bring in."""
 
 MIN_JITTER_MM = 1.5
-"""A mark lies within this of a nodule's centre, or within a quarter of its diameter if more."""
+"""Largest distance of a candidate from the nodule's centre; a quarter of its diameter if more."""
 
 MIN_HIT_MM = 2.0
-"""A mark lies on a nodule within its radius, or within this if more."""
+"""Largest distance of a hit from the nodule's centre; its radius if more."""
 
-DOUBT_MM = 4.0
-"""A mark so near the rim of a nodule, outside, teaches nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReducerSamplingConfig:
-    """How samples are drawn; every number stands in the configuration.
-
-    Attributes:
-        detector: The name or folder of the detector whose marks are reduced; ``{fold}`` in it
-            stands for the fold that is kept for testing.
-        mined_in: Folder that keeps the detector's marks on the cases.
-        real_share: Part of the samples from real series where there are phantoms too.
-        nodule_share: Part of the samples with a nodule in the middle.
-        own_share: Part of these that are a case's own, where any has some.
-        drawn_share: Part of the others that are drawn, not pasted.
-        mass_share: Part of the others that are of 30 to 100 mm.
-        edge_share: Part of the others at the lung's edge.
-        mined_share: Part of the samples without a nodule that show the detector's false marks.
-        listed_share: Part of the rest that shows false candidates of the data set, where it
-            lists some.
-        negative_paste_share: Part of the rest, after that, where lung is pasted over lung.
-        search_share: Part of the rest, after that, from anywhere a finding is looked for; else
-            any place in the lung.
-        free_turn_share: Part of the samples turned by any angle and scaled.
-        noise_hu: Largest standard deviation of the noise that is added.
-        focal_power: Of the focal loss; 0 is plain cross-entropy.
-        hu_window: HU that become 0 and 1.
-    """
-
-    detector: str
-    mined_in: str
-    real_share: float = 0.7
-    nodule_share: float = 0.5
-    own_share: float = 0.4
-    drawn_share: float = 0.25
-    mass_share: float = 0.1
-    edge_share: float = 0.35
-    mined_share: float = 0.65
-    listed_share: float = 0.6
-    negative_paste_share: float = 0.4
-    search_share: float = 0.3
-    free_turn_share: float = 0.5
-    noise_hu: float = 60.0
-    focal_power: float = 0.0
-    hu_window: tuple[float, float] = (-1000.0, 400.0)
+RIM_MM = 4.0
+"""Candidates outside a nodule, but this near to its surface, do not count."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Source:
-    """A case to draw from, with the voxels (n, 3) of the detector's false marks."""
+    """A case to sample from, with the voxels ``[n, 3]`` of the detector's false positives."""
 
     background: Background
-    false_marks_zyx: NDArray[np.int64]
+    false_positives_zyx: NDArray[np.int64]
     synthetic: bool
 
 
@@ -106,29 +62,29 @@ class _Pool:
     @classmethod
     def of(cls, sources: Sequence[_Source]) -> _Pool:
         return cls(
-            [one for one in sources if not one.synthetic],
-            [one for one in sources if one.synthetic],
+            [source for source in sources if not source.synthetic],
+            [source for source in sources if source.synthetic],
         )
 
     def __bool__(self) -> bool:
         return bool(self.real or self.synthetic)
 
-    def draw(self, real_share: float, rng: np.random.Generator) -> _Source:
-        real = bool(self.real) and (not self.synthetic or rng.random() < real_share)
+    def sample(self, real_probability: float, rng: np.random.Generator) -> _Source:
+        real = bool(self.real) and (not self.synthetic or rng.random() < real_probability)
         sources = self.real if real else self.synthetic
         return sources[int(rng.integers(len(sources)))]
 
 
 class ReductionSamples(SeededSamples):
-    """Both views of a mark, and whether it lies on a nodule.
+    """Both views of a candidate, and whether it lies on a nodule.
 
     Args:
         cases: Prepared series; their findings are nodules or places to ignore.
-        mined: For each case false marks of the detector (n, 3), x, y, z in LPS mm.
-        crops: Real nodules to paste; without any, all that are added are drawn.
-        plan: How samples are drawn.
-        length: How many samples there are.
-        seed: Of all choices.
+        mined: False positives of the detector in each case, ``[n, 3]``, x, y, z in LPS mm.
+        crops: Real nodules to paste; without any, all added nodules are synthetic.
+        sampling: How candidates are sampled.
+        length: Number of samples.
+        seed: Seed of all random choices.
     """
 
     def __init__(
@@ -136,57 +92,64 @@ class ReductionSamples(SeededSamples):
         cases: Sequence[PreparedCase],
         mined: Sequence[NDArray[np.float64]],
         crops: Sequence[NoduleCrop],
-        plan: ReducerSamplingConfig,
+        sampling: ReducerSamplingConfig,
         *,
         length: int,
         seed: int,
     ) -> None:
         super().__init__(length=length, seed=seed)
-        self.plan = plan
+        self.sampling = sampling
         sources = [
             _Source(
                 Background(case),
-                np.rint(case.volume.voxel_xyz(marks)[:, ::-1]).astype(np.int64),
+                np.rint(case.volume.voxel_xyz(centres)[:, ::-1]).astype(np.int64),
                 case.synthetic,
             )
-            for case, marks in zip(cases, mined, strict=True)
+            for case, centres in zip(cases, mined, strict=True)
         ]
         self._all = _Pool.of(sources)
-        self._with_nodules = _Pool.of([one for one in sources if one.background.has_nodules])
-        self._added = AddedNodules(crops, drawn_share=plan.drawn_share)
+        self._with_nodules = _Pool.of(
+            [source for source in sources if source.background.has_nodules]
+        )
+        self._added = AddedNodules(crops, synthetic_probability=sampling.synthetic_probability)
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Gives ``image`` [2, 32, 32, 32]; ``nodule`` and ``weight``, 0 or 1."""
-        hu, nodules = self.draw(rng)
+        """Makes ``image`` [2, 32, 32, 32], from 0 to 1; ``nodule`` and ``weight``, 0 or 1."""
+        hu, nodules = self.cube(rng)
         nodule, weight = label(nodules, _middle(CUBE_VOXELS))
-        seen = degrade(hu, rng, most_noise_hu=self.plan.noise_hu)
+        degraded = degrade(hu, rng, max_noise_hu=self.sampling.noise_hu)
         views = candidate_views(
-            np.rint(seen).astype(np.int16), (1.0, 1.0, 1.0), _middle(CUBE_VOXELS)
+            np.rint(degraded).astype(np.int16), (1.0, 1.0, 1.0), _middle(CUBE_VOXELS)
         )
         return {
-            "image": torch.from_numpy(normalise_hu(views, self.plan.hu_window)),
+            "image": torch.from_numpy(normalise_hu(views, self.sampling.hu_window)),
             "nodule": torch.tensor(nodule),
             "weight": torch.tensor(weight),
         }
 
-    def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[CropNodule]]:
-        """A cube around a mark, in HU, before the scanner's part, and the nodules in it."""
-        plan = self.plan
-        crop = self._nodule(rng) if rng.random() < plan.nodule_share else self._no_nodule(rng)
-        return turned_crop(
-            crop.hu, crop.nodules, CUBE_VOXELS, free_share=plan.free_turn_share, rng=rng
+    def cube(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[CropNodule]]:
+        """Samples a cube around a candidate, in HU, before degradation, and the nodules in it."""
+        sampling = self.sampling
+        on_nodule = rng.random() < sampling.nodule_probability
+        crop = self._nodule(rng) if on_nodule else self._no_nodule(rng)
+        return rotated_crop(
+            crop.hu,
+            crop.nodules,
+            CUBE_VOXELS,
+            free_rotation_probability=sampling.free_rotation_probability,
+            rng=rng,
         )
 
     def _nodule(self, rng: np.random.Generator) -> Crop:
-        """A mark on a nodule: the case's own, or one that is added."""
-        plan = self.plan
-        if self._with_nodules and rng.random() < plan.own_share:
-            background = self._with_nodules.draw(plan.real_share, rng).background
+        """A candidate on a nodule: the case's own, or an added one."""
+        sampling = self.sampling
+        if self._with_nodules and rng.random() < sampling.own_probability:
+            background = self._with_nodules.sample(sampling.real_probability, rng).background
             nodule = background.nodule(rng)
             return _cut(background, nodule.centre_zyx + _jitter(nodule.diameter_mm, rng))
-        background = self._all.draw(plan.real_share, rng).background
-        mass = bool(rng.random() < plan.mass_share)
-        edge = bool(rng.random() < plan.edge_share)
+        background = self._all.sample(sampling.real_probability, rng).background
+        mass = bool(rng.random() < sampling.mass_probability)
+        edge = bool(rng.random() < sampling.edge_probability)
         crop = _cut(background, background.edge_site(rng) if edge else background.lung_site(rng))
 
         def site_for(diameter_mm: float) -> NDArray[np.float64] | None:
@@ -197,43 +160,54 @@ class ReductionSamples(SeededSamples):
         return crop
 
     def _no_nodule(self, rng: np.random.Generator) -> Crop:
-        """A mark on something else."""
-        plan = self.plan
-        source = self._all.draw(plan.real_share, rng)
-        background, marks = source.background, source.false_marks_zyx
-        if len(marks) and rng.random() < plan.mined_share:
-            return _cut(background, marks[int(rng.integers(len(marks)))] + rng.integers(-1, 2, 3))
-        if background.has_false_candidates and rng.random() < plan.listed_share:
+        """A candidate on no nodule."""
+        sampling = self.sampling
+        source = self._all.sample(sampling.real_probability, rng)
+        background, centres = source.background, source.false_positives_zyx
+        if len(centres) and rng.random() < sampling.mined_probability:
+            return _cut(
+                background, centres[int(rng.integers(len(centres)))] + rng.integers(-1, 2, 3)
+            )
+        if background.has_false_candidates and rng.random() < sampling.listed_probability:
             return _cut(background, background.false_candidate_site(rng) + rng.integers(-1, 2, 3))
-        if self._added.has_real and rng.random() < plan.negative_paste_share:
+        if self._added.has_real and rng.random() < sampling.negative_paste_probability:
             crop = _cut(background, background.lung_site(rng))
             self._added.add_lung(
                 crop, background, rng, site_for=lambda mm: _middle(len(crop.hu)) - _jitter(mm, rng)
             )
             return crop
-        if rng.random() < plan.search_share:
+        if rng.random() < sampling.search_probability:
             return _cut(background, background.search_site(rng))
         return _cut(background, background.lung_site(rng))
 
 
-def label(nodules: Sequence[CropNodule], mark_zyx: NDArray[np.float64]) -> tuple[float, float]:
-    """Whether a mark lies on a nodule (1) or not (0), and whether that counts (1) or not (0).
+def label(nodules: Sequence[CropNodule], candidate_zyx: NDArray[np.float64]) -> tuple[float, float]:
+    """Labels a candidate.
 
-    It does not count on what is ignored, nor beside a nodule's rim, where it is neither.
+    Args:
+        nodules: Nodules and spheres to ignore, in voxels of the cube.
+        candidate_zyx: Candidate in voxels of the cube, ``[3]``.
+
+    Returns:
+        Whether the candidate lies on a nodule (1) or not (0), and whether that counts (1) or not
+        (0): it does not in a sphere to ignore, nor just outside a nodule.
     """
     counts = 1.0
     for nodule in nodules:
-        off, radius = np.linalg.norm(mark_zyx - nodule.centre_zyx), nodule.diameter_mm / 2
-        if not nodule.ignored and off <= max(radius, MIN_HIT_MM):
+        distance = np.linalg.norm(candidate_zyx - nodule.centre_zyx)
+        radius = nodule.diameter_mm / 2
+        if not nodule.ignored and distance <= max(radius, MIN_HIT_MM):
             return 1.0, 1.0
-        if off <= radius + DOUBT_MM:
+        if distance <= radius + RIM_MM:
             counts = 0.0
     return 0.0, counts
 
 
-def _cut(background: Background, mark_zyx: NDArray[np.float64] | Site) -> Crop:
-    """The crop whose middle is the mark."""
-    return background.cut(np.rint(mark_zyx).astype(np.int64), CUBE_VOXELS + 2 * TURNING_ROOM)
+def _cut(background: Background, candidate_zyx: NDArray[np.float64] | Site) -> Crop:
+    """The crop whose middle is the candidate."""
+    return background.cut(
+        np.rint(candidate_zyx).astype(np.int64), CUBE_VOXELS + 2 * ROTATION_MARGIN
+    )
 
 
 def _middle(voxels: int) -> NDArray[np.float64]:
@@ -241,9 +215,9 @@ def _middle(voxels: int) -> NDArray[np.float64]:
 
 
 def _jitter(diameter_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """How far a detector's mark may lie from a nodule's centre, in mm along z, y, x."""
-    way = rng.normal(size=3)
+    """A random offset of a candidate from the nodule's centre, in mm along z, y, x."""
+    direction = rng.normal(size=3)
     reach = max(MIN_JITTER_MM, diameter_mm / 4)
     distance = min(abs(rng.normal(0.0, reach / 2)), reach)
-    jitter: NDArray[np.float64] = way / np.linalg.norm(way) * distance
+    jitter: NDArray[np.float64] = direction / np.linalg.norm(direction) * distance
     return jitter

@@ -1,4 +1,4 @@
-"""The reducer's training: its material, its samples and its loss, put together."""
+"""The reducer's training: material, samples and loss."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from hounsfield.models.inference.reducer import VIEW_SPACINGS_MM, VIEW_VOXELS
 from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import model_folder
-from hounsfield.models.training.detector.task import held_out_cases
-from hounsfield.models.training.engine.loop import Task
-from hounsfield.models.training.engine.material import read_cases, read_nodules
+from hounsfield.models.training.engine.material import (
+    held_out_cases,
+    read_cases,
+    read_nodules,
+    require_cases,
+)
+from hounsfield.models.training.engine.network import make_network
+from hounsfield.models.training.engine.task import TrainingTask
 from hounsfield.models.training.reducer.mined_candidates import mine_candidates
-from hounsfield.models.training.reducer.samples import ReducerSamplingConfig, ReductionSamples
-from hounsfield.preprocessing.errors import UsageError
+from hounsfield.models.training.reducer.samples import ReductionSamples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,37 +29,42 @@ if TYPE_CHECKING:
 
     from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.data.prepared.splits import Part
-    from hounsfield.models.training.engine.configuration import TrainingConfig
+    from hounsfield.models.training.reducer.configuration import ReducerTrainingConfig
 
 MAX_PICTURES = 9
+BAR_PIXELS = 3
+"""Height of the bar below a picture that shows target and prediction."""
 
 
-def reducer_task(config: TrainingConfig) -> Task:
-    """Reads the material, lets the detector mark it, and builds the task.
+def reducer_task(config: ReducerTrainingConfig) -> TrainingTask:
+    """Reads the material, runs the detector on it, and builds the task.
+
+    Args:
+        config: Training configuration of a reducer; names the detector.
+
+    Returns:
+        A `ReduceNet` with training and validation samples.
 
     Raises:
-        UsageError: The recipe or its material cannot be used.
-        OutputError: The detector's marks cannot be kept.
+        UsageError: The configuration or its material cannot be used.
+        OutputError: The detector's candidates cannot be written to the cache.
     """
-    plan, optimisation = reduction_plan(config), config.optimisation
-    training = read_cases(config.data, "training")
-    if not training:
-        msg = "data.cases must hold series in the training folds"
-        raise UsageError(msg)
+    sampling, optimisation = config.sampling, config.optimisation
+    training = require_cases(read_cases(config.data, "training"))
 
     def samples(cases: list[PreparedCase], part: Part, length: int, seed: int) -> ReductionSamples:
         mined = mine_candidates(
-            own_detector(config),
+            detector_folder(config),
             cases,
-            cache=Path(plan.mined_in),
+            cache=Path(sampling.candidate_cache),
             threads=optimisation.threads,
         )
         crops = read_nodules(config.data, part)
-        return ReductionSamples(cases, mined, crops, plan, length=length, seed=seed)
+        return ReductionSamples(cases, mined, crops, sampling, length=length, seed=seed)
 
-    loss = FocalLoss(gamma=plan.focal_power, reduction="none")
-    return Task(
-        ReduceNet(**config.network),
+    loss = FocalLoss(gamma=sampling.focal_power, reduction="none")
+    return TrainingTask(
+        make_network(ReduceNet, config.network),
         samples(training, "training", optimisation.steps * optimisation.batch, config.seed),
         samples(
             held_out_cases(config.data),
@@ -69,60 +78,55 @@ def reducer_task(config: TrainingConfig) -> Task:
     )
 
 
-def reduction_plan(config: TrainingConfig) -> ReducerSamplingConfig:
-    """The recipe's numbers.
+def detector_folder(config: ReducerTrainingConfig) -> Path:
+    """Returns the folder of the detector that the reducer belongs to.
+
+    Args:
+        config: Names the detector, by name or folder, and the fold.
 
     Raises:
-        UsageError: One is not known, or one that is needed is missing.
+        UsageError: There is no such model.
     """
-    try:
-        return ReducerSamplingConfig(
-            **{**config.sampling, "hu_window": tuple(config.sampling["hu_window"])}
-        )
-    except (KeyError, TypeError) as error:
-        msg = (
-            f"sampling: {error}; a reducer's recipe tells detector, mined_in, hu_window and "
-            "fields of ReducerSamplingConfig"
-        )
-        raise UsageError(msg) from error
-
-
-def own_detector(config: TrainingConfig) -> Path:
-    """The folder of the detector that the reducer belongs to.
-
-    Raises:
-        UsageError: There is none.
-    """
-    return model_folder(reduction_plan(config).detector.replace("{fold}", str(config.data.fold)))
+    return model_folder(config.sampling.detector.replace("{fold}", str(config.data.fold)))
 
 
 def reduction_loss(logits: Tensor, batch: dict[str, Tensor], loss: FocalLoss) -> dict[str, Tensor]:
-    """Mean (focal) cross-entropy of the samples that count, and the part that is judged right.
+    """Averages the (focal) cross-entropy over the samples that count.
 
     Args:
-        logits: (batch,), output of `ReduceNet`.
-        batch: ``nodule`` and ``weight`` (batch,); see `ReductionSamples`.
-        loss: Of each sample.
+        logits: (batch,), the output of `ReduceNet`.
+        batch: ``nodule`` and ``weight`` (batch,), 0 or 1; see `ReductionSamples`.
+        loss: Focal loss with one value for each sample.
+
+    Returns:
+        ``loss``, and ``accuracy`` at a probability of one half.
     """
-    wanted, weight = batch["nodule"], batch["weight"]
-    each = loss(logits[:, None], wanted[:, None]).squeeze(1)
+    target, weight = batch["nodule"], batch["weight"]
+    each = loss(logits[:, None], target[:, None]).squeeze(1)
     total = weight.sum().clamp(min=1)
-    right = ((logits > 0) == (wanted > 0)).float()
-    return {"loss": (each * weight).sum() / total, "right": (right * weight).sum() / total}
+    correct = ((logits > 0) == (target > 0)).float()
+    return {"loss": (each * weight).sum() / total, "accuracy": (correct * weight).sum() / total}
 
 
 def reduction_pictures(batch: dict[str, Tensor], logits: Tensor) -> list[NDArray[np.uint8]]:
-    """One picture a sample: both views through the middle, under them what is wanted and said.
+    """Makes one picture for each sample: both views, and a bar with target and prediction.
 
-    The left half of the bar is white for a nodule, black for none and grey where it does not
-    count; the right half is as bright as the score.
+    The left half of the bar is white for a nodule, black for none and grey where the sample does
+    not count; the right half is as bright as the predicted score.
+
+    Args:
+        batch: ``image`` (batch, 2, z, y, x), ``nodule`` and ``weight`` (batch,).
+        logits: (batch,), the output of `ReduceNet`.
+
+    Returns:
+        Grey pictures ``[y, 2 x]``, `MAX_PICTURES` at most.
     """
     pictures = []
     for index in range(min(MAX_PICTURES, len(logits))):
         views = batch["image"][index].float().cpu().numpy()
         middle = np.hstack([view[len(view) // 2] for view in views])
-        wanted = float(batch["nodule"][index]) if batch["weight"][index] > 0 else 0.5
-        bar = np.repeat((wanted, float(logits[index].sigmoid())), middle.shape[1] // 2)
-        picture = np.vstack([middle, np.tile(bar, (3, 1))])
+        target = float(batch["nodule"][index]) if batch["weight"][index] > 0 else 0.5
+        bar = np.repeat((target, float(logits[index].sigmoid())), middle.shape[1] // 2)
+        picture = np.vstack([middle, np.tile(bar, (BAR_PIXELS, 1))])
         pictures.append((picture.clip(0, 1) * 255).astype(np.uint8))
     return pictures

@@ -1,4 +1,4 @@
-"""What a training leaves to look at: ``log.csv``, TensorBoard curves and sheets of pictures."""
+"""Writes the record of a training: ``log.csv``, TensorBoard curves and sheets of pictures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,12 @@ VALIDATION = "validation_"
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Writes into the folder of a training; see `open_curves`."""
+    """Writes into the folder of a training; see `open_curves`.
+
+    Attributes:
+        out: Folder of the training.
+        board: TensorBoard's writer; None where TensorBoard is not installed.
+    """
 
     out: Path
     board: SummaryWriter | None
@@ -37,9 +42,9 @@ class Curves:
         """Adds a row to ``log.csv`` and a point to each curve.
 
         Args:
-            step: How many were done.
-            values: ``learning_rate`` and the parts of the loss; those with ``validation_``
-                before the name, which may be missing, on the held-out samples.
+            step: Number of steps done so far.
+            values: ``learning_rate`` and the parts of the loss; names that begin with
+                ``validation_``, which may be missing, belong to the held-out samples.
 
         Raises:
             OutputError: The folder cannot be written.
@@ -60,6 +65,10 @@ class Curves:
     def pictures(self, step: int, pictures: Sequence[NDArray[np.uint8]]) -> None:
         """Writes a sheet of pictures, ``samples/step_N.png``; nothing where there are none.
 
+        Args:
+            step: Number of steps done so far; names the file.
+            pictures: Grey pictures ``[y, x]`` of any size.
+
         Raises:
             OutputError: The folder cannot be written.
         """
@@ -73,14 +82,21 @@ class Curves:
 
 @contextmanager
 def open_curves(out: Path, done: int) -> Iterator[Curves]:
-    """Goes on with the curves of a training after `done` steps; what was written later goes.
+    """Opens the record of a training that resumes after `done` steps; later rows are removed.
 
     TensorBoard's event files are written where it is installed.
+
+    Args:
+        out: Folder of the training.
+        done: Number of steps done before; 0 for a new training.
+
+    Yields:
+        A writer for the rows and pictures of the further steps.
 
     Raises:
         OutputError: The folder cannot be written.
     """
-    _forget_after(out / LOG_FILE, done)
+    _remove_later_rows(out / LOG_FILE, done)
     with writing_to(out):
         board = _board(out / CURVES, done)
     try:
@@ -91,21 +107,21 @@ def open_curves(out: Path, done: int) -> Iterator[Curves]:
 
 
 def _curve(name: str) -> str:
-    """TensorBoard shows names with the same beginning together."""
+    """The name of a curve; TensorBoard groups names by what stands before the slash."""
     if name.startswith(VALIDATION):
         return f"validation/{name.removeprefix(VALIDATION)}"
     return name if name == "learning_rate" else f"training/{name}"
 
 
 def _columns(values: dict[str, float]) -> list[str]:
-    """Every part of the loss has its column for the held-out samples, filled or not."""
+    """The columns: every part of the loss has one for the held-out samples too, filled or not."""
     parts = [name for name in values if not name.startswith(VALIDATION)]
     held_out = [VALIDATION + name for name in parts if name != "learning_rate"]
     return [*parts, *held_out]
 
 
-def _forget_after(path: Path, done: int) -> None:
-    """Removes the rows that the resumed training will write again, and a torn one."""
+def _remove_later_rows(path: Path, done: int) -> None:
+    """Removes the rows that the resumed training will write again, and an incomplete one."""
     if not path.exists():
         return
     with path.open(newline="", encoding="utf-8") as file:
@@ -127,6 +143,6 @@ def _board(folder: Path, done: int) -> SummaryWriter | None:
     try:
         from torch.utils.tensorboard import SummaryWriter  # an extra
     except ImportError:
-        log.info("tensorboard is not installed: the curves are in %s alone", LOG_FILE)
+        log.info("tensorboard is not installed: the curves are in %s only", LOG_FILE)
         return None
     return SummaryWriter(str(folder), purge_step=done + 1 if done else None)

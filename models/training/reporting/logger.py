@@ -1,4 +1,4 @@
-"""What the leading process of a training tells and leaves; the others tell nothing."""
+"""Logs a training from its main process; the other processes of a group log nothing."""
 
 from __future__ import annotations
 
@@ -20,46 +20,67 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """Curves and pictures for later, progress for now.
+class TrainingLogger:
+    """Shows the progress of a training and writes its curves and pictures.
 
     Attributes:
-        curves: None in a process that does not lead.
+        progress: Bar on a terminal, or lines in the log.
+        curves: Files in the training's folder; None in a process that is not the main one.
     """
 
     progress: TrainingProgress
     curves: Curves | None
 
-    def stepped(self) -> None:
-        """One more step is done."""
-        self.progress.stepped()
+    def log_step(self) -> None:
+        """Counts one more step."""
+        self.progress.advance()
 
-    def row(self, step: int, values: dict[str, float]) -> None:
-        """The losses up to a step; see `Curves.row`."""
+    def log_losses(self, step: int, values: dict[str, float]) -> None:
+        """Logs the losses since the row before; see `Curves.row`.
+
+        Args:
+            step: Number of steps done so far.
+            values: Learning rate and parts of the loss, by name.
+        """
         if self.curves is not None:
             self.curves.row(step, values)
-        self.progress.row(step, values)
+        self.progress.show_losses(step, values)
 
-    def pictures(self, step: int, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        """What the network was fed, should answer and answers; see `Curves.pictures`."""
+    def log_pictures(self, step: int, pictures: Sequence[NDArray[np.uint8]]) -> None:
+        """Writes pictures of input, target and prediction; see `Curves.pictures`.
+
+        Args:
+            step: Number of steps done so far.
+            pictures: Grey pictures ``[y, x]`` of any size.
+        """
         if self.curves is not None:
             self.curves.pictures(step, pictures)
 
 
 @contextmanager
-def telling(
+def open_training_log(
     out: Path, *, is_main_process: bool, done: int, steps: int, progress: TrainingProgress | None
-) -> Iterator[Telling]:
-    """Opens what is told of the steps from `done` to `steps`.
+) -> Iterator[TrainingLogger]:
+    """Opens the log of the steps from `done` to `steps`.
+
+    Args:
+        out: Folder of the training.
+        is_main_process: Whether this process logs; any other stays silent.
+        done: Number of steps done before; 0 for a new training.
+        steps: Number of steps at the end.
+        progress: Where to show progress; None for standard error.
+
+    Yields:
+        The logger of this process.
 
     Raises:
         OutputError: The folder cannot be written.
     """
     if not is_main_process:
-        yield Telling(TrainingProgress(quiet=True), None)
+        yield TrainingLogger(TrainingProgress(quiet=True), None)
         return
     progress = progress or TrainingProgress()
-    with open_curves(out, done) as curves, progress.steps(done, steps):
+    with open_curves(out, done) as curves, progress.over_steps(done, steps):
         if done:
-            progress.say(f"going on from step {done}")
-        yield Telling(progress, curves)
+            progress.say(f"resuming from step {done}")
+        yield TrainingLogger(progress, curves)

@@ -1,4 +1,4 @@
-"""What a training tells: a bar with the time left on a terminal, plain lines elsewhere."""
+"""Progress of a training: a bar with the time left on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SPEED_OVER_S = 600.0
-"""The time left is judged by this much of the past, which holds a validation or two."""
+SPEED_WINDOW_S = 600.0
+"""The time left is estimated from this much of the past, which includes a validation or two."""
 
 
 class TrainingProgress:
-    """Tells on standard error how far a training is: the bar or the lines, never both.
+    """Shows on standard error how far a training is: the bar or the lines, never both.
 
     Args:
-        quiet: Tells nothing.
-        console: Where; else standard error.
+        quiet: Whether to show nothing at all.
+        console: Terminal or file to write to; None for standard error.
     """
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
@@ -44,8 +44,13 @@ class TrainingProgress:
         self._task = TaskID(0)
 
     @contextmanager
-    def steps(self, done: int, steps: int) -> Iterator[None]:
-        """Tells of the steps from `done` on, as long as the context lasts."""
+    def over_steps(self, done: int, steps: int) -> Iterator[None]:
+        """Shows the progress of the steps from `done` on, as long as the context lasts.
+
+        Args:
+            done: Number of steps done before; 0 for a new training.
+            steps: Number of steps at the end.
+        """
         self._total, self._first, self._started = steps, done, time.monotonic()
         if self._quiet or not self._console.is_terminal:
             yield
@@ -59,20 +64,25 @@ class TrainingProgress:
             TextColumn("left"),
             TimeRemainingColumn(),
             console=self._console,
-            speed_estimate_period=SPEED_OVER_S,
+            speed_estimate_period=SPEED_WINDOW_S,
         )
         with self._bar:
             self._task = self._bar.add_task("Training", total=steps, completed=done)
             yield
         self._bar = None
 
-    def stepped(self) -> None:
-        """Moves the bar on."""
+    def advance(self) -> None:
+        """Advances the bar by one step."""
         if self._bar is not None:
             self._bar.advance(self._task)
 
-    def row(self, step: int, values: dict[str, float]) -> None:
-        """Tells of the losses up to a step, as they go to ``log.csv``."""
+    def show_losses(self, step: int, values: dict[str, float]) -> None:
+        """Shows the losses that go to ``log.csv``.
+
+        Args:
+            step: Number of steps done so far.
+            values: Learning rate and parts of the loss, by name.
+        """
         if self._quiet:
             return
         held_out = {n: v for n, v in values.items() if n.startswith(VALIDATION)}
@@ -80,20 +90,20 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.update(self._task, description=f"Training, loss {parts['loss']:.4f}")
         else:
-            each = (time.monotonic() - self._started) / max(1, step - self._first)
-            left = (self._total - step) * each / 60
-            at = f"step {step}/{self._total}: {_shown(parts)}"
-            log.info("%s, %.2f s a step, %.0f min left", at, each, left)
+            seconds = (time.monotonic() - self._started) / max(1, step - self._first)
+            minutes_left = (self._total - step) * seconds / 60
+            losses = f"step {step}/{self._total}: {_formatted(parts)}"
+            log.info("%s, %.2f s a step, %.0f min left", losses, seconds, minutes_left)
         if held_out:
-            self.say(f"step {step}, {_shown(held_out)}")
+            self.say(f"step {step}, {_formatted(held_out)}")
 
     def say(self, sentence: str) -> None:
-        """Tells one thing; above the bar where there is one."""
+        """Shows one sentence; above the bar where there is one."""
         if self._bar is not None:
             self._bar.console.print(sentence, markup=False)
         elif not self._quiet:
             log.info("%s", sentence)
 
 
-def _shown(values: dict[str, float]) -> str:
+def _formatted(values: dict[str, float]) -> str:
     return " ".join(f"{name} {value:.4f}" for name, value in values.items())

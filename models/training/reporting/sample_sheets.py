@@ -1,4 +1,4 @@
-"""A sheet of small grey pictures: what a network is fed, should answer and answers."""
+"""A sheet of small grey pictures: input, target and prediction of a network."""
 
 from __future__ import annotations
 
@@ -16,13 +16,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MIN_EDGE = 128
-"""Smaller pictures are enlarged by a whole number, so that their voxels stay visible."""
+"""Smaller pictures are enlarged by a whole factor, so that their voxels stay visible."""
 
 GAP = 4
 
 
 def sheet(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Puts pictures, ``[y, x]`` each and of any size, into rows on a dark ground."""
+    """Arranges pictures in rows on a dark background.
+
+    Args:
+        pictures: At least one grey picture ``[y, x]``, of any size.
+
+    Returns:
+        The sheet, ``[y, x]``.
+    """
     enlarged = [_enlarged(picture) for picture in pictures]
     height = max(len(picture) for picture in enlarged) + GAP
     width = max(picture.shape[1] for picture in enlarged) + GAP
@@ -36,7 +43,11 @@ def sheet(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 
 def write_sheet(path: Path, page: NDArray[np.uint8]) -> None:
-    """Writes a sheet as PNG, with its folder.
+    """Writes a sheet as PNG.
+
+    Args:
+        path: PNG file; its folder is created if missing.
+        page: Grey sheet, ``[y, x]``.
 
     Raises:
         OutputError: It cannot be written.

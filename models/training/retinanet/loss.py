@@ -1,4 +1,4 @@
-"""The RetinaNet's loss, as in the MONAI bundle's training: ATSS, hard negatives, two parts."""
+"""Loss of the RetinaNet, as in the MONAI bundle's training: ATSS, hard negatives, two parts."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from hounsfield.models.networks.retina_net import RetinaConfig
 
 ATSS_CANDIDATES = 4
-ANCHORS_AN_IMAGE = 64
-POSITIVE_SHARE = 0.3
+ANCHORS_PER_IMAGE = 64
+POSITIVE_FRACTION = 0.3
 MIN_NEGATIVES = 16
 HARD_NEGATIVE_POOL = 20
-"""Negatives are drawn from the so many times as many that have the highest scores."""
+"""Negatives are sampled from those with the highest scores, this many times as many as needed."""
 
 
 class RetinaLoss(RetinaNetDetector):
-    """Binary cross-entropy over chosen anchors, and smooth L1 of the boxes of matched ones.
+    """Binary cross-entropy of sampled anchors, and smooth L1 of the boxes of matched ones.
 
-    Anchors are matched by Zhang et al., Adaptive Training Sample Selection, 2020. Those centred
-    in a box to ignore are neither nodule nor background.
+    Anchors are matched by Adaptive Training Sample Selection (Zhang et al., CVPR 2020). Those
+    centred in a box to ignore count neither as nodule nor as background.
 
     Args:
-        network: Is asked for its sizes only.
-        plan: Gives the anchors.
+        network: RetinaNet whose levels and numbers of anchors are used; it is never called.
+        config: Shapes and scales of the anchors.
     """
 
-    def __init__(self, network: RetinaNet, plan: RetinaConfig) -> None:
-        super().__init__(network, anchor_generator(plan))
+    def __init__(self, network: RetinaNet, config: RetinaConfig) -> None:
+        super().__init__(network, anchor_generator(config))
         self.set_atss_matcher(num_candidates=ATSS_CANDIDATES, center_in_gt=False)
         self.set_hard_negative_sampler(
-            batch_size_per_image=ANCHORS_AN_IMAGE,
-            positive_fraction=POSITIVE_SHARE,
+            batch_size_per_image=ANCHORS_PER_IMAGE,
+            positive_fraction=POSITIVE_FRACTION,
             min_neg=MIN_NEGATIVES,
             pool_size=HARD_NEGATIVE_POOL,
         )
@@ -50,11 +50,11 @@ class RetinaLoss(RetinaNetDetector):
     def of_batch(
         self, output: dict[str, list[Tensor]], batch: dict[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Gives ``loss``, the sum that is minimised, and its parts.
+        """Computes ``loss`` and its parts ``classification`` and ``boxes``.
 
         Args:
-            output: Of the network: logits and box offsets of each level.
-            batch: As `RetinaSamples` makes it.
+            output: Logits and box offsets of each level, the output of the network.
+            batch: ``image``, ``boxes``, ``labels`` and ``index`` of `RetinaSamples`.
         """
         image = batch["image"]
         self.generate_anchors(image, output)
@@ -64,7 +64,7 @@ class RetinaLoss(RetinaNetDetector):
             {"boxes": boxes, "labels": labels}
             for boxes, labels in zip(batch["boxes"], batch["labels"], strict=True)
         ]
-        # The choice of negatives depends on the samples alone, so training can be resumed exactly.
+        # Sampling of negatives depends on the batch alone, so that training resumes exactly.
         with torch.random.fork_rng([image.get_device()] if image.is_cuda else []):
             torch.manual_seed(int(batch["index"][0]))
             parts = self.compute_loss(maps, targets, self.anchors or [], cells)
@@ -83,7 +83,14 @@ class RetinaLoss(RetinaNetDetector):
         anchors: list[Tensor],
         num_anchor_locs_per_level: Sequence[int],
     ) -> dict[str, Tensor]:
-        """As MONAI's, but matches first and hands on the nodules alone."""
+        """Computes both parts of the loss; unlike MONAI's, after matching and for nodules only.
+
+        Args:
+            head_outputs_reshape: Logits and offsets, (batch, anchors, values) each.
+            targets: ``boxes`` (n, 6) and ``labels`` (n,) of each image.
+            anchors: Anchor boxes of each image, (anchors, 6).
+            num_anchor_locs_per_level: Number of cells of each level.
+        """
         matched = self.compute_anchor_matched_idxs(anchors, targets, num_anchor_locs_per_level)
         nodules = [_with_label(target, NODULE) for target in targets]
         logits, offsets = (head_outputs_reshape[key] for key in (self.cls_key, self.box_reg_key))
@@ -98,31 +105,36 @@ class RetinaLoss(RetinaNetDetector):
         targets: list[dict[str, Tensor]],
         num_anchor_locs_per_level: Sequence[int],
     ) -> list[Tensor]:
-        """For each anchor of each image its nodule, or that it has none, or that it is ignored.
+        """Matches each anchor of each image to a nodule, to background, or to nothing.
 
-        MONAI's own asks for torchvision.
+        MONAI's own method needs torchvision.
+
+        Args:
+            anchors: Anchor boxes of each image, (anchors, 6).
+            targets: ``boxes`` (n, 6) and ``labels`` (n,) of each image.
+            num_anchor_locs_per_level: Number of cells of each level.
         """
         matched = []
-        for anchors_of_one, target in zip(anchors, targets, strict=True):
-            _, found = self.proposal_matcher(
+        for image_anchors, target in zip(anchors, targets, strict=True):
+            _, indices = self.proposal_matcher(
                 _with_label(target, NODULE)["boxes"],
-                anchors_of_one,
+                image_anchors,
                 num_anchor_locs_per_level,
                 self.num_anchors_per_loc,
             )
-            found = found.to(anchors_of_one.device)
-            doubtful = _centred_in(anchors_of_one, _with_label(target, IGNORED)["boxes"])
-            found[(found < 0) & doubtful] = self.proposal_matcher.BETWEEN_THRESHOLDS
-            matched.append(found)
+            indices = indices.to(image_anchors.device)
+            ignored = _centred_in(image_anchors, _with_label(target, IGNORED)["boxes"])
+            indices[(indices < 0) & ignored] = self.proposal_matcher.BETWEEN_THRESHOLDS
+            matched.append(indices)
         return matched
 
 
 def _with_label(target: dict[str, Tensor], label: int) -> dict[str, Tensor]:
     """The boxes of one label, all with class 0: there is only one class."""
-    chosen = target["labels"] == label
+    selected = target["labels"] == label
     return {
-        "boxes": target["boxes"][chosen],
-        "labels": torch.zeros_like(target["labels"][chosen]),
+        "boxes": target["boxes"][selected],
+        "labels": torch.zeros_like(target["labels"][selected]),
     }
 
 

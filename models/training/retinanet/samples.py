@@ -1,8 +1,7 @@
-"""Training patches for the RetinaNet, cut and varied as the MONAI bundle's recipe says."""
+"""Training patches for the RetinaNet, cut and augmented as in the MONAI bundle's training."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,30 +32,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.data.prepared.case import PreparedCase
+    from hounsfield.models.training.retinanet.configuration import RetinaSamplingConfig
 
 NODULE, IGNORED, NO_BOX = 0, 1, -1
-"""Labels of boxes; places of the last are empty."""
+"""Labels of boxes; the last one marks unused rows."""
 
-FREE_TURN_SHARE, FREE_TURN_DEGREES = 0.2, 30.0
-"""Part of the varied patches that are turned by any angle, and the largest about each axis."""
+FREE_ROTATION_PROBABILITY, MAX_ROTATION_DEGREES = 0.2, 30.0
+"""Probability that a patch is rotated by any angle, and the largest angle about each axis."""
 
 MAX_BOXES = 64
-"""As many a patch are told; nodules go before what is ignored."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetinaSamplingConfig:
-    """How patches are drawn; every number stands in the recipe.
-
-    Attributes:
-        patch_xyz: In voxels at the cases' own spacing; divisible by (16, 16, 8).
-        nodule_share: Part of the patches that hold a chosen nodule whole; the rest lie anywhere.
-        hu_window: HU that become 0 and 1.
-    """
-
-    patch_xyz: tuple[int, int, int] = (192, 192, 80)
-    nodule_share: float = 0.5
-    hu_window: tuple[float, float] = (-1024.0, 300.0)
+"""Rows for the boxes of a patch; nodules come before boxes to ignore."""
 
 
 class RetinaSamples(SeededSamples):
@@ -64,39 +49,40 @@ class RetinaSamples(SeededSamples):
 
     Args:
         cases: Prepared series, all of one spacing.
-        plan: How patches are drawn.
-        varied: Whether patches are turned, scaled, blurred and so on; those to validate on are not.
-        length: How many samples there are.
-        seed: Of all choices.
+        sampling: How patches are sampled.
+        augmentation: Transforms of training patches, after a rotation by any angle of some; None
+            leaves patches as they are, for validation.
+        length: Number of samples.
+        seed: Seed of all random choices.
     """
 
     def __init__(
         self,
         cases: Sequence[PreparedCase],
-        plan: RetinaSamplingConfig,
+        sampling: RetinaSamplingConfig,
         *,
-        varied: bool,
+        augmentation: Compose | None,
         length: int,
         seed: int,
     ) -> None:
         super().__init__(length=length, seed=seed)
-        self.plan = plan
+        self.sampling = sampling
         self._cases = list(cases)
-        self._vary = variation() if varied else None
+        self._augmentation = augmentation
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """As `sample`, and its ``index``."""
+        """Makes sample `index`, with its ``index``."""
         return {**super().__getitem__(index), "index": torch.tensor(index)}
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Gives ``image`` [1, x, y, z], ``boxes`` (64, 6) and ``labels`` (64,)."""
+        """Makes ``image`` [1, x, y, z], ``boxes`` (64, 6) and ``labels`` (64,)."""
         case = self._cases[int(rng.integers(len(self._cases)))]
         image, boxes, labels = self._patch(case, rng)
-        if self._vary:
-            if rng.random() < FREE_TURN_SHARE:
-                image, boxes, labels = turned(image, boxes, labels, rng)
-            self._vary.set_random_state(seed=int(rng.integers(2**31)))
-            image, boxes, labels = _varied(self._vary, image, boxes, labels)
+        if self._augmentation is not None:
+            if rng.random() < FREE_ROTATION_PROBABILITY:
+                image, boxes, labels = rotated(image, boxes, labels, rng)
+            self._augmentation.set_random_state(seed=int(rng.integers(2**31)))
+            image, boxes, labels = _augmented(self._augmentation, image, boxes, labels)
         return {"image": image, **_padded(boxes, labels)}
 
     def _patch(
@@ -106,21 +92,30 @@ class RetinaSamples(SeededSamples):
         boxes, labels = ras_boxes(case)
         nodules = boxes[labels == NODULE]
         chosen = None
-        if len(nodules) and rng.random() < self.plan.nodule_share:
+        if len(nodules) and rng.random() < self.sampling.nodule_probability:
             chosen = nodules[int(rng.integers(len(nodules)))]
         shape = np.array(case.volume.hu.shape[::-1])
-        start = patch_start(shape, np.array(self.plan.patch_xyz), chosen, rng)
-        image = _cut(case.volume.hu, start, self.plan)
+        start = patch_start(shape, np.array(self.sampling.patch_xyz), chosen, rng)
+        image = _cut(case.volume.hu, start, self.sampling)
         boxes = boxes - np.tile(start, 2)
-        inside = (boxes[:, 3:] > 0).all(axis=1) & (boxes[:, :3] < self.plan.patch_xyz).all(axis=1)
+        inside = (boxes[:, 3:] > 0).all(axis=1) & (boxes[:, :3] < self.sampling.patch_xyz).all(
+            axis=1
+        )
         return image, boxes[inside].astype(np.float32), labels[inside]
 
 
 def ras_boxes(case: PreparedCase) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Boxes (n, 6) around a case's findings and their labels (n,), nodules first.
+    """Makes boxes around a case's findings.
 
-    The boxes are in voxels of the array that the network sees (`ras_image`), voxel centres at
-    whole numbers, as `RetinaDetector` reads them.
+    The boxes are in voxels of the array that the network sees (`ras_image`), with voxel centres at
+    integers, as `RetinaDetector` reads them.
+
+    Args:
+        case: Prepared series with its known findings.
+
+    Returns:
+        Boxes ``[n, 6]``, low corner and high corner in x, y, z, and their labels ``[n]``, nodules
+        first.
     """
     findings = sorted(case.findings, key=lambda finding: finding.ignored)
     if not findings:
@@ -139,9 +134,19 @@ def patch_start(
     box: NDArray[np.float64] | None,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Where a patch begins: inside the volume where it fits, around a whole box where one is given.
+    """Samples the first voxel of a patch.
 
-    A volume that is smaller than the patch lies in its middle; so does a box that is larger.
+    The patch lies inside the volume where it fits, and around the whole box where one is given. A
+    volume smaller than the patch is centred in it; so is a box larger than the patch.
+
+    Args:
+        shape: Size of the volume in voxels, x, y, z.
+        patch: Size of the patch in voxels, x, y, z.
+        box: Low and high corner of the box to hold, ``[6]``, in voxels of the volume; None: no box.
+        rng: Source of all random choices.
+
+    Returns:
+        First voxel, x, y, z; negative where the patch begins outside the volume.
     """
     low = np.minimum(0, (shape - patch) // 2)
     high = np.maximum(shape - patch, low)
@@ -155,8 +160,8 @@ def patch_start(
     return start
 
 
-def variation() -> Compose:
-    """The bundle's augmentation, with its probabilities and ranges, but for `turned`."""
+def bundle_augmentation() -> Compose:
+    """Returns the bundle's augmentation, with its probabilities and ranges, but for `rotated`."""
     both: dict[str, Any] = {
         "image_keys": "image",
         "box_keys": "boxes",
@@ -184,17 +189,27 @@ def variation() -> Compose:
     )
 
 
-def turned(
+def rotated(
     image: torch.Tensor,
     boxes: NDArray[np.float32],
     labels: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> tuple[torch.Tensor, NDArray[np.float32], NDArray[np.int64]]:
-    """Turns a patch about all three axes; boxes keep their sizes, and leave with their centres.
+    """Rotates a patch about all three axes.
 
-    The bundle finds the boxes again in a turned mask, which moves them by half a voxel.
+    The bundle finds the boxes again in a rotated mask instead, which moves them by half a voxel.
+
+    Args:
+        image: Patch ``[1, x, y, z]``.
+        boxes: Boxes ``[n, 6]`` in voxels of the patch.
+        labels: Labels of the boxes, ``[n]``.
+        rng: Source of all random choices.
+
+    Returns:
+        Patch, boxes and labels. Boxes keep their sizes; those whose centre leaves the patch are
+        dropped.
     """
-    angles = rng.uniform(-FREE_TURN_DEGREES, FREE_TURN_DEGREES, 3)
+    angles = rng.uniform(-MAX_ROTATION_DEGREES, MAX_ROTATION_DEGREES, 3)
     matrix = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
     size = np.array(image.shape[1:])
     middle = (size - 1) / 2
@@ -206,39 +221,39 @@ def turned(
     return torch.from_numpy(grey)[None], moved, labels[kept]
 
 
-def _varied(
-    vary: Compose, image: torch.Tensor, boxes: NDArray[np.float32], labels: NDArray[np.int64]
+def _augmented(
+    augment: Compose, image: torch.Tensor, boxes: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[torch.Tensor, NDArray[np.float32], NDArray[np.int64]]:
-    """Turns image and boxes together; MONAI's boxes count from the corner of the first voxel."""
-    sample = vary(
+    """Augments image and boxes together; MONAI's boxes start at the corner of the first voxel."""
+    sample = augment(
         {
             "image": image,
             "boxes": torch.from_numpy(boxes + np.float32(0.5)),
             "labels": torch.from_numpy(labels),
         }
     )
-    varied = torch.as_tensor(sample["image"]).as_subclass(torch.Tensor).contiguous()
-    return varied, np.asarray(sample["boxes"]) - np.float32(0.5), np.asarray(sample["labels"])
+    changed = torch.as_tensor(sample["image"]).as_subclass(torch.Tensor).contiguous()
+    return changed, np.asarray(sample["boxes"]) - np.float32(0.5), np.asarray(sample["labels"])
 
 
 def _cut(
-    hu: NDArray[np.int16], start: NDArray[np.int64], plan: RetinaSamplingConfig
+    hu: NDArray[np.int16], start: NDArray[np.int64], sampling: RetinaSamplingConfig
 ) -> torch.Tensor:
     """The patch at `start` of the array that the network sees; air outside the volume."""
-    patch = np.array(plan.patch_xyz)
+    patch = np.array(sampling.patch_xyz)
     shape = np.array(hu.shape[::-1])
-    # x and y run the other way in the volume itself.
+    # x and y run in the opposite direction in the volume itself.
     first = np.concatenate((shape[:2] - start[:2] - patch[:2], start[2:]))
     low, high = np.clip(first, 0, shape), np.clip(first + patch, 0, shape)
-    padded = np.full(patch[::-1], round(plan.hu_window[0]), np.int16)
-    into = tuple(slice(a, b) for a, b in zip(low - first, high - first, strict=True))
+    padded = np.full(patch[::-1], round(sampling.hu_window[0]), np.int16)
+    target = tuple(slice(a, b) for a, b in zip(low - first, high - first, strict=True))
     source = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    padded[into[::-1]] = hu[source[::-1]]
-    return ras_image(padded, plan.hu_window)
+    padded[target[::-1]] = hu[source[::-1]]
+    return ras_image(padded, sampling.hu_window)
 
 
 def _padded(boxes: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, torch.Tensor]:
-    """Boxes and labels in places of a fixed number, so that patches make a batch."""
+    """Boxes and labels padded to a fixed number of rows, so that patches form a batch."""
     all_boxes, all_labels = torch.zeros(MAX_BOXES, 6), torch.full((MAX_BOXES,), NO_BOX)
     count = min(len(boxes), MAX_BOXES)
     all_boxes[:count] = torch.from_numpy(boxes[:count])

@@ -1,4 +1,4 @@
-"""Views of real nodules that readers outlined, for the segmenter."""
+"""Views of real nodules with the readers' outlines, for the segmenter."""
 
 from __future__ import annotations
 
@@ -16,43 +16,72 @@ if TYPE_CHECKING:
 
     Cube = NDArray[np.float32]
 
-FULL = 255
-"""Masks are resampled as whole numbers, in parts of this."""
+MASK_SCALE = 255
+"""Masks are resampled as integers from 0 to this."""
 
 
 def outline_centre(nodule: NoduleCrop) -> NDArray[np.float64]:
-    """Centre of mass of the mask, in voxels."""
+    """Returns the centre of mass of the mask.
+
+    Args:
+        nodule: Nodule with its readers' mask.
+
+    Returns:
+        Fractional voxel (z, y, x) of the crop.
+    """
     return np.asarray(ndimage.center_of_mass(nodule.mask))
 
 
 def outline_diameter_mm(nodule: NoduleCrop) -> float:
-    """Of the sphere of the mask's volume."""
+    """Returns the diameter of the sphere with the mask's volume.
+
+    Args:
+        nodule: Nodule with its readers' mask.
+    """
     return float((6 * nodule.mask.sum(dtype=float) / np.pi) ** (1 / 3)) * nodule.spacing_mm
 
 
 def outlined_views(
     nodule: NoduleCrop, centre: NDArray[np.float64], diameter_mm: float
 ) -> tuple[Cube, Cube]:
-    """HU and share of nodule of the view around a centre, in voxels of the crop."""
+    """Cuts the view around a centre.
+
+    Args:
+        nodule: Nodule with its readers' mask.
+        centre: Centre of the view, voxel (z, y, x) of the crop.
+        diameter_mm: Diameter that decides the width of the view.
+
+    Returns:
+        HU, and the fraction of each voxel that is nodule, both float32 ``[32, 32, 32]``.
+    """
     spacing_mm = (nodule.spacing_mm,) * 3
-    parts = np.rint(nodule.mask * FULL).astype(np.int16)
+    scaled_mask = np.rint(nodule.mask * MASK_SCALE).astype(np.int16)
     hu = cut_view(nodule.hu, spacing_mm, centre.tolist(), diameter_mm)
-    share = cut_view(parts, spacing_mm, centre.tolist(), diameter_mm)
-    return hu.astype(np.float32), share.astype(np.float32) / np.float32(FULL)
+    fraction = cut_view(scaled_mask, spacing_mm, centre.tolist(), diameter_mm)
+    return hu.astype(np.float32), fraction.astype(np.float32) / np.float32(MASK_SCALE)
 
 
 def within_outlined_slices(
     nodule: NoduleCrop, centre: NDArray[np.float64], diameter_mm: float
 ) -> Cube:
-    """1 within the outlined slices of the crop, 0 beyond them."""
+    """Marks the part of a view that lies within the outlined slices of the crop.
+
+    Args:
+        nodule: Nodule with its readers' mask.
+        centre: Centre of the view, voxel (z, y, x) of the crop.
+        diameter_mm: Diameter that decides the width of the view.
+
+    Returns:
+        1 within those slices, 0 beyond them, float32 ``[32, 32, 32]``.
+    """
     outlined = np.flatnonzero((nodule.mask > 0.5).any(axis=(1, 2)))
     low, high = np.zeros(3), np.array(nodule.hu.shape, float)
     if len(outlined):
         low[0], high[0] = outlined[0], outlined[-1] + 1
     offsets = view_offsets_mm(diameter_mm) / nodule.spacing_mm
     z, y, x = (
-        (at + offsets > first - 0.5) & (at + offsets < end - 0.5)
-        for at, first, end in zip(centre, low, high, strict=True)
+        (middle + offsets > first - 0.5) & (middle + offsets < end - 0.5)
+        for middle, first, end in zip(centre, low, high, strict=True)
     )
     known: Cube = (z[:, None, None] & y[:, None] & x).astype(np.float32)
     return known

@@ -1,4 +1,4 @@
-"""Training samples for the segmenter: real nodules with readers' masks, and digital ones."""
+"""Training samples for the segmenter: real nodules with readers' masks, and synthetic ones."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from hounsfield.data.phantom import HISTOLOGIES, NoduleSpec, draw_nodule, paint_nodule
 from hounsfield.models.training.augmentation.degradation import scan_view
+from hounsfield.models.training.augmentation.pasting import SOLID_BACKGROUND_HU
 from hounsfield.models.training.augmentation.rotation import flip_channels
 from hounsfield.models.training.augmentation.sites import edge_site_in, site_in, vessel_site_in
 from hounsfield.models.training.engine.seeded_samples import SeededSamples
@@ -36,150 +37,130 @@ if TYPE_CHECKING:
 
     from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
+    from hounsfield.models.training.segmenter.configuration import SegmenterSamplingConfig
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
     Cube = NDArray[np.float32]
 
-SOLID_BACKGROUND_HU = -400.0
-"""Background brighter than this (wall, vessel) shows through a pasted nodule."""
+CORE_DEPTH_IN_DIAMETERS = 0.25
+"""Depth below the readers' outline, in diameters, from which every voxel is nodule."""
 
-CORE_IN_DIAMETERS = 0.25
-"""So deep under the outline that readers drew, in diameters, all is nodule."""
-
-SEEN_SMALLER = 0.5
-"""Part of the part-solid nodules that a detector tells smaller than they are."""
+UNDERSIZED_PROBABILITY = 0.5
+"""Probability that a detector measures a part-solid nodule smaller than it is."""
 
 LUNG_EDGE_MM = 0.7
-"""Blur of the lungs' labels, which cut off what is painted at the wall."""
+"""Blur of the lungs' labels, which cut off synthetic nodules at the wall."""
 
-TRIES = 20
+PLEURAL_PROBABILITY = 0.3
+"""Probability that a real nodule is pasted at the pleura."""
 
-
-@dataclass(frozen=True, slots=True)
-class SegmenterSamplingConfig:
-    """Parts of the samples, which sum to one, and how they are varied.
-
-    Attributes:
-        real: Real nodules where they lay; what is beyond their slices is not learnt from.
-        pasted: Real nodules put into other lungs, so that they end along z.
-        painted: Digital nodules of every class, with exact masks.
-        plain: Digital nodules of any size from 3 to 100 mm, evenly in its logarithm.
-        part_solid: Part of the plain ones that have a core in ground glass.
-        ground_glass: Part of the plain ones that are all ground glass.
-        jitter_mm: How far the given centre is off along each axis (standard deviation), at most
-            a fifth of the diameter.
-        size_jitter: How far the given diameter is off, in its logarithm (standard deviation).
-        hu_window: HU that become 0 and 1.
-    """
-
-    real: float = 0.4
-    pasted: float = 0.2
-    painted: float = 0.2
-    plain: float = 0.2
-    part_solid: float = 0.15
-    ground_glass: float = 0.15
-    jitter_mm: float = 1.2
-    size_jitter: float = 0.15
-    hu_window: tuple[float, float] = (-1000.0, 400.0)
+MAX_ATTEMPTS = 20
+"""Places that are tried for a synthetic nodule; the last is used even where the lung cuts it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Drawn:
-    """A view with its answer.
+class _Example:
+    """A view with its target.
 
     Attributes:
-        hu: Before noise.
-        share: How much of each voxel is nodule.
-        known: 1 where the share is known, else 0.
-        diameter_mm: That is told.
-        exact: Whether the share ends at the true edge, not where readers drew it.
+        hu: HU before degradation.
+        fraction: Fraction of each voxel that is nodule.
+        known: 1 where the fraction is known, else 0.
+        diameter_mm: Diameter that the network is given.
+        is_exact: Whether the fraction ends at the true boundary, not at the readers' outline.
     """
 
     hu: Cube
-    share: Cube
+    fraction: Cube
     known: Cube
     diameter_mm: float
-    exact: bool = False
+    is_exact: bool = False
 
 
 class SegmentationSamples(SeededSamples):
-    """Views of nodules with the share of each voxel that is nodule.
+    """Views of nodules with the fraction of each voxel that is nodule.
 
     Args:
-        cases: Lungs to put nodules into.
-        nodules: Real ones.
-        plan: How samples are drawn.
-        length: How many samples there are.
-        seed: Of all choices.
+        cases: Lungs to which nodules are added.
+        nodules: Real nodules with their readers' masks.
+        sampling: How often each kind of nodule is shown, and how samples are varied.
+        length: Number of samples.
+        seed: Seed of all random choices.
     """
 
     def __init__(
         self,
         cases: Sequence[PreparedCase],
         nodules: Sequence[NoduleCrop],
-        plan: SegmenterSamplingConfig,
+        sampling: SegmenterSamplingConfig,
         *,
         length: int,
         seed: int,
     ) -> None:
         super().__init__(length=length, seed=seed)
-        self.plan = plan
+        self.sampling = sampling
         self._cases = cases
         self._nodules = nodules
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Gives ``image`` and, for each edge of `segment_net`, ``share`` and ``known``.
+        """Makes ``image`` and, for each output of `segment_net`, ``fraction`` and ``known``.
 
         All are [2, 32, 32, 32].
         """
-        plan = self.plan
-        draws = {
-            self._real: plan.real,
-            self._pasted: plan.pasted,
-            self._painted: plan.painted,
-            self._plain: plan.plain,
+        sampling = self.sampling
+        kinds = {
+            self._real: sampling.real_probability,
+            self._pasted: sampling.pasted_probability,
+            self._synthetic_by_class: sampling.synthetic_class_probability,
+            self._synthetic_by_size: sampling.synthetic_size_probability,
         }
-        drawn = list(draws)[int(rng.choice(len(draws), p=list(draws.values())))](rng)
-        hu = normalise_hu(scan_view(drawn.hu, rng), plan.hu_window)
-        share, known = drawn.share, _known_edges(drawn)
-        cubes = np.stack([hu, size_prior(drawn.diameter_mm), share, share, *known])
-        turned = torch.from_numpy(flip_channels(cubes, rng))
-        return {"image": turned[:2], "share": turned[2:4], "known": turned[4:]}
+        make_example = list(kinds)[int(rng.choice(len(kinds), p=list(kinds.values())))]
+        example = make_example(rng)
+        hu = normalise_hu(scan_view(example.hu, rng), sampling.hu_window)
+        fraction, known = example.fraction, _known_masks(example)
+        cubes = np.stack([hu, size_prior(example.diameter_mm), fraction, fraction, *known])
+        flipped = torch.from_numpy(flip_channels(cubes, rng))
+        return {"image": flipped[:2], "fraction": flipped[2:4], "known": flipped[4:]}
 
-    def _real(self, rng: np.random.Generator) -> _Drawn:
+    def _real(self, rng: np.random.Generator) -> _Example:
         nodule = self._nodules[int(rng.integers(len(self._nodules)))]
-        centre, diameter_mm = self._told(
-            outline_centre(nodule), outline_diameter_mm(nodule), nodule, rng
+        centre, diameter_mm = self._jittered(
+            outline_centre(nodule), outline_diameter_mm(nodule), nodule.spacing_mm, rng
         )
-        hu, share = outlined_views(nodule, centre, diameter_mm)
-        return _Drawn(hu, share, within_outlined_slices(nodule, centre, diameter_mm), diameter_mm)
+        hu, fraction = outlined_views(nodule, centre, diameter_mm)
+        known = within_outlined_slices(nodule, centre, diameter_mm)
+        return _Example(hu, fraction, known, diameter_mm)
 
-    def _pasted(self, rng: np.random.Generator) -> _Drawn:
+    def _pasted(self, rng: np.random.Generator) -> _Example:
         nodule = self._nodules[int(rng.integers(len(self._nodules)))]
-        centre, diameter_mm = self._told(
-            outline_centre(nodule), outline_diameter_mm(nodule), nodule, rng
+        centre, diameter_mm = self._jittered(
+            outline_centre(nodule), outline_diameter_mm(nodule), nodule.spacing_mm, rng
         )
-        hu, share = outlined_views(nodule, centre, diameter_mm)
-        place = "pleura" if rng.random() < 0.3 else "isolated"
+        hu, fraction = outlined_views(nodule, centre, diameter_mm)
+        place = "pleura" if rng.random() < PLEURAL_PROBABILITY else "isolated"
         lungs, _ = self._lungs(rng, np.zeros(3), diameter_mm, place)
         rim_mm = float(rng.uniform(0.6, 1.4))
-        rim = ndimage.gaussian_filter(share, rim_mm / view_spacing_mm(diameter_mm))
-        opacity = np.clip(np.maximum(share, 1.8 * rim), 0, 1)
+        rim = ndimage.gaussian_filter(fraction, rim_mm / view_spacing_mm(diameter_mm))
+        opacity = np.clip(np.maximum(fraction, 1.8 * rim), 0, 1)
         blended = lungs + opacity * (hu - lungs)
         solid = lungs > SOLID_BACKGROUND_HU
         blended = np.where(solid, np.maximum(blended, lungs), blended)
-        # Where the wall was as bright before, no nodule can be seen, and none is asked for.
-        known = np.where(solid & (share > 0.1), 0, 1)
-        return _Drawn(blended, share, known.astype(np.float32), diameter_mm)
+        # Where the wall was as bright before, the nodule is invisible and is not trained on.
+        known = np.where(solid & (fraction > 0.1), 0, 1)
+        return _Example(blended, fraction, known.astype(np.float32), diameter_mm)
 
-    def _painted(self, rng: np.random.Generator) -> _Drawn:
-        return self._paint(draw_nodule(HISTOLOGIES[int(rng.integers(len(HISTOLOGIES)))], rng), rng)
+    def _synthetic_by_class(self, rng: np.random.Generator) -> _Example:
+        histology = HISTOLOGIES[int(rng.integers(len(HISTOLOGIES)))]
+        return self._paint(draw_nodule(histology, rng), rng)
 
-    def _plain(self, rng: np.random.Generator) -> _Drawn:
+    def _synthetic_by_size(self, rng: np.random.Generator) -> _Example:
         diameter_mm = float(np.exp(rng.uniform(np.log(3.0), np.log(100.0))))
-        shares = {"part_solid": self.plan.part_solid, "ground_glass": self.plan.ground_glass}
-        shares["solid"] = 1 - sum(shares.values())
-        density = str(rng.choice(list(shares), p=list(shares.values())))
+        probabilities = {
+            "part_solid": self.sampling.part_solid_probability,
+            "ground_glass": self.sampling.ground_glass_probability,
+        }
+        probabilities["solid"] = 1 - sum(probabilities.values())
+        density = str(rng.choice(list(probabilities), p=list(probabilities.values())))
         margin = str(rng.choice(["smooth", "lobulated", "spiculated"]))
         place = str(rng.choice(["isolated", "vessel", "pleura"]))
         return self._paint(
@@ -194,12 +175,14 @@ class SegmentationSamples(SeededSamples):
             rng,
         )
 
-    def _paint(self, spec: NoduleSpec, rng: np.random.Generator) -> _Drawn:
-        """Draws a nodule on the view itself, so that its mask is exact whatever its size."""
-        thick_mm = float(rng.uniform(0.6, 2.5))
-        blur_mm = (thick_mm / 2.5, 0.5, 0.5)
-        for _ in range(TRIES):
-            shift, diameter_mm = self._told(np.zeros(3), _seen_mm(spec, rng), None, rng)
+    def _paint(self, spec: NoduleSpec, rng: np.random.Generator) -> _Example:
+        """Paints a synthetic nodule on the view itself, so that its mask is exact at any size."""
+        slice_mm = float(rng.uniform(0.6, 2.5))
+        blur_mm = (slice_mm / 2.5, 0.5, 0.5)
+        for _ in range(MAX_ATTEMPTS):
+            shift, diameter_mm = self._jittered(
+                np.zeros(3), _detected_diameter_mm(spec, rng), 1.0, rng
+            )
             spacing_mm = view_spacing_mm(diameter_mm)
             hu, lung = self._lungs(rng, shift, diameter_mm, spec.place)
             middle = (VIEW_VOXELS - 1) / 2 - shift / spacing_mm
@@ -214,22 +197,22 @@ class SegmentationSamples(SeededSamples):
             )
             if painted.diameter_mm > 0.6 * spec.diameter_mm:
                 break
-        share = np.zeros_like(hu)
-        share[painted.box] = painted.fraction
-        return _Drawn(hu, share, np.ones_like(hu), diameter_mm, exact=True)
+        fraction = np.zeros_like(hu)
+        fraction[painted.box] = painted.fraction
+        return _Example(hu, fraction, np.ones_like(hu), diameter_mm, is_exact=True)
 
-    def _told(
+    def _jittered(
         self,
         centre: NDArray[np.float64],
         diameter_mm: float,
-        nodule: NoduleCrop | None,
+        spacing_mm: float,
         rng: np.random.Generator,
     ) -> tuple[NDArray[np.float64], float]:
-        """Centre (in mm, or in voxels of the nodule) and diameter as a detector would tell them."""
-        plan = self.plan
-        off_mm = rng.normal(0.0, min(plan.jitter_mm, 0.2 * diameter_mm), 3)
-        told_mm = max(diameter_mm * float(np.exp(rng.normal(0.0, plan.size_jitter))), 2.0)
-        return centre + off_mm / (nodule.spacing_mm if nodule else 1.0), told_mm
+        """Centre, in voxels of a spacing, and diameter with the errors of a detector."""
+        sampling = self.sampling
+        shift_mm = rng.normal(0.0, min(sampling.jitter_mm, 0.2 * diameter_mm), 3)
+        scale = float(np.exp(rng.normal(0.0, sampling.size_jitter)))
+        return centre + shift_mm / spacing_mm, max(diameter_mm * scale, 2.0)
 
     def _lungs(
         self,
@@ -238,7 +221,7 @@ class SegmentationSamples(SeededSamples):
         diameter_mm: float,
         place: str,
     ) -> tuple[Cube, Cube]:
-        """HU and share of lung of a view whose centre is `shift_mm` off a place in lungs."""
+        """HU and lung fraction of a view whose centre is shifted from a place in the lungs."""
         volume = self._cases[int(rng.integers(len(self._cases)))].volume
         site = _site(volume, place, rng)
         start = np.array(volume.hu.shape) / 2 if site is None else site
@@ -246,38 +229,40 @@ class SegmentationSamples(SeededSamples):
         hu = cut_view(volume.hu, volume.spacing_mm, centre.tolist(), diameter_mm)
         offsets = view_offsets_mm(diameter_mm)
         nearest = (
-            np.clip(np.rint(at + offsets / step), 0, size - 1).astype(int)
-            for at, step, size in zip(centre, volume.spacing_mm[::-1], volume.hu.shape, strict=True)
+            np.clip(np.rint(middle + offsets / step), 0, size - 1).astype(int)
+            for middle, step, size in zip(
+                centre, volume.spacing_mm[::-1], volume.hu.shape, strict=True
+            )
         )
         lung = (volume.lung_labels[np.ix_(*nearest)] > 0).astype(np.float32)
         smooth = ndimage.gaussian_filter(lung, LUNG_EDGE_MM / view_spacing_mm(diameter_mm))
         return hu.astype(np.float32), smooth
 
 
-def _seen_mm(spec: NoduleSpec, rng: np.random.Generator) -> float:
-    """How large a detector takes it for: some part-solid nodules for little more than a core."""
-    if spec.density != "part_solid" or rng.random() > SEEN_SMALLER:
+def _detected_diameter_mm(spec: NoduleSpec, rng: np.random.Generator) -> float:
+    """The diameter that a detector finds; for some part-solid nodules little more than the core."""
+    if spec.density != "part_solid" or rng.random() > UNDERSIZED_PROBABILITY:
         return spec.diameter_mm
     return spec.diameter_mm * float(rng.uniform(spec.solid_fraction, 1.0))
 
 
-def _known_edges(drawn: _Drawn) -> tuple[Cube, Cube]:
-    """Where the drawn and where the exact edge's share are known.
+def _known_masks(example: _Example) -> tuple[Cube, Cube]:
+    """Where the reader-style and where the boundary segmentation are known.
 
-    Of a real nodule it is known that the true edge is not outside what readers outlined, and not
-    deep inside of it; between the two it may be anywhere.
+    The true boundary of a real nodule is neither outside the readers' outline nor deep inside it;
+    between the two it may be anywhere.
     """
-    if drawn.exact:
-        return np.zeros_like(drawn.known), drawn.known
-    inside = drawn.share >= 0.5
-    depth_mm = ndimage.distance_transform_edt(inside) * view_spacing_mm(drawn.diameter_mm)
-    deep = depth_mm > CORE_IN_DIAMETERS * drawn.diameter_mm
-    sure: Cube = drawn.known * ((drawn.share < 0.05) | deep)
-    return drawn.known, sure.astype(np.float32)
+    if example.is_exact:
+        return np.zeros_like(example.known), example.known
+    inside = example.fraction >= 0.5
+    depth_mm = ndimage.distance_transform_edt(inside) * view_spacing_mm(example.diameter_mm)
+    deep = depth_mm > CORE_DEPTH_IN_DIAMETERS * example.diameter_mm
+    certain: Cube = example.known * ((example.fraction < 0.05) | deep)
+    return example.known, certain.astype(np.float32)
 
 
 def _site(volume: WorkingVolume, place: str, rng: np.random.Generator) -> NDArray[np.int64] | None:
-    """A voxel of lung: at its edge, on a vessel, or anywhere; None where there is no lung."""
+    """A random voxel of lung: at its edge, on a vessel, or anywhere; None without lung."""
     if place == "pleura":
         return edge_site_in(volume.lung_labels, rng)
     if place in {"vessel", "hilar"}:

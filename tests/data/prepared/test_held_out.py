@@ -11,7 +11,7 @@ from hounsfield.data.prepared.held_out import (
     read_held_out,
 )
 from hounsfield.data.prepared.splits import FOLDS, patient_fold
-from hounsfield.models.training.engine.configuration import read_training_config
+from hounsfield.models.training.configuration import read_training_config
 from hounsfield.preprocessing.errors import UsageError
 
 CONFIGS = Path(__file__).parents[3] / "configs"

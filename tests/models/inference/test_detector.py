@@ -7,7 +7,8 @@ from scipy import special
 from hounsfield.models.inference.detector import MAX_CANDIDATES, HeatmapDetector
 from hounsfield.models.networks.centre_heatmap import HEAT, OUTPUT_CHANNELS, SIZE_DIVISOR, STRIDE
 from hounsfield.models.store.manifest import Calibration
-from hounsfield.models.training.detector.targets import CropNodule, detection_target
+from hounsfield.models.training.augmentation.crop import CropNodule
+from hounsfield.models.training.detector.targets import detection_target
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SIZE = 64

@@ -1,13 +1,13 @@
-"""Prepared lungs and nodules of a few voxels, and a recipe that trains on them in a second."""
+"""Prepared lungs and nodules of a few voxels, and a configuration that trains on them quickly."""
 
 import numpy as np
 import yaml
 
-from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
-from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
+from hounsfield.data.prepared.case import KnownFinding, PreparedCase
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 from tests.models.balls import a_ball_volume
-from tests.models.training.toy_training import toy_plan
+from tests.models.training.prepared_folder import write_prepared_folder
+from tests.models.training.toy_training import toy_optimisation
 
 FOLDS = 3
 
@@ -22,27 +22,20 @@ def a_case(uid, *, nodule=False):
     return PreparedCase(uid, uid, working, findings, synthetic=False, nodule_mask=mask)
 
 
-def a_segmenter_recipe(folder, **changes):
-    """Writes material of three folds, one case each, and a recipe; gives the recipe's path."""
-    for name, nodule in (("lungs", False), ("nodules", True)):
-        entries = []
-        for fold in range(FOLDS):
-            uid = f"{name}.{fold}"
-            save_case(a_case(uid, nodule=nodule), folder / name / "cases" / uid)
-            entry = {"series_uid": uid, "patient_id": uid, "voxels_sha256": uid, "fold": fold}
-            entries.append(SplitEntry(case=f"cases/{uid}", **entry))
-        dataset = "nodule-crops" if nodule else "ct-table"
-        split = SplitManifest(dataset=dataset, folds=FOLDS, series=tuple(entries))
-        (folder / name / "split.json").write_text(split.model_dump_json())
+def write_segmenter_config(folder, **changes):
+    """Writes material of three folds, one case each, and a configuration; returns its path."""
+    for name, dataset in (("lungs", "ct-table"), ("nodules", "nodule-crops")):
+        cases = [a_case(f"{name}.{fold}", nodule=name == "nodules") for fold in range(FOLDS)]
+        write_prepared_folder(folder / name, dataset, cases)
     settings = {
         "task": "segmenter",
         "name": "toy_segmenter",
         "seed": 1,
         "network": {"channels": [4, 8], "residual_units": 1},
         "sampling": {"hu_window": [-1000, 400]},
-        "optimisation": toy_plan(steps=2, batch=2, validation_samples=2).model_dump(),
+        "optimisation": toy_optimisation(steps=2, batch=2, validation_samples=2).model_dump(),
         "data": {"cases": [str(folder / "lungs")], "nodules": [str(folder / "nodules")]},
     }
-    path = folder / "recipe.yaml"
+    path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(settings | changes))
     return path

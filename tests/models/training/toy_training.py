@@ -1,5 +1,12 @@
-"""A training that takes a second: `python -m tests.models.training.toy_training OUT STEPS`."""
+"""A training that takes a second, also as a process of its own.
 
+`python -m tests.models.training.toy_training OUT STEPS [LOSSES]` kills itself with SIGKILL when it
+is to compute the loss for the time after LOSSES.
+"""
+
+import dataclasses
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -8,9 +15,10 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from hounsfield.models.training.engine.configuration import Optimisation
-from hounsfield.models.training.engine.loop import Task, train
+from hounsfield.models.training.engine.configuration import OptimisationConfig
+from hounsfield.models.training.engine.loop import train
 from hounsfield.models.training.engine.process_group import join_process_group
+from hounsfield.models.training.engine.task import TrainingTask
 
 
 class Cubes(Dataset):
@@ -21,7 +29,7 @@ class Cubes(Dataset):
         return {"image": torch.from_numpy(cube), "y": torch.tensor([cube.mean()])}
 
 
-def toy_plan(**changes):
+def toy_optimisation(**changes):
     settings = {
         "steps": 12,
         "batch": 4,
@@ -35,7 +43,7 @@ def toy_plan(**changes):
         "checkpoint_every": 4,
         "precision": "float32",
     }
-    return Optimisation(**{**settings, **changes})
+    return OptimisationConfig(**{**settings, **changes})
 
 
 def toy_task(*, dropout=0.2, **fields):
@@ -43,16 +51,30 @@ def toy_task(*, dropout=0.2, **fields):
     network = nn.Sequential(
         nn.Conv3d(1, 4, 3), nn.SiLU(), nn.Dropout(dropout), nn.Flatten(), nn.Linear(256, 1)
     )
-    return Task(network, Cubes(), Cubes(), **{"loss": squared_error, **fields})
+    return TrainingTask(network, Cubes(), Cubes(), **{"loss": squared_error, **fields})
 
 
 def squared_error(output, batch):
     return {"loss": (output - batch["y"]).square().mean()}
 
 
-def toy_train(task, plan, out, **options):
+def killed_after(losses):
+    """A loss that ends its process without any clean-up after so many computations."""
+    computed = 0
+
+    def loss(output, batch):
+        nonlocal computed
+        if computed == losses:
+            os.kill(os.getpid(), signal.SIGKILL)
+        computed += 1
+        return squared_error(output, batch)
+
+    return loss
+
+
+def toy_train(task, optimisation, out, **options):
     out.mkdir(exist_ok=True)
-    return train(task, plan, seed=3, config_sha256="c", out=out, **options)
+    return train(task, optimisation, seed=3, config_sha256="c", out=out, **options)
 
 
 def weights(network):
@@ -60,10 +82,12 @@ def weights(network):
 
 
 if __name__ == "__main__":
-    with join_process_group() as team:
-        # Without dropout a team and one process compute the same.
-        task = toy_task(dropout=0.0 if team.size > 1 else 0.2)
-        plan = toy_plan(steps=int(sys.argv[2]))
-        network = toy_train(task, plan, Path(sys.argv[1]), team=team).network
-        if team.is_main_process:
+    with join_process_group() as group:
+        # Without dropout a process group and a single process compute the same.
+        task = toy_task(dropout=0.0 if group.size > 1 else 0.2)
+        if len(sys.argv) > 3:
+            task = dataclasses.replace(task, loss=killed_after(int(sys.argv[3])))
+        optimisation = toy_optimisation(steps=int(sys.argv[2]))
+        network = toy_train(task, optimisation, Path(sys.argv[1]), group=group).network
+        if group.is_main_process:
             torch.save(weights(network), Path(sys.argv[1]) / "weights.pt")

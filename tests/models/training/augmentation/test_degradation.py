@@ -17,8 +17,8 @@ def test_a_constant_stays_constant_under_thick_slices():
     assert np.allclose(thick_slices(hu, 4, 3), -850)
 
 
-def test_the_same_generator_degrades_alike():
+def test_degradation_depends_on_the_generator_alone():
     hu = np.random.default_rng(0).normal(-800, 50, (16, 16, 16)).astype(np.float32)
-    one, other = (degrade(hu.copy(), np.random.default_rng(5)) for _ in range(2))
-    assert np.array_equal(one, other)
-    assert one.dtype == np.float32
+    first, again = (degrade(hu.copy(), np.random.default_rng(5)) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert first.dtype == np.float32

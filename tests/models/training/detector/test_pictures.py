@@ -3,7 +3,7 @@ import torch
 from hounsfield.models.training.detector.pictures import detection_pictures
 
 
-def test_a_picture_shows_image_wanted_and_given_where_the_nodule_is():
+def test_a_picture_shows_image_target_and_prediction_at_the_nodule():
     heat = torch.zeros(2, 4, 4, 4)
     heat[0, 1, 2, 3] = 1
     marks = torch.full((2, 5, 4, 4, 4), -20.0)

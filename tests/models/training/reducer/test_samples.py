@@ -6,19 +6,14 @@ from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.reducer import MAX_REDUCED_CANDIDATES
 from hounsfield.models.store.folders import model_folder
-from hounsfield.models.training.detector.targets import CropNodule
-from hounsfield.models.training.reducer import mined_candidates
+from hounsfield.models.training.augmentation.crop import CropNodule
+from hounsfield.models.training.reducer.configuration import ReducerSamplingConfig
 from hounsfield.models.training.reducer.mined_candidates import (
     CLEARANCE_MM,
+    false_positives,
     mine_candidates,
-    on_nothing_known,
 )
-from hounsfield.models.training.reducer.samples import (
-    CUBE_VOXELS,
-    ReducerSamplingConfig,
-    ReductionSamples,
-    label,
-)
+from hounsfield.models.training.reducer.samples import CUBE_VOXELS, ReductionSamples, label
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SIZE = 96
@@ -45,8 +40,14 @@ def a_crop():
     return NoduleCrop(KnownFinding((0, 0, 0), 8.0), "1.3", "p", hu, mask.astype(np.float32), 1.0)
 
 
-def samples(**plan):
-    settings = {"detector": "", "mined_in": "", "drawn_share": 0.0, "mass_share": 0.0, **plan}
+def samples(**changes):
+    settings = {
+        "detector": "",
+        "candidate_cache": "",
+        "synthetic_probability": 0.0,
+        "mass_probability": 0.0,
+        **changes,
+    }
     return ReductionSamples(
         [a_case()],
         [np.array([TUBE])],
@@ -58,85 +59,86 @@ def samples(**plan):
 
 
 def test_a_sample_depends_on_the_seed_and_its_index_alone():
-    one, other = samples(), samples()
-    _ = one[3]
-    assert np.array_equal(one[7]["image"], other[7]["image"])
-    assert not np.array_equal(one[7]["image"], one[8]["image"])
+    first, again = samples(), samples()
+    _ = first[3]
+    assert np.array_equal(first[7]["image"], again[7]["image"])
+    assert not np.array_equal(first[7]["image"], first[8]["image"])
 
 
 @pytest.mark.parametrize("own", [0.0, 1.0])
-def test_a_nodule_lies_in_the_middle_as_far_off_as_marks_do(own):
-    drawn = samples(nodule_share=1.0, own_share=own)
+def test_a_nodule_is_as_near_to_the_middle_as_candidates_are_to_nodules(own):
+    shown = samples(nodule_probability=1.0, own_probability=own)
     for index in range(6):
-        hu, nodules = drawn.draw(np.random.default_rng(index))
+        hu, nodules = shown.cube(np.random.default_rng(index))
         assert hu.shape == (CUBE_VOXELS,) * 3
         middle = np.full(3, (CUBE_VOXELS - 1) / 2)
         if own == 0.0 and not nodules:
-            continue  # it found no room
-        nearest = min(nodules, key=lambda one: np.linalg.norm(middle - one.centre_zyx))
-        # A quarter of the diameter, and whole voxels.
+            continue  # there was no room for it
+        nearest = min(nodules, key=lambda nodule: np.linalg.norm(middle - nodule.centre_zyx))
+        # Within a quarter of the diameter, and rounded to voxels.
         assert np.linalg.norm(middle - nearest.centre_zyx) < 1.2 * nearest.diameter_mm / 4 + 1.1
         assert hu[tuple(np.rint(nearest.centre_zyx).astype(int))] > -100
         assert label(nodules, middle) == (1.0, 1.0)
 
 
-def test_what_the_detector_marked_for_nothing_is_shown_as_no_nodule():
-    drawn = samples(nodule_share=0.0, mined_share=1.0)
+def test_a_false_positive_of_the_detector_is_labelled_no_nodule():
+    shown = samples(nodule_probability=0.0, mined_probability=1.0)
     for index in range(4):
-        hu, _ = drawn.draw(np.random.default_rng(index))
+        hu, _ = shown.cube(np.random.default_rng(index))
         middle = CUBE_VOXELS // 2
         assert (
             hu[middle - 2 : middle + 2, middle - 2 : middle + 2, middle - 2 : middle + 2].max() > 0
         )
-        assert drawn[index]["nodule"] == 0
-        assert drawn[index]["weight"] == 1
+        assert shown[index]["nodule"] == 0
+        assert shown[index]["weight"] == 1
 
 
-def test_what_is_ignored_and_what_is_beside_a_nodule_counts_neither_way():
-    mark = np.array([40.0, 40.0, 40.0])
-    assert label([CropNodule((40, 40, 43), 8.0)], mark) == (1.0, 1.0)
-    assert label([CropNodule((40, 40, 47), 8.0)], mark) == (0.0, 0.0)
-    assert label([CropNodule((40, 40, 43), 8.0, ignored=True)], mark) == (0.0, 0.0)
-    assert label([CropNodule((40, 40, 60), 8.0, ignored=True)], mark) == (0.0, 1.0)
+def test_candidates_to_ignore_and_just_outside_a_nodule_have_no_weight():
+    candidate = np.array([40.0, 40.0, 40.0])
+    assert label([CropNodule((40, 40, 43), 8.0)], candidate) == (1.0, 1.0)
+    assert label([CropNodule((40, 40, 47), 8.0)], candidate) == (0.0, 0.0)
+    assert label([CropNodule((40, 40, 43), 8.0, ignored=True)], candidate) == (0.0, 0.0)
+    assert label([CropNodule((40, 40, 60), 8.0, ignored=True)], candidate) == (0.0, 1.0)
 
 
-def test_nothing_mined_lies_on_a_known_or_an_ignored_finding():
-    marks = np.random.default_rng(0).uniform(0, 60, (MAX_REDUCED_CANDIDATES + 20, 3))
+def test_false_positives_are_clear_of_known_and_ignored_findings():
+    centres = np.random.default_rng(0).uniform(0, 60, (MAX_REDUCED_CANDIDATES + 20, 3))
     findings = (
         KnownFinding((20.0, 20, 20), 12.0),
         KnownFinding((40.0, 40, 40), 30.0, ignored=True),
     )
-    kept = on_nothing_known(marks, findings)
+    kept = false_positives(centres, findings)
     assert 0 < len(kept) < MAX_REDUCED_CANDIDATES
-    for one in findings:
-        off = np.linalg.norm(kept - one.centre_world_mm, axis=1)
-        assert off.min() > one.diameter_mm / 2 + CLEARANCE_MM
+    for finding in findings:
+        distance = np.linalg.norm(kept - finding.centre_world_mm, axis=1)
+        assert distance.min() > finding.diameter_mm / 2 + CLEARANCE_MM
 
 
-class Counting:
+class CountingDetector:
     def __init__(self):
-        self.looks = 0
+        self.runs = 0
 
     def detect(self, volume):
         del volume
-        self.looks += 1
+        self.runs += 1
         return [Candidate(place, 6.0, 0.5) for place in (BALL, TUBE)]
 
 
-def test_a_detector_looks_at_a_volume_once_but_what_is_known_of_it_is_asked_anew(
-    tmp_path, monkeypatch
-):
-    detector = Counting()
-    monkeypatch.setattr(mined_candidates, "load_detector", lambda *_, **__: detector)
+def test_a_detector_runs_once_on_a_volume_and_known_findings_are_compared_anew(tmp_path):
+    detector = CountingDetector()
 
     def mine(*findings):
-        (found,) = mine_candidates(
-            model_folder("nodule_detector"), [a_case(findings)], cache=tmp_path, threads=1
+        (centres,) = mine_candidates(
+            model_folder("nodule_detector"),
+            [a_case(findings)],
+            cache=tmp_path,
+            threads=1,
+            load=lambda _folder: detector,
         )
-        return [tuple(mark) for mark in found]
+        return [tuple(centre) for centre in centres]
 
     assert mine(KnownFinding(BALL, 10.0)) == [TUBE]
     assert mine(KnownFinding(TUBE, 10.0, ignored=True)) == [BALL]
     assert mine() == [BALL, TUBE]
-    assert detector.looks == 1
+    assert detector.runs == 1
     assert [path.suffix for path in tmp_path.iterdir()] == [".npy"]

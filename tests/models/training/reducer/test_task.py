@@ -6,26 +6,26 @@ from monai.losses.focal_loss import FocalLoss
 from safetensors.torch import save
 from torch.utils.data import Dataset
 
-from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
-from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
+from hounsfield.data.prepared.case import KnownFinding, PreparedCase
+from hounsfield.models.calibration import joint_scores
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_models
-from hounsfield.models.inference.reducer import joint_scores
 from hounsfield.models.networks.centre_net import CentreNet
 from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.store.manifest import Calibration
 from hounsfield.models.store.publishing import half_precision_weights, publish
 from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
-from hounsfield.models.training.detector.calibration import scored
-from hounsfield.models.training.engine.configuration import read_training_config
-from hounsfield.models.training.engine.loop import Task
+from hounsfield.models.training.configuration import read_training_config
+from hounsfield.models.training.detector.calibration import score_marks
+from hounsfield.models.training.engine.task import TrainingTask
 from hounsfield.models.training.reducer.publication import joint_calibration, reducer_manifest
 from hounsfield.models.training.reducer.task import reducer_task, reduction_loss
 from hounsfield.models.training.train import run_training
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
-from tests.models.training.toy_training import toy_plan, toy_train
+from tests.models.training.prepared_folder import write_prepared_folder
+from tests.models.training.toy_training import toy_optimisation, toy_train
 
 SMALL = {"close_channels": [4, 4, 4, 8], "wide_channels": [4, 4, 8], "dropout_percent": 0}
 SMALL_DETECTOR = {"stem_channels": 4, "stage_channels": [4, 4, 4], "pyramid_channels": 4}
@@ -51,50 +51,52 @@ class BallsAndTubes(Dataset):
         }
 
 
-def test_a_reducer_learns_to_tell_a_ball_from_a_tube(tmp_path):
+def test_a_reducer_learns_to_separate_balls_from_tubes(tmp_path):
     torch.manual_seed(1)
-    task = Task(
+    task = TrainingTask(
         ReduceNet(**SMALL),
         BallsAndTubes(),
         BallsAndTubes(),
         lambda logits, batch: reduction_loss(logits, batch, PLAIN),
     )
-    plan = toy_plan(steps=25, batch=8, learning_rate=0.01, validation_samples=8, ema_decay=0.5)
-    network = toy_train(task, plan, tmp_path / "out").network
+    optimisation = toy_optimisation(
+        steps=25, batch=8, learning_rate=0.01, validation_samples=8, ema_decay=0.5
+    )
+    network = toy_train(task, optimisation, tmp_path / "out").network
     unseen = [BallsAndTubes()[index] for index in range(1000, 1020)]
     with torch.inference_mode():
-        logits = network(torch.stack([one["image"] for one in unseen]))
-    right = (logits > 0) == torch.tensor([one["nodule"] > 0 for one in unseen])
-    assert right.float().mean() >= 0.9
+        logits = network(torch.stack([sample["image"] for sample in unseen]))
+    correct = (logits > 0) == torch.tensor([sample["nodule"] > 0 for sample in unseen])
+    assert correct.float().mean() >= 0.9
 
 
 def test_the_loss_is_cross_entropy_over_the_samples_that_count():
     logits, nodule = torch.tensor([0.3, -1.0, 2.0]), torch.tensor([1.0, 1.0, 0.0])
     batch = {"nodule": nodule, "weight": torch.tensor([1.0, 1.0, 0.0])}
     parts = reduction_loss(logits, batch, PLAIN)
-    wanted = torch.nn.functional.binary_cross_entropy_with_logits(logits[:2], nodule[:2])
-    assert parts["loss"] == pytest.approx(float(wanted))
-    assert parts["right"] == 0.5
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:2], nodule[:2])
+    assert parts["loss"] == pytest.approx(float(expected))
+    assert parts["accuracy"] == 0.5
 
 
-def test_a_reducer_that_knows_more_counts_more_and_none_counts_against_the_score():
+def test_the_better_model_gets_the_larger_slope_and_no_slope_is_negative():
     rng = np.random.default_rng(0)
 
-    def rated(count, detector, network):
+    def ratings(count, detector, network):
         return np.stack((rng.normal(detector, 1, count), rng.normal(network, 1, count)), axis=1)
 
-    nodules = tuple(row[None] for row in rated(200, 0.5, 4.0))
+    nodules = tuple(row[None] for row in ratings(200, 0.5, 4.0))
     marks = InsertionMarks(
-        (*nodules, np.empty((0, 2))), np.full(201, 8.0), rated(500, 0.0, -4.0), 10
+        (*nodules, np.empty((0, 2))), np.full(201, 8.0), ratings(500, 0.0, -4.0), 10
     )
     calibration = joint_calibration(marks)
     assert calibration.slope > calibration.detector_slope > 0
-    after = scored(marks, lambda logits: joint_scores(logits, calibration))
-    before = scored(marks, lambda logits: logits[:, 0])
+    after = score_marks(marks, lambda logits: joint_scores(logits, calibration))
+    before = score_marks(marks, lambda logits: logits[:, 0])
     assert after.sensitivity(1.0) > 0.95
     assert after.sensitivity(1.0) > before.sensitivity(1.0)
-    assert after.hit_scores[-1] == 0  # missed: whatever is said, it stays missed
-    worse = InsertionMarks(nodules, np.full(200, 8.0), rated(500, 5.0, 8.0), 10)
+    assert after.hit_scores[-1] == 0  # a missed nodule stays missed
+    worse = InsertionMarks(nodules, np.full(200, 8.0), ratings(500, 5.0, 8.0), 10)
     assert joint_calibration(worse).slope > 0
 
 
@@ -107,20 +109,15 @@ def a_volume(seed):
 
 
 @pytest.fixture
-def recipe(tmp_path):
-    """Three toy series in as many folds, a toy detector, and a reducer's recipe for them."""
-    prepared, entries = tmp_path / "prepared", []
-    for fold in range(3):
-        uid = f"1.{fold}"
-        findings = (KnownFinding((22.5, 22.5, 22.5), 8.0),)
-        save_case(
-            PreparedCase(uid, uid, a_volume(fold), findings, synthetic=False),
-            prepared / "cases" / uid,
-        )
-        entry = {"series_uid": uid, "patient_id": uid, "voxels_sha256": uid, "fold": fold}
-        entries.append(SplitEntry(case=f"cases/{uid}", **entry))
-    split = SplitManifest(dataset="luna16", folds=3, series=tuple(entries))
-    (prepared / "split.json").write_text(split.model_dump_json())
+def config_path(tmp_path):
+    """Three toy series in as many folds, a toy detector, and a reducer's configuration."""
+    findings = (KnownFinding((22.5, 22.5, 22.5), 8.0),)
+    cases = [
+        PreparedCase(f"1.{fold}", f"1.{fold}", a_volume(fold), findings, synthetic=False)
+        for fold in range(3)
+    ]
+    prepared = tmp_path / "prepared"
+    write_prepared_folder(prepared, "luna16", cases)
     shipped = read_manifest(SHIPPED)
     changes = {"name": "toy", "network": SMALL_DETECTOR, "calibration": Calibration(slope=2.0)}
     torch.manual_seed(0)
@@ -136,22 +133,22 @@ def recipe(tmp_path):
         "network": SMALL,
         "sampling": {
             "detector": str(tmp_path / "detector-{fold}"),
-            "mined_in": str(tmp_path / "mined"),
-            "own_share": 1.0,
+            "candidate_cache": str(tmp_path / "mined"),
+            "own_probability": 1.0,
             "hu_window": [-1000, 400],
         },
-        "optimisation": toy_plan(
+        "optimisation": toy_optimisation(
             steps=2, batch=2, validation_samples=2, validate_every=2
         ).model_dump(),
         "data": {"cases": [str(prepared)]},
     }
-    path = tmp_path / "recipe.yaml"
+    path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(settings))
     return path
 
 
-def test_a_trained_reducer_says_whose_it_is_and_another_detector_is_refused(recipe, tmp_path):
-    config, trained_with = read_training_config(recipe), read_manifest(SHIPPED).trained_with
+def test_a_trained_reducer_names_its_detector_and_refuses_another(config_path, tmp_path):
+    config, trained_with = read_training_config(config_path), read_manifest(SHIPPED).trained_with
     weights = half_precision_weights(reducer_task(config).network)
     manifest = reducer_manifest(config, trained_with, weights)
     publish(manifest, weights, tmp_path / "out")
@@ -168,9 +165,9 @@ def test_a_trained_reducer_says_whose_it_is_and_another_detector_is_refused(reci
         load_models(detector="nodule_detector", **names)
 
 
-def test_a_recipe_without_its_detector_is_refused(recipe, tmp_path):
-    settings = yaml.safe_load(recipe.read_text())
+def test_a_configuration_without_detector_is_refused(config_path, tmp_path):
+    settings = yaml.safe_load(config_path.read_text())
     del settings["sampling"]["detector"]
-    recipe.write_text(yaml.safe_dump(settings))
-    with pytest.raises(UsageError, match="a reducer's recipe tells detector"):
-        run_training(recipe, tmp_path / "out")
+    config_path.write_text(yaml.safe_dump(settings))
+    with pytest.raises(UsageError, match=r"sampling\.detector: Field required"):
+        run_training(config_path, tmp_path / "out")
