@@ -20,7 +20,7 @@ from benchmarks import shipped_models
 from benchmarks.preprocessing import peak_memory_gb
 from hounsfield.data.phantom import make_phantom, write_phantom
 from hounsfield.models.inference.runtimes import openvino_core
-from hounsfield.models.networks.centre_marks import SIZE_DIVISOR
+from hounsfield.models.networks.centre_heatmap import SIZE_DIVISOR
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import available_processors

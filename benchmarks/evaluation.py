@@ -28,7 +28,7 @@ from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
 from hounsfield.pipeline.evaluation.luna16.evaluate import (
     GroundTruth,
     evaluate_luna16,
-    judge_submission,
+    match_submission,
 )
 from hounsfield.pipeline.evaluation.luna16.froc import (
     RATES,
@@ -41,7 +41,7 @@ from hounsfield.pipeline.evaluation.luna16.submission import (
     Findings,
     Marks,
     read_findings,
-    read_marks,
+    read_predictions,
     read_scan_list,
 )
 
@@ -74,9 +74,9 @@ def measure(folder: Path, loop_bootstraps: int, repeats: int) -> dict[str, float
             read_findings(folder / "annotations.csv", scans),
             read_findings(folder / "excluded.csv", scans),
         )
-        marks = read_marks(folder / "marks.csv", scans)
+        marks = read_predictions(folder / "marks.csv", scans)
         read = time.perf_counter()
-        evaluate_luna16(judge_submission("marks.csv", marks, truth), truth)
+        evaluate_luna16(match_submission("marks.csv", marks, truth), truth)
         evaluated = time.perf_counter()
         judgement = judge(marks, truth.nodules, truth.excluded, scans=SCANS)
         counts = draw_counts(SCANS, resamplings=RESAMPLINGS, seed=0)

@@ -39,14 +39,14 @@ from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.inference.loading import load_rater, load_segmenter
 from hounsfield.models.training.rater.samples import as_outlined, is_suspicious
 from hounsfield.models.training.rater.task import fitted_calibration
-from hounsfield.models.views.rating import GRID_MM, outlined_nodule
-from hounsfield.pipeline.evaluation.classification.metrics import CLASSES, FIGURES, weighted_figures
+from hounsfield.models.views.rating import GRID_MM, resample_nodule
+from hounsfield.pipeline.evaluation.classification.metrics import CLASSES, METRICS, weighted_metrics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.data.prepared.case import KnownFinding
-    from hounsfield.models.views.rating import OutlinedNodule
+    from hounsfield.models.views.rating import ResampledNodule
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,12 +55,12 @@ class _Rated:
 
     patient_id: str
     finding: KnownFinding
-    outlined: OutlinedNodule | None
+    outlined: ResampledNodule | None
 
     @property
     def diameter_mm(self) -> float:
         """Of the sphere of the outline's volume."""
-        volume_mm3 = self.outlined.share.sum(dtype=float) * GRID_MM**3 if self.outlined else 0.0
+        volume_mm3 = self.outlined.fraction.sum(dtype=float) * GRID_MM**3 if self.outlined else 0.0
         return float((6 * volume_mm3 / np.pi) ** (1 / 3))
 
 
@@ -191,7 +191,7 @@ def _outlined_by_segmenters(fold_models: Path, source: Path) -> dict[int, list[_
                 if real.rated.malignancy is None:
                     continue
                 drawn = segmenter.segment(real.volume, [real.told])[0].reader_style
-                outlined = outlined_nodule(real.volume, drawn) if drawn else None
+                outlined = resample_nodule(real.volume, drawn) if drawn else None
                 one = _Rated(real.patient_id, real.rated, outlined)
                 rated.setdefault(number, []).append(one)
     return rated
@@ -207,14 +207,14 @@ def _figures(
     """
     two = np.zeros((len(probability), len(CLASSES)))
     two[:, 0], two[:, 1] = probability, 1 - probability
-    rows = weighted_figures((~suspicious).astype(np.intp), two, weights)
+    rows = weighted_metrics((~suspicious).astype(np.intp), two, weights)
     bins = np.eye(10)[np.minimum((probability * 10).astype(int), 9)]
     off = weights @ (bins * (probability - suspicious)[:, None])
     return {
-        "AUC": rows[:, FIGURES.index(f"auc/{CLASSES[0]}")],
+        "AUC": rows[:, METRICS.index(f"auc/{CLASSES[0]}")],
         "ECE": np.abs(off).sum(axis=1) / weights.sum(axis=1),
-        "ECE of the likelier side": rows[:, FIGURES.index("expected_calibration_error")],
-        "Brier": rows[:, FIGURES.index("brier_score")] / 2,
+        "ECE of the likelier side": rows[:, METRICS.index("expected_calibration_error")],
+        "Brier": rows[:, METRICS.index("brier_score")] / 2,
     }
 
 

@@ -16,11 +16,15 @@ from safetensors.torch import save
 
 from hounsfield.data.phantom import PhantomSettings, make_phantom
 from hounsfield.models.inference.retina_detector import window_xyz
-from hounsfield.models.inference.runtimes import openvino_answers
-from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, RetinaConfig, retina_net
+from hounsfield.models.inference.runtimes import openvino_outputs
+from hounsfield.models.networks.onnx_graph import network_graph
+from hounsfield.models.networks.retina_net import (
+    RETINA_GRAPH,
+    SIZE_DIVISOR_XYZ,
+    RetinaConfig,
+    retina_net,
+)
 from hounsfield.models.store.bundle_import import SPACING_MM
-from hounsfield.models.training.engine.onnx_graph import network_graph
-from hounsfield.models.training.retinanet.task import RETINA_GRAPH
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import available_processors
 from hounsfield.preprocessing.working_grid import to_working_volume
@@ -88,7 +92,7 @@ def seconds_a_voxel(network: nn.Module) -> tuple[float, float]:
     image = torch.rand(1, 1, *TIMED_XYZ)
     graph = network_graph(network, RETINA_GRAPH)
     weights = save(network.state_dict())
-    answers = openvino_answers(weights, graph, threads=available_processors())
+    answers = openvino_outputs(weights, graph, threads=available_processors())
 
     def by_torch() -> None:
         with torch.inference_mode():

@@ -141,22 +141,22 @@ class Segmentation:
 
     Attributes:
         start_zyx: First voxel of the box.
-        share: float32, ``[z, y, x]``: how much of each voxel of the box is nodule, 0 to 1.
+        fraction: float32, ``[z, y, x]``: how much of each voxel of the box is nodule, 0 to 1.
     """
 
     start_zyx: tuple[int, int, int]
-    share: NDArray[np.float32]
+    fraction: NDArray[np.float32]
 
     @property
     def box(self) -> tuple[slice, slice, slice]:
         """Where in the volume's arrays the nodule lies."""
-        (z, y, x), (depth, height, width) = self.start_zyx, self.share.shape
+        (z, y, x), (depth, height, width) = self.start_zyx, self.fraction.shape
         return slice(z, z + depth), slice(y, y + height), slice(x, x + width)
 
     @property
     def mask(self) -> NDArray[np.bool_]:
         """The voxels of the box that are at least half nodule."""
-        return self.share >= 0.5
+        return self.fraction >= 0.5
 
 
 class NoduleSegmentations(NamedTuple):

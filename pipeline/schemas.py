@@ -22,7 +22,7 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
     "classification-evaluation-1": ClassificationEvaluation,
     "inspection-1": InspectionRow,
     "luna16-evaluation-1": Luna16Evaluation,
-    "manifest-1": Manifest,
+    "manifest-2": Manifest,
     "phantom-truth-1": PhantomTruth,
     "report-1": Report,
     "run-1": RunDocument,

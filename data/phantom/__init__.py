@@ -1,4 +1,4 @@
-"""A digital chest with known answers."""
+"""A phantom of the chest on CT with known ground truth."""
 
 from hounsfield.data.phantom.histology import draw_nodule
 from hounsfield.data.phantom.nodule_spec import HISTOLOGIES, NoduleSpec

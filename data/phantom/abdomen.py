@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Abdomen:
-    """Coarse fields, mm, negative inside.
+    """Signed distances on the coarse grid, mm, negative inside.
 
     Attributes:
-        below_mm: Distance from the diaphragm's upper surface, negative below it.
-        liver_mm, spleen_mm, stomach_mm: Distances from the organs' surfaces.
-        gas_height_mm: Chest frame y in front of which the stomach holds gas.
+        below_mm: Distance from the upper surface of the diaphragm, negative below it.
+        liver_mm: Distance from the surface of the liver.
+        spleen_mm: Distance from the surface of the spleen.
+        stomach_mm: Distance from the surface of the stomach.
+        gas_front_mm: Chest frame y in front of which the stomach holds gas.
     """
 
     below_mm: NDArray[np.float32]
@@ -36,7 +38,17 @@ class Abdomen:
 
 
 def make_abdomen(grid: Grid, person: Person, thorax: Thorax, rng: np.random.Generator) -> Abdomen:
-    """Raises the two domes and fills the space below."""
+    """Raises the two domes of the diaphragm and fills the space below.
+
+    Args:
+        grid: Supplies the coarse sample positions in the chest frame.
+        person: Heights of the domes, width of the thorax, gas in the stomach.
+        thorax: Its radius ends the domes at the chest wall.
+        rng: Random stream that bends the domes.
+
+    Returns:
+        The diaphragm and the organs below it.
+    """
     x, y, z = grid.coarse_chest
     half_width = person.thorax_half_width_mm
     right, left = person.dome_height_right_mm, person.dome_height_left_mm

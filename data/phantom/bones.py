@@ -1,4 +1,4 @@
-"""Bones at full resolution: ribs, breastbone, shoulder blades and spine, drawn slice by slice."""
+"""Bones at full resolution: ribs, sternum, scapulae and spine, drawn slice by slice."""
 
 from __future__ import annotations
 
@@ -21,13 +21,27 @@ _RIB_ENDS_RAD = (2.35, 2.45, 2.5, 2.5, 2.47, 2.42, 2.35, 2.25, 2.1, 1.95, 1.45, 
 """Angle at which the bone of ribs 1 to 12 ends and the cartilage begins."""
 
 
-def blend(hu: Plane, value: Plane | float, share: Plane) -> None:
-    """Moves `hu` towards `value` by `share`, in place."""
-    hu += share * (value - hu)
+def blend(hu: Plane, value: Plane | float, fraction: Plane) -> None:
+    """Moves HU towards a value in place.
+
+    Args:
+        hu: HU of a slice or a part of one, changed in place.
+        value: Target HU, one for all or one per pixel.
+        fraction: How far each pixel moves, 0 (not at all) to 1 (onto the value).
+    """
+    hu += fraction * (value - hu)
 
 
 def shell(hu: Plane, distance_mm: Plane, cortex_mm: float, density: float, blur_mm: float) -> None:
-    """A bone: a cortex of the given thickness around marrow."""
+    """Draws a bone as a cortex around marrow.
+
+    Args:
+        hu: HU of a slice or a part of one, changed in place.
+        distance_mm: Signed distance from the surface of the bone, negative inside.
+        cortex_mm: Thickness of the cortex.
+        density: Factor on the HU of cortex and marrow; 1 is a healthy adult's.
+        blur_mm: Width of the edges.
+    """
     blend(hu, CORTEX_HU * density, coverage(distance_mm, blur_mm))
     blend(hu, MARROW_HU * density, coverage(distance_mm + np.float32(cortex_mm), blur_mm))
 
@@ -35,7 +49,16 @@ def shell(hu: Plane, distance_mm: Plane, cortex_mm: float, density: float, blur_
 def draw_ribs(
     hu: Plane, person: Person, wall_mm: Plane, rib_mm: Plane, angle_rad: Plane, blur_mm: float
 ) -> None:
-    """Ribs and their cartilages: at each level of the spine an ellipse in the wall."""
+    """Draws ribs and costal cartilages: an ellipse in the chest wall at each level of the spine.
+
+    Args:
+        hu: HU of the slice, changed in place.
+        person: Supplies vertebral pitch, bone density and calcification.
+        wall_mm: Signed distance from the inner surface of the chest wall.
+        rib_mm: Height along the spine of the rib level that passes each pixel.
+        angle_rad: Angle from the back (0) round either side to the front (pi).
+        blur_mm: Width of the edges.
+    """
     pitch = np.float32(person.vertebra_pitch_mm)
     top = np.float32(person.lung_height_mm - 6)
     number = np.clip(np.floor((top - rib_mm) / pitch + 0.5), 0, 11)
@@ -58,7 +81,7 @@ def draw_ribs(
     shell(hu, bone, 1.15, person.bone_density * 0.9, blur_mm)
 
 
-def draw_breastbone(
+def draw_sternum(
     hu: Plane,
     person: Person,
     x_mm: Plane,
@@ -67,7 +90,17 @@ def draw_breastbone(
     front: NDArray[np.bool_],
     blur_mm: float,
 ) -> None:
-    """The breastbone: a flat box before the front wall, wider at its upper end."""
+    """Draws the sternum: a flat box at the front wall, wider at its upper end.
+
+    Args:
+        hu: HU of the slice, changed in place.
+        person: Supplies the height of the lungs and the bone density.
+        x_mm: Chest frame x of each pixel.
+        z_mm: Chest frame height of the slice.
+        wall_mm: Signed distance from the inner surface of the chest wall.
+        front: Pixels on the front side of the thorax.
+        blur_mm: Width of the edges.
+    """
     level = z_mm / person.lung_height_mm
     if not 0.30 < level < 0.90:
         return
@@ -88,7 +121,7 @@ def draw_breastbone(
         shell(hu, distance, 1.1, person.bone_density * 0.85, blur_mm)
 
 
-def draw_shoulder_blades(
+def draw_scapulae(
     hu: Plane,
     person: Person,
     z_mm: float,
@@ -97,7 +130,17 @@ def draw_shoulder_blades(
     skin_mm: Plane,
     blur_mm: float,
 ) -> None:
-    """The shoulder blades: thin plates behind the ribs, with the spine of each near the top."""
+    """Draws the scapulae: thin plates behind the ribs, with the spine of each near its top.
+
+    Args:
+        hu: HU of the slice, changed in place.
+        person: Supplies the height of the lungs and the bone density.
+        z_mm: Chest frame height of the slice.
+        wall_mm: Signed distance from the inner surface of the chest wall.
+        angle_rad: Angle from the back (0) round either side to the front (pi).
+        skin_mm: Signed distance from the skin, negative inside; the plates stay 9 mm below it.
+        blur_mm: Width of the edges.
+    """
     level = z_mm / person.lung_height_mm
     if not 0.44 < level < 1.02:
         return
@@ -123,17 +166,17 @@ def draw_spine(
     hu: Plane, person: Person, x_mm: Plane, y_mm: Plane, z_mm: float, centre_y_mm: float,
     texture: Plane, blur_mm: float,
 ) -> None:  # fmt: skip
-    """Vertebra or disc, canal, arches and processes at one height.
+    """Draws vertebra or disc, canal, arches and processes at one height.
 
     Args:
-        hu: A cut-out about the spine, changed in place.
-        person: For its measures.
-        x_mm: Chest frame x of the cut-out.
-        y_mm: Chest frame y of the cut-out.
-        z_mm: Chest frame height.
-        centre_y_mm: Middle of the vertebral bodies at this height.
+        hu: HU of a cut-out around the spine, changed in place.
+        person: Supplies vertebral pitch, bone density and the size of the vertebrae.
+        x_mm: Chest frame x of the cut-out's pixels.
+        y_mm: Chest frame y of the cut-out's pixels.
+        z_mm: Chest frame height of the slice.
+        centre_y_mm: Chest frame y of the middle of the vertebral bodies at this height.
         texture: Random field of standard deviation 1, for the trabecular marrow.
-        blur_mm: Width over which edges are spread.
+        blur_mm: Width of the edges.
     """
     pitch = person.vertebra_pitch_mm
     level = person.lung_height_mm - z_mm
@@ -148,17 +191,17 @@ def draw_spine(
     disc_mm = 4.2 * size
     gap = min(phase, 1 - phase) * pitch
     blend(hu, DISC_HU if gap < disc_mm / 2 else 60.0, coverage(body, blur_mm))
-    bone_share = float(np.clip(0.5 + (gap - disc_mm / 2) / 1.0, 0, 1))
-    plate_share = float(np.clip(1 - abs(gap - disc_mm / 2 - 0.8) / 1.3, 0, 1))
+    bone_fraction = float(np.clip(0.5 + (gap - disc_mm / 2) / 1.0, 0, 1))
+    plate_fraction = float(np.clip(1 - abs(gap - disc_mm / 2 - 0.8) / 1.3, 0, 1))
     density = person.bone_density
     marrow = 185 * density + 40 * texture
-    if bone_share > 0:
-        blend(hu, 620 * density, coverage(body, blur_mm) * bone_share)
-        blend(hu, marrow + 330 * plate_share, coverage(body + 1.2, blur_mm) * bone_share)
+    if bone_fraction > 0:
+        blend(hu, 620 * density, coverage(body, blur_mm) * bone_fraction)
+        blend(hu, marrow + 330 * plate_fraction, coverage(body + 1.2, blur_mm) * bone_fraction)
     canal = np.sqrt((x_mm / 10.5) ** 2 + ((y - (deep + 8)) / 8.5) ** 2) * 8.5 - 8.5
     arch = np.abs(canal - 2.6) - 2.6
-    open_share = 0.45 < phase < 0.80
-    arch = np.maximum(arch, (8.0 - np.abs(x_mm)) if open_share else np.float32(-50))
+    arch_is_open = 0.45 < phase < 0.80
+    arch = np.maximum(arch, (8.0 - np.abs(x_mm)) if arch_is_open else np.float32(-50))
     root = np.maximum(np.abs(np.abs(x_mm) - 12.5 * size) - 3.6, np.abs(y - deep - 3) - 6)
     if not 0.12 < phase < 0.5:
         root = np.full_like(root, 50)

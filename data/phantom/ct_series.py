@@ -1,4 +1,4 @@
-"""Writes a `Volume` as a CT series: one CT Image Storage instance a slice."""
+"""Writes a `Volume` as a CT series: one CT Image Storage instance per slice."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ RESCALE_INTERCEPT = -1024
 
 
 def ct_datasets(volume: Volume) -> list[Dataset]:
-    """Makes the instances of a volume, in slice order, pixels uncompressed.
+    """Makes the DICOM instances of a volume, in slice order, with uncompressed pixels.
 
-    HU are stored unsigned in 16 bits with intercept -1024, 12 bits used where they suffice.
-    Identifiers are made from the volume's own, so the same volume gives the same bytes.
+    HU are stored unsigned in 16 bits with intercept -1024; 12 bits are used where they suffice.
+    Identifiers are derived from the volume's own, so the same volume gives the same bytes.
 
     Args:
-        volume: Any affine with orthogonal columns: axial, sagittal, coronal or oblique.
+        volume: Its affine must have orthogonal columns: axial, sagittal, coronal or oblique.
+
+    Returns:
+        One dataset per slice.
+
+    Raises:
+        ValueError: The affine is sheared, or an HU is below -1024.
     """
     columns = volume.affine[:3, :3] / np.asarray(volume.spacing_mm)
     if not np.allclose(columns.T @ columns, np.eye(3), atol=1e-6):
@@ -40,7 +46,15 @@ def ct_datasets(volume: Volume) -> list[Dataset]:
 
 
 def save_series(datasets: Sequence[Dataset], folder: Path) -> list[Path]:
-    """Writes each instance as ``00001.dcm`` and so on into `folder`, which is made."""
+    """Writes the instances as ``00001.dcm`` and so on.
+
+    Args:
+        datasets: Instances in slice order, such as `ct_datasets` makes.
+        folder: Created where it is missing.
+
+    Returns:
+        The paths, in the order of the datasets.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number:05d}.dcm" for number in range(1, len(datasets) + 1)]
     for dataset, path in zip(datasets, paths, strict=True):
@@ -98,7 +112,7 @@ def _slice_dataset(
     index: int,
     bits: int,
 ) -> Dataset:
-    """One instance: the shared attributes, its place and its pixels."""
+    """One instance: the shared attributes, its position and its pixels."""
     stored = (volume.hu[index].astype(np.int32) - RESCALE_INTERCEPT).astype("<u2")
     spacing_x, spacing_y, spacing_z = volume.spacing_mm
     dataset = Dataset()

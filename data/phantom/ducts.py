@@ -1,4 +1,4 @@
-"""The great vessels, the windpipe with the main bronchi, and the gullet: a table of bent tubes."""
+"""Great vessels, trachea with the main bronchi, and oesophagus: a table of bent tubes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 Knot = tuple[float, str, float, str, float, float]
 """x; whether y counts from the middle or the front of the spine; y; whether the level counts from
-the base of the lungs (share of their height), the carina, the hilum or the aortic arch; level;
-radius. Millimetres of a usual adult."""
+the base of the lungs (as a fraction of their height), the carina, the hilum or the aortic arch;
+level; radius. Millimetres of an average adult."""
 
 # fmt: off
 _TABLE: tuple[tuple[str, str, float, tuple[Knot, ...]], ...] = (
@@ -71,10 +71,10 @@ _TABLE: tuple[tuple[str, str, float, tuple[Knot, ...]], ...] = (
     ("hilar left inferior vein", "blood", 0.0, (
         (24, "middle", 20, "base", 0.44, 7), (42, "middle", 30, "base", 0.42, 6.5),
         (48, "middle", 31, "base", 0.41, 6))),
-    ("gullet", "muscle", 0.0, (
+    ("oesophagus", "muscle", 0.0, (
         (6, "spine", -6, "base", 0.1, 7), (4, "spine", -8, "base", 0.45, 7.5),
         (5, "middle", 26, "base", 0.7, 7), (5, "middle", 24, "base", 1.2, 6.5))),
-    ("windpipe", "air", 1.6, (
+    ("trachea", "air", 1.6, (
         (0, "middle", -2, "base", 1.25, 9.6), (1, "middle", 6, "base", 0.85, 9.8),
         (2, "middle", 13, "carina", 0.01, 10.0), (1, "middle", 14, "carina", -0.005, 8.6))),
     ("hilar right bronchus", "air", 1.5, (
@@ -92,11 +92,11 @@ class Duct:
     """A bent tube.
 
     Attributes:
-        name: What it is; those that end at a hilum begin with ``hilar``.
+        name: Anatomical name; tubes that end at a hilum begin with ``hilar``.
         kind: ``blood``, ``air`` or ``muscle``.
-        points_xyz: Chest frame, mm, shape (n, 3).
-        radii_mm: Shape (n,), of the outside.
-        wall_mm: Thickness of the wall, inside the radius.
+        points_xyz: Centre line in the chest frame, mm, shape (n, 3).
+        radii_mm: Outer radius at each point, shape (n,).
+        wall_mm: Thickness of the wall, included in the radius.
     """
 
     name: str
@@ -107,7 +107,14 @@ class Duct:
 
 
 def make_ducts(person: Person) -> tuple[Duct, ...]:
-    """Fits the table to a person."""
+    """Fits the table of ducts to a person.
+
+    Args:
+        person: Scales the table in width, depth and height; the aorta widens with age.
+
+    Returns:
+        The ducts in the order of the table.
+    """
     height, v = person.lung_height_mm, person.variation
     wide, deep = person.thorax_half_width_mm / 135, person.thorax_half_depth_mm / 92
     carina = 0.605 + 0.015 * v[3]

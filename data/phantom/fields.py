@@ -19,16 +19,33 @@ FAR_MM, REACH_MM = 1000.0, 24.0
 
 
 def coverage(distance_mm: NDArray[np.floating], blur_mm: float) -> NDArray[np.float32]:
-    """Share of a voxel that is inside: 1 within, 0 without, linear over `blur_mm`."""
-    share = np.float32(0.5) - distance_mm * np.float32(1 / blur_mm)
-    inside: NDArray[np.float32] = np.clip(share, 0, 1, out=share)
+    """Gives the fraction of each voxel inside a surface: 1 inside, 0 outside, linear between.
+
+    Args:
+        distance_mm: Signed distance of the voxel centres from the surface, negative inside.
+        blur_mm: Width of the transition, centred on the surface.
+
+    Returns:
+        The fractions, 0 to 1, of the shape of `distance_mm`.
+    """
+    fraction = np.float32(0.5) - distance_mm * np.float32(1 / blur_mm)
+    inside: NDArray[np.float32] = np.clip(fraction, 0, 1, out=fraction)
     return inside
 
 
 def smooth_union(
     a: NDArray[np.float32], b: NDArray[np.float32], radius_mm: float
 ) -> NDArray[np.float32]:
-    """Minimum of two distances whose seam is rounded (the polynomial smooth minimum)."""
+    """Unites two bodies with a rounded seam: the polynomial smooth minimum of their distances.
+
+    Args:
+        a: Signed distance from the first body in mm, negative inside.
+        b: Signed distance from the second body, of a shape that broadcasts.
+        radius_mm: Difference of the distances below which the seam is rounded.
+
+    Returns:
+        Signed distance from the union in mm.
+    """
     mix = np.maximum(radius_mm - np.abs(a - b), 0) / np.float32(radius_mm)
     union: NDArray[np.float32] = np.minimum(a, b) - mix * mix * np.float32(radius_mm / 4)
     return union
@@ -37,12 +54,28 @@ def smooth_union(
 def smooth_intersection(
     a: NDArray[np.float32], b: NDArray[np.float32], radius_mm: float
 ) -> NDArray[np.float32]:
-    """Maximum of two distances whose seam is rounded."""
+    """Intersects two bodies with a rounded seam.
+
+    Args:
+        a: Signed distance from the first body in mm, negative inside.
+        b: Signed distance from the second body, of a shape that broadcasts.
+        radius_mm: Difference of the distances below which the seam is rounded.
+
+    Returns:
+        Signed distance from the intersection in mm.
+    """
     return -smooth_union(-a, -b, radius_mm)
 
 
 def normalised(field: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Divides a field that is 0 on its surface by its gradient: a distance near the surface."""
+    """Divides a field by its gradient, which makes it a distance (mm) near its zero surface.
+
+    Args:
+        field: Shape of the coarse grid, `COARSE_MM` apart; 0 on the surface, negative inside.
+
+    Returns:
+        Approximate signed distance in mm, of the same shape.
+    """
     dz, dy, dx = np.gradient(field, COARSE_MM)
     length = np.sqrt(dx * dx + dy * dy + dz * dz)
     distance: NDArray[np.float32] = field / np.maximum(length, 1e-3)
@@ -55,7 +88,17 @@ def ellipsoid(
     radii_mm: ArrayLike,
     turn: tuple[float, float] = (0.0, 0.0),
 ) -> NDArray[np.float32]:
-    """Distance to an ellipsoid, turned about z and then about the front-to-back axis (rad)."""
+    """Computes the distance from an ellipsoid on the coarse grid.
+
+    Args:
+        grid: Supplies the coarse sample positions in the chest frame.
+        centre_xyz: Centre in the chest frame, mm.
+        radii_mm: Half axes (x, y, z) before the rotation.
+        turn: Rotation in rad, about z first, then about the front-to-back axis.
+
+    Returns:
+        Approximate signed distance in mm on the coarse grid, negative inside.
+    """
     x, y, z = grid.coarse_chest
     cx, cy, cz = np.asarray(centre_xyz, dtype=np.float32)
     rx, ry, rz = np.asarray(radii_mm, dtype=np.float32)
@@ -73,12 +116,15 @@ def ellipsoid(
 def tube(
     grid: Grid, points_xyz: NDArray[np.floating], radii_mm: NDArray[np.floating]
 ) -> NDArray[np.float32]:
-    """Distance to a bent tube; `FAR_MM` where it is farther than `REACH_MM` from its surface.
+    """Computes the distance from a bent tube on the coarse grid.
 
     Args:
-        grid: Where to compute it.
-        points_xyz: Chest frame, shape (n, 3).
-        radii_mm: One at each point.
+        grid: Supplies the coarse sample positions in the chest frame.
+        points_xyz: Centre line in the chest frame, mm, shape (n, 3).
+        radii_mm: Radius at each point of the centre line, shape (n,).
+
+    Returns:
+        Signed distance in mm, negative inside; `FAR_MM` beyond `REACH_MM` from the surface.
     """
     x, y, z = grid.coarse_chest
     distance = np.full(grid.coarse_shape_zyx, FAR_MM, np.float32)
@@ -106,7 +152,16 @@ def tube(
 def smooth_noise(
     rng: np.random.Generator, shape_zyx: Sequence[int], sigma: float
 ) -> NDArray[np.float32]:
-    """A random field of standard deviation 1, smooth over `sigma` samples."""
+    """Draws a smooth random field of standard deviation 1.
+
+    Args:
+        rng: Random stream; one normal deviate is drawn for each sample.
+        shape_zyx: Number of samples along each axis.
+        sigma: Standard deviation of the Gaussian filter, in samples; the field wraps around.
+
+    Returns:
+        The field, float32.
+    """
     from scipy.ndimage import gaussian_filter
 
     field = gaussian_filter(
@@ -117,7 +172,15 @@ def smooth_noise(
 
 
 def spline(points: ArrayLike, count: int) -> NDArray[np.float64]:
-    """A smooth curve of `count` points through (or one value at) the given knots."""
+    """Interpolates a smooth curve through knots by shape-preserving cubics.
+
+    Args:
+        points: Knots, shape (n, 3 or more): (x, y, z) in mm, then values that follow the curve.
+        count: Number of points on the curve, evenly spaced along the polygon of the knots.
+
+    Returns:
+        Shape (count, columns of `points`).
+    """
     from scipy.interpolate import PchipInterpolator
 
     knots = np.asarray(points, dtype=np.float64)

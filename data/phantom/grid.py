@@ -24,14 +24,16 @@ COARSE_MM = 3.0
 
 @dataclass(frozen=True)
 class Grid:
-    """Where fine and coarse samples lie. "Scan frame": mm from the middle of the first image.
+    """Positions of the fine and coarse samples. The scan frame is mm from the middle of image 1.
 
     Attributes:
-        shape_zyx: Of the fine grid; `oversampling` fine slices a finished slice.
-        spacing_zyx_mm: Of the fine grid.
-        first_zyx_mm: Scan frame place of fine voxel (0, 0, 0).
-        roll_rad: Turn of the person about z.
-        centre_xy_mm: Scan frame place of the chest frame's origin.
+        shape_zyx: Shape of the fine grid; there are `oversampling` fine slices per finished slice.
+        spacing_zyx_mm: Sample distances of the fine grid.
+        first_zyx_mm: Scan frame position of fine voxel (0, 0, 0).
+        oversampling: Fine slices per finished slice, an odd number.
+        padding: Fine slices before the first and after the last finished slice.
+        roll_rad: Rotation of the person about z.
+        centre_xy_mm: Scan frame position of the chest frame's origin.
         bottom_mm: Scan frame z of the chest frame's origin.
     """
 
@@ -75,7 +77,15 @@ class Grid:
     def chest_xy(
         self, y_mm: NDArray[np.float32], x_mm: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Turns scan frame (y, x), any shapes that broadcast, into chest frame (x, y)."""
+        """Turns scan frame (y, x) into chest frame (x, y).
+
+        Args:
+            y_mm: Scan frame y; any shape that broadcasts with `x_mm`.
+            x_mm: Scan frame x; any shape that broadcasts with `y_mm`.
+
+        Returns:
+            Chest frame x and y in mm.
+        """
         cos, sin = np.float32(np.cos(self.roll_rad)), np.float32(np.sin(self.roll_rad))
         x0, y0 = (np.float32(v) for v in self.centre_xy_mm)
         return (x_mm - x0) * cos + (y_mm - y0) * sin, (y_mm - y0) * cos - (x_mm - x0) * sin
@@ -131,11 +141,19 @@ class Grid:
         return matrices[0], matrices[1]
 
     def coarse_plane(self, field: NDArray[np.float32], index: int) -> NDArray[np.float32]:
-        """The field at fine slice `index`, still coarse in the plane."""
+        """Interpolates a field along z to a fine slice; the plane stays coarse.
+
+        Args:
+            field: Any field on the coarse grid, ``[z, y, x]``.
+            index: Number of the fine slice, from 0.
+
+        Returns:
+            The field at that slice, on the coarse rows and columns.
+        """
         place = (self.axis_mm(0)[index] - self.coarse_axes_mm[0][0]) / COARSE_MM
         low = int(place)
-        share = np.float32(place - low)
-        plane: NDArray[np.float32] = field[low] * (1 - share) + field[low + 1] * share
+        fraction = np.float32(place - low)
+        plane: NDArray[np.float32] = field[low] * (1 - fraction) + field[low + 1] * fraction
         return plane
 
     def refine(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -146,12 +164,28 @@ class Grid:
         return fine
 
     def fine_plane(self, field: NDArray[np.float32], index: int) -> NDArray[np.float32]:
-        """The field at fine slice `index`, at the fine rows and columns."""
+        """Interpolates a field to a fine slice at full resolution.
+
+        Args:
+            field: Any field on the coarse grid, ``[z, y, x]``.
+            index: Number of the fine slice, from 0.
+
+        Returns:
+            The field at that slice, on the fine rows and columns.
+        """
         return self.refine(self.coarse_plane(field, index))
 
 
 def make_grid(settings: PhantomSettings, person: Person) -> Grid:
-    """Lays the fine grid: an odd number of thin slices to each finished one, about 1.2 mm."""
+    """Lays out the fine grid, with an odd number of slices of about 1.2 mm per finished slice.
+
+    Args:
+        settings: Shape, spacing and slice thickness of the finished scan.
+        person: Supplies rotation and position in the scan frame.
+
+    Returns:
+        The grid, padded along z so that every finished slice has its whole profile.
+    """
     slices, rows, columns = settings.shape_zyx
     x_mm, y_mm, z_mm = settings.spacing_mm
     oversampling = 2 * int(np.round((z_mm / 1.1 - 1) / 2)) + 1 if z_mm > 1.8 else 1

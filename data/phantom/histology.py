@@ -1,6 +1,6 @@
-"""Draws nodules that look as a histological class tends to look on CT.
+"""Draws nodules that appear as a histological class typically appears on CT.
 
-What is typical, and how often, follows Travis et al., "The 2015 WHO Classification of Lung
+Typical features and their frequencies follow Travis et al., "The 2015 WHO Classification of Lung
 Tumors", J Thorac Oncol 2015;10:1243, and MacMahon et al., "Guidelines for management of incidental
 pulmonary nodules", Radiology 2017;284:228. Real classes overlap far more than these do.
 """
@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 
 def draw_nodule(histology: str, rng: np.random.Generator) -> NoduleSpec:
-    """Draws a nodule of a class.
+    """Draws the specification of a nodule of a histological class.
 
     Args:
         histology: One of `HISTOLOGIES`; ``normal`` gives benign nodules and scars.
-        rng: Decides.
+        rng: Random stream that decides size, density, margin and place.
+
+    Returns:
+        The specification.
+
+    Raises:
+        ValueError: The class is unknown.
     """
     draws: dict[str, Callable[[np.random.Generator], NoduleSpec]] = {
         "adenocarcinoma": _adenocarcinoma,
@@ -36,10 +42,10 @@ def draw_nodule(histology: str, rng: np.random.Generator) -> NoduleSpec:
     return draws[histology](rng)
 
 
-def _pick(rng: np.random.Generator, shares: dict[str, float]) -> str:
-    """One of the names, by their shares."""
-    total = sum(shares.values())
-    return str(rng.choice(list(shares), p=[share / total for share in shares.values()]))
+def _pick(rng: np.random.Generator, weights: dict[str, float]) -> str:
+    """Draws one of the names with the given weights."""
+    total = sum(weights.values())
+    return str(rng.choice(list(weights), p=[weight / total for weight in weights.values()]))
 
 
 def _size(rng: np.random.Generator, middle: float, spread: float, low: float, high: float) -> float:
@@ -56,7 +62,7 @@ def _adenocarcinoma(rng: np.random.Generator) -> NoduleSpec:
         margin=_pick(rng, {"spiculated": 0.6, "lobulated": 0.3, "smooth": 0.1}),
         place=_pick(rng, {"isolated": 0.4, "pleura": 0.4, "vessel": 0.2}),
         cavity=float(rng.uniform(0.12, 0.25)) if rng.random() < 0.06 else 0.0,
-        solid_share=float(rng.uniform(0.3, 0.75)),
+        solid_fraction=float(rng.uniform(0.3, 0.75)),
         elongation=float(rng.uniform(1.0, 1.5)),
         histology="adenocarcinoma",
     )
@@ -79,7 +85,7 @@ def _squamous_cell_carcinoma(rng: np.random.Generator) -> NoduleSpec:
 
 
 def _large_cell_carcinoma(rng: np.random.Generator) -> NoduleSpec:
-    """Large, peripheral, lobulated, with dead tissue inside."""
+    """Large, peripheral, lobulated, often necrotic."""
     return NoduleSpec(
         diameter_mm=_size(rng, 46, 1.35, 20, 100),
         density="solid",

@@ -55,7 +55,19 @@ def make_lung_vessels(
     mediastinum: Mediastinum,
     rng: np.random.Generator,
 ) -> LungVessels:
-    """Grows the trees from the hila to points strewn through the lobes."""
+    """Grows the trees from the hila to points scattered through the lobes.
+
+    Args:
+        grid: Supplies the coarse sample positions in the chest frame.
+        person: Scales the radii of the vessels.
+        settings: Number of terminal arteries and veins.
+        lungs: The trees fill them, lobe by lobe.
+        mediastinum: Supplies the hila, where the trees begin.
+        rng: Random stream of the end points and the divisions.
+
+    Returns:
+        Pieces of tube in the chest frame, mm.
+    """
     arteries: list[Tubes] = []
     veins: list[Tubes] = []
     bronchi: list[Tubes] = []
@@ -75,8 +87,8 @@ def make_lung_vessels(
         lumen = 0.72 * radius + 0.1
         arteries.append(_tubes(tree, radius, None))
         shift = aside * (radius + 1.25 * lumen + 0.35)[:, None]
-        seen = lumen > AIRWAY_FROM_MM
-        bronchi.append(_tubes(tree, lumen, shift, seen))
+        visible = lumen > AIRWAY_FROM_MM
+        bronchi.append(_tubes(tree, lumen, shift, visible))
         for which, group in (("superior", names[:-1]), ("inferior", names[-1:])):
             mine = np.isin(lobe_vein, group)
             if mine.sum() < 20:
@@ -95,7 +107,7 @@ def _strewn(
     count: int,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    """Points evenly strewn through the lungs but not against the fissures, and their lobes."""
+    """Scatters points evenly through the lungs but not on the fissures; gives their lobes too."""
     inside = lungs.distance_mm < -2.0
     samples = np.flatnonzero(inside)
     chosen = samples[rng.integers(0, len(samples), int(count * 1.1))] if len(samples) else samples

@@ -45,7 +45,19 @@ def make_lungs(
     abdomen: Abdomen,
     rng: np.random.Generator,
 ) -> Lungs:
-    """Gives the lungs what wall, mediastinum and diaphragm leave."""
+    """Makes the lungs: the space that chest wall, mediastinum and diaphragm leave.
+
+    Args:
+        grid: Supplies the coarse sample positions in the chest frame.
+        person: Height of the lungs and individual variation of the fissures.
+        thorax: The inner surface of the chest wall bounds the lungs.
+        mediastinum: Its space is taken from the lungs.
+        abdomen: The diaphragm bounds the lungs below.
+        rng: Random stream that bends the fissures.
+
+    Returns:
+        The lungs' coarse fields.
+    """
     x, y, z = grid.coarse_chest
     height, v = person.lung_height_mm, person.variation
     distance = smooth_intersection(thorax.wall_mm + PLEURA_MM, -mediastinum.space_mm, 7)
@@ -68,7 +80,16 @@ def make_lungs(
 def lobes(
     lungs: Lungs, points_zyx: tuple[NDArray[np.intp], ...], x_mm: NDArray[np.float32]
 ) -> NDArray[np.int8]:
-    """Lobe of coarse samples: 0 to 2 right upper, middle, lower; 3 and 4 left upper, lower."""
+    """Assigns coarse samples to lobes.
+
+    Args:
+        lungs: Fields of the fissures on the coarse grid.
+        points_zyx: Index arrays of the samples on the coarse grid, each of shape (n,).
+        x_mm: Chest frame x of the samples, shape (n,).
+
+    Returns:
+        Shape (n,): 0, 1, 2 right upper, middle, lower lobe; 3, 4 left upper, lower lobe.
+    """
     oblique, horizontal = (f[points_zyx] for f in lungs.fissures_mm)
     right = np.where(oblique <= 0, 2, np.where(horizontal > 0, 0, 1))
     left = np.where(oblique <= 0, 4, 3)

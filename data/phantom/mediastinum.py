@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hounsfield.data.phantom.grid import Grid
     from hounsfield.data.phantom.person import Person
 
-# Centre (x, y, z above the heart's base), half axes, turns about z and about front-to-back.
+# Centre (x, y, z above the base of the heart), half axes, rotations about z and front-to-back.
 _PARTS = {
     "left ventricle": ((32, -22, 34), (47, 36, 34), (0.45, 0.35)),
     "right ventricle": ((2, -40, 30), (44, 27, 32), (0.2, 0.1)),
@@ -31,13 +31,13 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Mediastinum:
-    """What lies between the lungs.
+    """The organs between the lungs.
 
     Attributes:
-        space_mm: Distance from all of it; no lung is inside.
-        heart_mm: Distance from the heart's surface.
-        chambers_mm: Distance from the blood in its chambers.
-        ducts: The great vessels, the windpipe with the main bronchi, and the gullet.
+        space_mm: Signed distance from all of them together, negative inside; no lung is inside.
+        heart_mm: Signed distance from the surface of the heart.
+        chambers_mm: Signed distance from the blood in its chambers.
+        ducts: Great vessels, trachea with main bronchi, oesophagus.
     """
 
     space_mm: NDArray[np.float32]
@@ -47,20 +47,28 @@ class Mediastinum:
 
     @property
     def hila(self) -> dict[str, NDArray[np.float64]]:
-        """Where arteries, veins and bronchi enter the lungs: chest frame (x, y, z) by name."""
+        """Where arteries, veins and bronchi enter the lungs: chest frame (x, y, z) mm by name."""
         return {
             duct.name: duct.points_xyz[-1] for duct in self.ducts if duct.name.startswith("hilar")
         }
 
 
 def make_mediastinum(grid: Grid, person: Person) -> Mediastinum:
-    """Places the organs and joins them, with fat between, to one space."""
+    """Places the organs and unites them, with the fat between them, into one space.
+
+    Args:
+        grid: Supplies the coarse sample positions in the chest frame.
+        person: Measures of thorax and heart, and individual variation.
+
+    Returns:
+        The mediastinum's coarse fields and ducts.
+    """
     ducts = make_ducts(person)
     heart, chambers = _heart(grid, person)
     x, y, z = grid.coarse_chest
     back, front = profile(person, z, "back"), profile(person, z, "front")
     level = z / person.lung_height_mm
-    # Front to back: thin behind the breastbone, wide around the windpipe, thin before the spine.
+    # Front to back: thin behind the sternum, wide around the trachea, thin before the spine.
     depth = (y - front) / np.maximum(back - front, 1)
     thin = 3.0 + 2.5 * person.variation[2] + 10 * np.clip(level - 0.62, 0, 0.3) / 0.3
     waist = thin + 8 * np.clip((depth - 0.12) / 0.35, 0, 1)
@@ -76,7 +84,7 @@ def make_mediastinum(grid: Grid, person: Person) -> Mediastinum:
 
 
 def _heart(grid: Grid, person: Person) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Distances from the heart's surface and from its chambers."""
+    """Computes the distances from the surface of the heart and from its chambers."""
     scale = person.heart_scale
     deep = person.thorax_half_depth_mm / 92
     base = person.dome_height_left_mm * 0.86

@@ -1,4 +1,4 @@
-"""The shape of a simulated nodule: seen from its middle, one radius in every direction."""
+"""The shape of a synthetic nodule: star-shaped, one radius for every direction from its middle."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ if TYPE_CHECKING:
 _QUADRATURE, _COARSE_QUADRATURE = 20_000, 2000
 
 _BETWEEN = 1.02
-"""How much the surface may rise or fall between the directions of the coarse quadrature."""
+"""Margin for what the surface rises or falls between directions of the coarse quadrature."""
 
 
 @dataclass(frozen=True)
 class NoduleShape:
-    """A star-shaped body: a turned ellipsoid with bumps.
+    """A star-shaped body: a rotated ellipsoid with bumps.
 
     Attributes:
-        scale_mm: Radius of the ellipsoid whose axes are `axes`.
+        scale_mm: Radius by which `axes` are multiplied.
         axes: Relative half axes, shape (3,).
-        turn: Rotation, rows are the axes' directions in (x, y, z), shape (3, 3).
+        turn: Rotation matrix; rows are the directions of the axes in (x, y, z), shape (3, 3).
         bumps: Directions of the bumps, unit vectors (n, 3).
-        heights: Their heights relative to the radius, negative for dents, shape (n,).
-        widths: Their concentration (larger is narrower), shape (n,).
-        shift_mm: Place of the ellipsoid's middle in the nodule's own frame, whose origin is the
-            centre of mass, (x, y, z).
+        heights: Heights of the bumps relative to the radius, negative for dents, shape (n,).
+        widths: Concentration of the bumps (larger is narrower), shape (n,).
+        shift_mm: Middle of the ellipsoid relative to the centre of mass, (x, y, z).
     """
 
     scale_mm: float
@@ -53,7 +52,10 @@ class NoduleShape:
         return radius * rise
 
     def distance_mm(self, offset_xyz_mm: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Distance from the surface, negative inside, at places (..., 3) off the centre of mass."""
+        """Gives the distance from the surface along the radius, negative inside.
+
+        Positions (..., 3) are (x, y, z) in mm, relative to the centre of mass.
+        """
         place = np.asarray(offset_xyz_mm - self.shift_mm, dtype=np.float32)
         away = np.sqrt(np.einsum("...i,...i", place, place))
         direction = place / np.maximum(away, 1e-4)[..., None]
@@ -62,30 +64,41 @@ class NoduleShape:
 
     @cached_property
     def radius_range_mm(self) -> tuple[float, float]:
-        """Between these lies the surface, from the ellipsoid's middle."""
+        """Bounds of the surface's distance from the ellipsoid's middle, with a margin of 2 %."""
         radii = self.radius_mm(_sphere(_COARSE_QUADRATURE))
         return float(radii.min()) / _BETWEEN, float(radii.max()) * _BETWEEN
 
     @cached_property
     def reach_mm(self) -> float:
-        """Farthest that the surface lies from the centre of mass."""
+        """Upper bound of the distance of the surface from the centre of mass."""
         return self.radius_range_mm[1] + float(np.linalg.norm(self.shift_mm))
 
-    def shrunk(self, share: float, move_mm: NDArray[np.float64]) -> NoduleShape:
-        """The same shape at a share of the size, its middle moved: a core or a cavity."""
-        return replace(self, scale_mm=self.scale_mm * share, shift_mm=self.shift_mm + move_mm)
+    def shrunk(self, fraction: float, move_mm: NDArray[np.float64]) -> NoduleShape:
+        """Makes a smaller copy: a solid core, a cavity or a necrotic core.
+
+        Args:
+            fraction: Size of the copy relative to this shape.
+            move_mm: Displacement of the copy's middle, (x, y, z).
+
+        Returns:
+            The copy; its directions and bumps are those of this shape.
+        """
+        return replace(self, scale_mm=self.scale_mm * fraction, shift_mm=self.shift_mm + move_mm)
 
 
 def draw_shape(
     diameter_mm: float, margin: str, elongation: float, rng: np.random.Generator
 ) -> NoduleShape:
-    """Draws a shape whose volume is exactly that of a sphere of the given diameter.
+    """Draws a shape with exactly the volume of a sphere of the given diameter.
 
     Args:
-        diameter_mm: Of the sphere of equal volume.
-        margin: ``smooth``, ``lobulated`` or ``spiculated`` (its spicules are not part of this).
-        elongation: Longest over shortest axis, before the bumps.
-        rng: Decides the rest.
+        diameter_mm: Diameter of the sphere of equal volume.
+        margin: ``smooth``, ``lobulated`` or ``spiculated``; spicules are not part of the shape.
+        elongation: Ratio of the longest to the shortest axis, before the bumps.
+        rng: Random stream that decides axes, rotation and bumps.
+
+    Returns:
+        The shape, with its centre of mass at the origin.
     """
     axes = np.array([elongation ** (1 / 2), elongation ** rng.uniform(-0.4, 0.3), elongation**-0.5])
     axes = axes * rng.uniform(0.93, 1.07, 3)

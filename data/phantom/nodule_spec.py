@@ -1,4 +1,4 @@
-"""`NoduleSpec`: what a simulated nodule shall be."""
+"""`NoduleSpec`: the specification of a synthetic nodule."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ HISTOLOGIES = ("adenocarcinoma", "large_cell_carcinoma", "squamous_cell_carcinom
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoduleSpec:
-    """A nodule to be drawn.
+    """The specification of a synthetic nodule.
 
     Attributes:
-        diameter_mm: Of the sphere of equal volume, 2 to 120. Spicules are not counted; what the
-            pleura cuts off is not drawn, so a nodule there ends up smaller (its truth says so).
+        diameter_mm: Diameter of the sphere of equal volume, 2 to 120. Spicules are not counted. The
+            pleura cuts a nodule, which is then smaller than specified; its ground truth says so.
         density: One of `DENSITIES`.
         margin: One of `MARGINS`.
-        place: One of `PLACES`; only `make_phantom` looks at it.
-        cavity: Share of the diameter that is an air-filled hole, 0 for none.
-        necrosis: Share of the diameter that is dead, darker tissue, 0 for none.
-        solid_share: Share of the diameter that is solid in a part-solid nodule.
-        elongation: Longest over shortest axis.
+        place: One of `PLACES`; only `make_phantom` uses it.
+        cavity: Diameter of the air-filled cavity as a fraction of the nodule's, 0 for none.
+        necrosis: Diameter of the darker necrotic core as a fraction of the nodule's, 0 for none.
+        solid_fraction: Diameter of the solid core of a part-solid nodule as a fraction of its own.
+        elongation: Ratio of the longest to the shortest axis.
         histology: One of `HISTOLOGIES`; ``normal`` is benign.
     """
 
@@ -33,7 +33,7 @@ class NoduleSpec:
     place: str = "isolated"
     cavity: float = 0.0
     necrosis: float = 0.0
-    solid_share: float = 0.5
+    solid_fraction: float = 0.5
     elongation: float = 1.1
     histology: str = "normal"
 
@@ -50,9 +50,9 @@ class NoduleSpec:
             if value not in allowed:
                 msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}"
                 raise ValueError(msg)
-        for name, share in (("cavity", self.cavity), ("necrosis", self.necrosis)):
-            if not 0 <= share < 1:
-                msg = f"{name} must be a share of the diameter, 0 to 1, got {share}"
+        for name, fraction in (("cavity", self.cavity), ("necrosis", self.necrosis)):
+            if not 0 <= fraction < 1:
+                msg = f"{name} must be a fraction of the diameter from 0 to below 1, got {fraction}"
                 raise ValueError(msg)
 
     @property

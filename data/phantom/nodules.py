@@ -1,4 +1,4 @@
-"""`paint_nodule`: draws a nodule with known answers into any chest CT."""
+"""`paint_nodule`: paints a synthetic nodule with known ground truth into any chest CT."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from hounsfield.data.phantom.fields import smooth_noise
 from hounsfield.data.phantom.nodule_shape import draw_shape
-from hounsfield.data.phantom.nodule_share import Placed
 from hounsfield.data.phantom.tubes import paint_tubes
+from hounsfield.data.phantom.voxel_fractions import Placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PaintedNodule:
-    """What was drawn.
+    """Ground truth of a painted nodule.
 
     Attributes:
         centre_voxel_zyx: Centre of mass, fractional indices.
-        diameter_mm: Of the sphere of equal volume.
-        volume_mm3: Holes inside (a cavity) count, spicules do not.
-        box: Where in the array `share` lies.
-        share: Share of each voxel of the box that is nodule, 0 to 1.
+        diameter_mm: Diameter of the sphere of equal volume.
+        volume_mm3: A cavity counts, spicules do not.
+        box: Position of `fraction` in the array.
+        fraction: Fraction of each voxel of the box that is nodule, 0 to 1.
     """
 
     centre_voxel_zyx: tuple[float, float, float]
     diameter_mm: float
     volume_mm3: float
     box: Box
-    share: NDArray[np.float32]
+    fraction: NDArray[np.float32]
 
     def mask(self, shape_zyx: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Voxels that are at least half nodule, on the whole grid."""
+        """Marks the voxels that are at least half nodule, on a grid of the given shape."""
         mask = np.zeros(shape_zyx, bool)
-        mask[self.box] = self.share >= 0.5
+        mask[self.box] = self.fraction >= 0.5
         return mask
 
 
@@ -55,26 +55,29 @@ def paint_nodule(
     spec: NoduleSpec,
     rng: np.random.Generator,
     *,
-    lung_share: Callable[[Box], NDArray[np.float32]] | None = None,
+    lung_fraction: Callable[[Box], NDArray[np.float32]] | None = None,
     psf_sigma_mm_zyx: tuple[float, float, float] = (0.0, 0.0, 0.0),
     enhancement_hu: float = 0.0,
 ) -> PaintedNodule:
-    """Draws a nodule into an array of HU, in place, with partial volume.
+    """Paints a nodule into an array of HU with partial volume.
 
     Args:
-        hu: ``[z, y, x]``, float32 or int16.
-        spacing_mm_xyz: Voxel distances.
-        centre_voxel_zyx: Where its centre of mass goes, fractional indices.
-        spec: What to draw; its `place` is not looked at.
-        rng: Decides shape and texture.
-        lung_share: Gives, for a box of the array, the share of each voxel that is lung; the
-            nodule is cut off outside. None draws all of it.
+        hu: ``[z, y, x]``, float32 or int16; changed in place.
+        spacing_mm_xyz: Distances of voxel centres along (x, y, z).
+        centre_voxel_zyx: Position of its centre of mass, fractional indices.
+        spec: Specification of the nodule; its `place` is not used.
+        rng: Random stream that decides shape and texture.
+        lung_fraction: Gives, for a box of the array, the fraction of each voxel that is lung; the
+            nodule is cut off outside. None paints all of it.
         psf_sigma_mm_zyx: Blur of the image it goes into, where that is already blurred.
-        enhancement_hu: Contrast agent in the blood.
+        enhancement_hu: Enhancement of the blood by contrast agent.
 
     Returns:
-        The exact place and size of what was drawn. Where the lung cuts it, they are of what is
-        left; otherwise of the shape itself, whatever the grid.
+        The exact position and size of the painted nodule. Where the lung cuts it, they describe
+        the remainder; otherwise the shape itself, independent of the grid.
+
+    Raises:
+        ValueError: The nodule lies outside the array.
     """
     spacing = np.asarray(spacing_mm_xyz[::-1], dtype=np.float64)
     centre = np.asarray(centre_voxel_zyx, dtype=np.float64)
@@ -88,7 +91,7 @@ def paint_nodule(
         raise ValueError(msg)
     box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
     place = Placed(centre - low, spacing, tuple(high - low), np.asarray(psf_sigma_mm_zyx))
-    allowed = lung_share(box) if lung_share is not None else None
+    allowed = lung_fraction(box) if lung_fraction is not None else None
     before = hu[box].astype(np.float32)
     sharp = place.sharp(shape)
     after = _draw(before.copy(), shape, sharp, place, spec, rng, allowed, enhancement_hu)
@@ -111,36 +114,36 @@ def _draw(
     allowed: NDArray[np.float32] | None,
     enhancement_hu: float,
 ) -> NDArray[np.float32]:
-    """Fills the shape with tissue of the asked density, core, hole and dead part."""
+    """Fills the shape with tissue of the specified density, core, cavity and necrosis."""
     tissue = rng.normal(34, 9) + rng.uniform(0.1, 0.35) * enhancement_hu
     texture = smooth_noise(rng, place.size_zyx, 1.6)
     off_centre = rng.normal(size=3) * 0.08 * spec.diameter_mm
     edge = rng.uniform(1.2, 3.0) if spec.density in {"ground_glass", "part_solid"} else 0.0
-    share = place.blurred(place.sharp(shape, edge) if edge else sharp)
+    fraction = place.blurred(place.sharp(shape, edge) if edge else sharp)
     if spec.density in {"ground_glass", "part_solid"}:
         glass = rng.uniform(-690, -480) + 38 * texture
-        hu += share * np.maximum(glass - hu, 0)
+        hu += fraction * np.maximum(glass - hu, 0)
         if spec.density == "part_solid":
-            core = place.share(shape.shrunk(spec.solid_share, off_centre))
+            core = place.fraction(shape.shrunk(spec.solid_fraction, off_centre))
             hu += core * np.maximum(tissue + 10 * texture - hu, 0)
     else:
         fill = tissue + 5 * texture
         if spec.density == "calcified":
             whole = rng.random() < 0.5
             core = (
-                share
+                fraction
                 if whole
-                else place.share(shape.shrunk(rng.uniform(0.4, 0.8), 0.5 * off_centre))
+                else place.fraction(shape.shrunk(rng.uniform(0.4, 0.8), 0.5 * off_centre))
             )
             fill = fill + core * (rng.uniform(250, 1100) - fill)
         # In the lung the nodule takes the place of what was there; at the wall it joins it.
         gain = fill - hu
         if allowed is not None:
             gain = np.where(allowed > 0.98, gain, np.maximum(gain, 0))
-        hu += share * gain
+        hu += fraction * gain
     for size, value in ((spec.necrosis, rng.uniform(8, 22)), (spec.cavity, -960.0)):
         if size > 0:
-            hole = place.share(shape.shrunk(size, off_centre * (1 - size)))
+            hole = place.fraction(shape.shrunk(size, off_centre * (1 - size)))
             hu += hole * (value - hu)
     return hu
 
@@ -153,8 +156,8 @@ def _paint_spicules(
     spec: NoduleSpec,
     rng: np.random.Generator,
 ) -> None:
-    """Fine strands from the surface outward, thinner to their ends."""
-    # So many that each slice shows several: a strand is some 2 mm wide, the nodule a diameter.
+    """Paints fine strands outward from the surface, tapering to their ends."""
+    # Enough that each slice shows several: a strand is some 2 mm wide, the nodule a diameter.
     count = int(min(max(4 * spec.diameter_mm, 30), 220) * rng.uniform(0.6, 1.3))
     direction = rng.normal(size=(count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
@@ -190,18 +193,18 @@ def _truth(
     box: Box,
     allowed: NDArray[np.float32] | None,
 ) -> PaintedNodule:
-    """Place and size: the shape's own, or of what the lung and the array left of it."""
+    """Position and size: the shape's own, or those of what the lung and the array left of it."""
     low = np.array([s.start for s in box])
-    share = sharp if allowed is None else sharp * allowed
+    fraction = sharp if allowed is None else sharp * allowed
     voxel_mm3 = float(np.prod(place.spacing_zyx_mm))
     volume = np.pi / 6 * spec.diameter_mm**3
     centre = place.centre_zyx
-    drawn = float(share.sum()) * voxel_mm3
-    if drawn < 0.985 * volume:
-        indices = np.indices(share.shape, dtype=np.float32).reshape(3, -1)
-        centre = (indices * share.ravel()).sum(1) / max(float(share.sum()), 1e-9)
-        volume = drawn
+    painted = float(fraction.sum()) * voxel_mm3
+    if painted < 0.985 * volume:
+        indices = np.indices(fraction.shape, dtype=np.float32).reshape(3, -1)
+        centre = (indices * fraction.ravel()).sum(1) / max(float(fraction.sum()), 1e-9)
+        volume = painted
     z, y, x = (float(v) for v in centre + low)
     return PaintedNodule(
-        (z, y, x), float((6 * volume / np.pi) ** (1 / 3)), float(volume), box, share
+        (z, y, x), float((6 * volume / np.pi) ** (1 / 3)), float(volume), box, fraction
     )

@@ -22,12 +22,12 @@ FISSURE_HALF_WIDTH_MM = 0.8
 
 @dataclass(frozen=True)
 class Parenchyma:
-    """Coarse field of the lungs' HU, and a fine texture that is drawn through the slices.
+    """HU of the lungs on the coarse grid, and a block of fine texture.
 
     Attributes:
-        hu: Coarse, without fine texture.
-        texture: A block of texture at `TEXTURE_MM`, standard deviation 1, that repeats.
-        lungs: For the fissures.
+        hu: Coarse field without fine texture.
+        texture: Block of texture at `TEXTURE_MM`, standard deviation 1, that repeats.
+        lungs: Supplies the fissures.
     """
 
     hu: NDArray[np.float32]
@@ -35,7 +35,16 @@ class Parenchyma:
     lungs: Lungs
 
     def plane(self, grid: Grid, index: int, lung_mm: NDArray[np.float32]) -> NDArray[np.float32]:
-        """HU of the lungs at fine slice `index`, shape (rows, columns)."""
+        """Composes the lung tissue of one fine slice.
+
+        Args:
+            grid: Fine and coarse samples.
+            index: Number of the fine slice, from 0.
+            lung_mm: Signed distance from the surface of the lungs at that slice, negative inside.
+
+        Returns:
+            HU, shape (rows, columns); valid only inside the lungs.
+        """
         hu = grid.fine_plane(self.hu, index)
         hu += 17 * self._texture_plane(grid, index)
         for fissure in self.lungs.fissures_mm:
@@ -43,8 +52,8 @@ class Parenchyma:
             if np.abs(away).min() > 30:
                 continue
             distance = np.abs(grid.refine(away))
-            share = np.exp(-((distance / FISSURE_HALF_WIDTH_MM) ** 2)) * (lung_mm < 0)
-            hu += share * (FISSURE_HU - hu) * np.float32(0.45)
+            fraction = np.exp(-((distance / FISSURE_HALF_WIDTH_MM) ** 2)) * (lung_mm < 0)
+            hu += fraction * (FISSURE_HU - hu) * np.float32(0.45)
         return hu
 
     def _texture_plane(self, grid: Grid, index: int) -> NDArray[np.float32]:
@@ -65,7 +74,17 @@ TEXTURE_MM = 0.8
 def make_parenchyma(
     grid: Grid, person: Person, lungs: Lungs, rng: np.random.Generator
 ) -> Parenchyma:
-    """Draws the fields: denser to the back, patchy, with holes where there is emphysema."""
+    """Draws the fields: denser towards the back, patchy, with holes where there is emphysema.
+
+    Args:
+        grid: Supplies the coarse sample positions in the chest frame.
+        person: Mean HU of the lungs, gradient along gravity, fraction of emphysema.
+        lungs: Their surface and fissures.
+        rng: Random stream of the patches, the emphysema and the texture.
+
+    Returns:
+        The lung tissue.
+    """
     _, y, z = grid.coarse_chest
     hu = np.float32(person.lung_hu) + np.float32(person.gravity_hu_per_mm) * y
     hu = hu + 10 * smooth_noise(rng, grid.coarse_shape_zyx, 4.0)

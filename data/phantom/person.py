@@ -1,4 +1,4 @@
-"""`Person`: the measures of one digital patient, drawn from a seed."""
+"""`Person`: the body measures of one phantom, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,15 @@ class Person:
 
 
 def draw_person(rng: np.random.Generator, settings: PhantomSettings) -> Person:
-    """Draws a person who fits the field of view: never wider, taller where the scan is taller."""
+    """Draws a person who fits the field of view: narrower or shorter where the scan is small.
+
+    Args:
+        rng: Random stream of the body; the number of draws does not depend on the settings.
+        settings: Limits width and height, and fixes arms, emphysema and contrast where it has them.
+
+    Returns:
+        The person.
+    """
     _, rows, columns = settings.shape_zyx
     field_mm = min(rows * settings.spacing_mm[1], columns * settings.spacing_mm[0])
     coverage_mm = settings.shape_zyx[0] * settings.spacing_mm[2]
@@ -61,7 +69,7 @@ def draw_person(rng: np.random.Generator, settings: PhantomSettings) -> Person:
     half_width = (126.0 if female else 139.0) + 5.0 * size + rng.normal(0, 4.0)
     half_width = min(half_width, 0.425 * field_mm)
     dome = height * rng.uniform(0.17, 0.27)
-    # Everything is drawn, asked for or not, so that asking for one thing changes no other.
+    # Everything is drawn, set or not, so that one setting does not change the rest.
     contrast = float(rng.uniform(80, 280)) * (rng.random() > 0.55)
     emphysema = float(rng.uniform(0.03, 0.25)) * (rng.random() > 0.7)
     arms_up = rng.random() < 0.85

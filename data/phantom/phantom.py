@@ -1,4 +1,4 @@
-"""`make_phantom`: a digital chest with known answers."""
+"""`make_phantom`: a chest CT with known ground truth."""
 
 from __future__ import annotations
 
@@ -45,16 +45,23 @@ if TYPE_CHECKING:
 
 FIRST_SCAN = date(2024, 1, 1)
 
+_SPEC_TEXT = (
+    "NoduleSpec(diameter_mm={0.diameter_mm!r}, density={0.density!r}, margin={0.margin!r}, "
+    "place={0.place!r}, cavity={0.cavity!r}, necrosis={0.necrosis!r}, solid_"
+    "share={0.solid_fraction!r}, elongation={0.elongation!r}, histology={0.histology!r})"
+)
+"""UIDs are derived from this text, so it keeps the attributes' first names."""
+
 
 @dataclass(frozen=True, slots=True)
 class PhantomNodule:
-    """The truth about one nodule.
+    """Ground truth of one nodule.
 
     Attributes:
         centre_world_mm: Centre of mass, (x, y, z) in LPS mm.
-        diameter_mm: Of the sphere of equal volume.
-        volume_mm3: Holes inside count, spicules do not.
-        spec: What was asked for.
+        diameter_mm: Diameter of the sphere of equal volume.
+        volume_mm3: A cavity counts, spicules do not.
+        spec: Specification, grown to the visit.
     """
 
     centre_world_mm: tuple[float, float, float]
@@ -90,15 +97,15 @@ class PhantomNodule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Phantom:
-    """A study with its truth.
+    """A CT series with its ground truth.
 
     Attributes:
         volume: The scan.
-        nodules: Every nodule in it.
-        lung_labels: uint8 on the volume's grid, 0 outside, 1 right, 2 left; with their vessels
-            and nodules.
-        settings: How it was made.
-        seed: From what.
+        nodules: Every nodule in the scan.
+        lung_labels: uint8 on the volume's grid, 0 outside, 1 right, 2 left lung, vessels and
+            nodules included.
+        settings: The settings from which it was made.
+        seed: The seed from which it was made.
     """
 
     volume: Volume
@@ -119,9 +126,16 @@ def make_phantom(
 
     Args:
         seed: Decides the person, the scan and the nodules.
-        settings: The grid and the scanner; what they leave open is drawn.
-        nodules: What nodules to draw; None draws some of all classes, and an empty sequence none.
-        visit: A later scan of the person whom the other arguments make; None is the first.
+        settings: Grid and scanner; settings that are None are drawn from the seed.
+        nodules: Specifications of the nodules; None draws nodules of all classes, and an empty
+            sequence gives a chest without nodules.
+        visit: A follow-up of the person whom the other arguments make; None is the first scan.
+
+    Returns:
+        The scan with its ground truth.
+
+    Raises:
+        ValueError: Nodules are specified, but the field of view holds no lung.
     """
     settings = settings or PhantomSettings()
     # A stream for each part: more nodules do not make another person.
@@ -144,9 +158,8 @@ def make_phantom(
     painted = paint_nodules(fine, anatomy, vessels, specs, lesion, motion)
     hu = scan(fine, grid, settings, scanner, grain)
     affine = _affine(settings, study)
-    facts = _facts(f"{seed} {settings} {specs}", seed, person, scanner)
+    facts = _facts(_origin(seed, settings, specs, visit), seed, person, scanner)
     if visit is not None:
-        facts = _facts(f"{seed} {settings} {specs} {visit}", seed, person, scanner)
         facts = replace(facts, study_date=f"{FIRST_SCAN + timedelta(visit.days):%Y%m%d}")
         specs = [spec for spec in visit.grown(specs) if spec is not None]
     truth = tuple(
@@ -168,21 +181,21 @@ def _make_anatomy(grid: Grid, person: Person, rng: np.random.Generator) -> Anato
 
 
 def _draw_specs(settings: PhantomSettings, rng: np.random.Generator) -> list[NoduleSpec]:
-    """Some nodules of all classes, benign ones most often."""
-    drawn = int(rng.integers(1, 6))
-    count = drawn if settings.nodule_count is None else settings.nodule_count
+    """Draws nodules of all classes, benign ones most often."""
+    any_count = int(rng.integers(1, 6))
+    count = any_count if settings.nodule_count is None else settings.nodule_count
     classes = rng.choice(HISTOLOGIES, size=count, p=[0.25, 0.1, 0.15, 0.5])
     return [draw_nodule(str(histology), rng) for histology in classes]
 
 
 def _table_y(anatomy: Anatomy) -> float:
-    """Scan frame y on which the back lies."""
+    """Scan frame y of the table's top, just below the back."""
     inside = (anatomy.thorax.skin_mm < 0).any(axis=(0, 2))
     return float(anatomy.grid.coarse_axes_mm[1][np.flatnonzero(inside)[-1]]) + 1.0
 
 
 def _affine(settings: PhantomSettings, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Axial, head up; the origin as a scanner's couch happens to stand."""
+    """Axial, head up; the origin depends on where the couch happens to be."""
     affine = np.diag([*settings.spacing_mm, 1.0])
     _, rows, columns = settings.shape_zyx
     first = [-(columns - 1) / 2 * settings.spacing_mm[0], -(rows - 1) / 2 * settings.spacing_mm[1]]
@@ -194,15 +207,24 @@ def _affine(settings: PhantomSettings, rng: np.random.Generator) -> NDArray[np.f
 def _truth(
     grid: Grid, affine: NDArray[np.float64], spec: NoduleSpec, painted: PaintedNodule
 ) -> PhantomNodule:
-    """Turns fine voxels into the finished volume's world."""
+    """Converts fine voxels to LPS mm of the finished volume."""
     z, y, x = painted.centre_voxel_zyx
     world = apply_affine(affine, (x, y, (z - grid.padding) / grid.oversampling))
     centre = (float(world[0]), float(world[1]), float(world[2]))
     return PhantomNodule(centre, painted.diameter_mm, painted.volume_mm3, spec)
 
 
+def _origin(
+    seed: int, settings: PhantomSettings, specs: Sequence[NoduleSpec], visit: Visit | None
+) -> str:
+    """All that decides the bytes of a phantom, as a text."""
+    nodules = ", ".join(_SPEC_TEXT.format(spec) for spec in specs)
+    first_scan = f"{seed} {settings} [{nodules}]"
+    return first_scan if visit is None else f"{first_scan} {visit}"
+
+
 def _facts(origin: str, seed: int, person: Person, scanner: Scanner) -> SeriesFacts:
-    """Header facts; the identifiers are made from all that decides the bytes."""
+    """Header attributes; the UIDs are derived from `origin`."""
     return SeriesFacts(
         study_uid=generate_uid(entropy_srcs=["hounsfield phantom study", origin]),
         series_uid=generate_uid(entropy_srcs=["hounsfield phantom series", origin]),

@@ -1,4 +1,4 @@
-"""Finds places in the lungs for nodules: free, at a vessel, at the pleura, at the hilum."""
+"""Finds positions in the lungs for nodules: isolated, at a vessel, at the pleura, at the hilum."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ GAP_MM = 5.0
 
 @dataclass(frozen=True)
 class Site:
-    """Places in the lungs among which to choose, one row each.
+    """Possible positions in the lungs, one row each.
 
     Attributes:
         chest_xyz: Chest frame, mm, shape (n, 3).
-        depth_mm: Distance to the lung's surface.
-        wall_mm: Distance to the chest wall.
-        edge_mm: Distance to the end of the scan or of the field of view.
+        depth_mm: Distance from the surface of the lung, shape (n,).
+        wall_mm: Distance from the chest wall, shape (n,).
+        edge_mm: Distance from the end of the scan or of the field of view, shape (n,).
     """
 
     chest_xyz: NDArray[np.float32]
@@ -39,11 +39,20 @@ class Site:
 def place_nodules(
     anatomy: Anatomy, vessels: LungVessels, specs: Sequence[NoduleSpec], rng: np.random.Generator
 ) -> list[NDArray[np.float64]]:
-    """Chooses a centre for each nodule, the largest first, apart from one another.
+    """Chooses a centre for each nodule, the largest first, without overlap.
+
+    Args:
+        anatomy: The lungs, the hila and the chest wall.
+        vessels: Nodules touch or avoid them, as specified.
+        specs: Place and diameter of each nodule.
+        rng: Random stream that chooses among equally good positions.
 
     Returns:
-        Chest frame (x, y, z), one a nodule in the order of `specs`. Where there is no room for
-        all of a nodule it goes where there is most, and is cut by the lung's surface.
+        Chest frame (x, y, z) in mm, in the order of `specs`. A nodule for which there is no room
+        goes where there is most, and the surface of the lung cuts it.
+
+    Raises:
+        ValueError: The scan holds no lung.
     """
     site = _site(anatomy)
     placed: dict[int, NDArray[np.float64]] = {}
@@ -67,7 +76,7 @@ def place_nodules(
 
 
 def _site(anatomy: Anatomy) -> Site:
-    """All coarse places in the lungs."""
+    """Lists all coarse positions in the lungs."""
     grid = anatomy.grid
     inside = anatomy.lungs.distance_mm < -0.5
     axes = grid.coarse_axes_mm
@@ -87,7 +96,7 @@ def _site(anatomy: Anatomy) -> Site:
 def _penalty(
     anatomy: Anatomy, vessels: LungVessels, site: Site, spec: NoduleSpec
 ) -> NDArray[np.float64]:
-    """How far (mm) each place is from being right for the nodule; 0 where it is."""
+    """How far (mm) each position is from suiting the nodule; 0 where it suits."""
     radius = spec.diameter_mm / 2
     depth = site.depth_mm.astype(np.float64)
     if spec.place == "pleura":

@@ -1,4 +1,4 @@
-"""Renders a person on the fine grid: organs slice by slice, then tubes and nodules."""
+"""Renders a person on the fine grid: organs slice by slice, then tubes, then nodules."""
 
 from __future__ import annotations
 
@@ -25,17 +25,22 @@ if TYPE_CHECKING:
     from hounsfield.data.phantom.visit import Motion
 
 LUNG_HU, MEDIASTINUM_HU = -860.0, -98.0
-"""What partly filled voxels at the edges of tubes are taken to hold otherwise."""
+"""HU assumed for the rest of partly filled voxels at the edges of tubes."""
 WALL_HU = 30.0
 
 
 def render_organs(
     anatomy: Anatomy, table_hu: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Draws the body on its table.
+    """Renders the body on its table.
+
+    Args:
+        anatomy: Organs on the coarse grid.
+        table_hu: HU of the table alone, shape (rows, columns) of the fine grid.
+        rng: Random stream of the marrow's texture, used slice by slice.
 
     Returns:
-        HU on the fine grid, and the lungs' labels on the finished one.
+        HU on the fine grid, and uint8 lung labels on the finished grid.
     """
     grid = anatomy.grid
     fine = np.empty(grid.shape_zyx, np.float32)
@@ -53,7 +58,12 @@ def render_organs(
 
 
 def paint_ducts(fine: NDArray[np.float32], anatomy: Anatomy) -> None:
-    """Draws great vessels, gullet and windpipe, in place."""
+    """Paints great vessels, oesophagus and trachea.
+
+    Args:
+        fine: HU on the fine grid, ``[z, y, x]``; changed in place.
+        anatomy: Supplies the ducts, the HU of the blood and the grid.
+    """
     person, grid = anatomy.person, anatomy.grid
     blood_hu = person.blood_hu + person.enhancement_hu
 
@@ -81,7 +91,13 @@ def paint_ducts(fine: NDArray[np.float32], anatomy: Anatomy) -> None:
 
 
 def paint_lung_vessels(fine: NDArray[np.float32], anatomy: Anatomy, vessels: LungVessels) -> None:
-    """Draws the bronchi's walls, then arteries and veins, then the bronchi's air, in place."""
+    """Paints the walls of the bronchi, then arteries and veins, then the bronchial lumens.
+
+    Args:
+        fine: HU on the fine grid, ``[z, y, x]``; changed in place.
+        anatomy: Supplies the HU of the blood and the grid.
+        vessels: Pieces of tube in the chest frame.
+    """
     grid, person = anatomy.grid, anatomy.person
     blood_hu = person.blood_hu + person.enhancement_hu
     bronchi = vessels.bronchi
@@ -120,28 +136,37 @@ def paint_nodules(
     rng: np.random.Generator,
     motion: Motion | None = None,
 ) -> list[PaintedNodule | None]:
-    """Places and draws the nodules, in place; the lung's surface cuts them.
+    """Places and paints the nodules; the surface of the lung cuts them.
 
-    With a `motion`, `fine` is the moved body: the nodules lie where they lay in it before, and are
-    drawn as they have grown, None for one that is not there.
+    Args:
+        fine: HU on the fine grid, ``[z, y, x]``, already moved where `motion` is given; changed in
+            place.
+        anatomy: Organs at the first scan.
+        vessels: Vessels at the first scan; nodules touch or avoid them.
+        specs: Nodules at the first scan, which decide the places.
+        rng: Random stream of places, shapes and textures.
+        motion: Moves the places to a later visit and lets the nodules grow.
+
+    Returns:
+        One entry per specification; None for a nodule that is absent at the visit.
     """
     if not specs:
         return []
     grid = anatomy.grid
 
-    def lung_share(box: Box) -> NDArray[np.float32]:
+    def lung_fraction(box: Box) -> NDArray[np.float32]:
         if motion is not None:
-            return motion.lung_share(anatomy, box)
+            return motion.lung_fraction(anatomy, box)
         planes = [lung_slice(anatomy, z)[box[1], box[2]] for z in range(box[0].start, box[0].stop)]
         return coverage(np.stack(planes), grid.blur_mm)
 
     centres = grid.voxel_zyx(np.array(place_nodules(anatomy, vessels, specs, rng)))
-    drawn: Sequence[NoduleSpec | None] = specs
+    present: Sequence[NoduleSpec | None] = specs
     if motion is not None:
-        centres, drawn = motion.moved_voxel_zyx(centres), motion.visit.grown(list(specs))
+        centres, present = motion.moved_voxel_zyx(centres), motion.visit.grown(list(specs))
     z_mm, y_mm, x_mm = grid.spacing_zyx_mm
     painted: list[PaintedNodule | None] = []
-    for spec, (z, y, x) in zip(drawn, centres, strict=True):
+    for spec, (z, y, x) in zip(present, centres, strict=True):
         if spec is None:
             painted.append(None)
             continue
@@ -152,7 +177,7 @@ def paint_nodules(
                 (float(z), float(y), float(x)),
                 spec,
                 rng,
-                lung_share=lung_share,
+                lung_fraction=lung_fraction,
                 enhancement_hu=anatomy.person.enhancement_hu,
             )
         )

@@ -1,4 +1,4 @@
-"""The scanner: slice averaging, blur in the plane, noise, the table, the round field of view."""
+"""The scanner: slice averaging, in-plane blur, noise, the table, the round field of view."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KERNEL_NAMES = {"soft": "B30f", "standard": "B45f", "sharp": "B70f"}
 
 @dataclass(frozen=True)
 class Scanner:
-    """How one scan is taken.
+    """Parameters of one scan.
 
     Attributes:
         kernel: ``soft``, ``standard`` or ``sharp``.
@@ -40,9 +40,18 @@ class Scanner:
 
 
 def draw_scanner(settings: PhantomSettings, table_y_mm: float, rng: np.random.Generator) -> Scanner:
-    """Draws what the settings leave open."""
-    drawn = str(rng.choice(["soft", "standard", "sharp"], p=[0.4, 0.4, 0.2]))
-    kernel = settings.kernel or drawn
+    """Draws the parameters that the settings leave open.
+
+    Args:
+        settings: Fixes kernel, slice thickness and noise where it has them.
+        table_y_mm: Scan frame y of the table's top, from the person's back.
+        rng: Random stream; the number of draws does not depend on the settings.
+
+    Returns:
+        The scanner.
+    """
+    any_kernel = str(rng.choice(["soft", "standard", "sharp"], p=[0.4, 0.4, 0.2]))
+    kernel = settings.kernel or any_kernel
     thickness = settings.slice_thickness_mm or settings.spacing_mm[2]
     noise = float(rng.uniform(*_NOISE_HU[kernel])) * min(1.3, max(0.5, (1.25 / thickness) ** 0.5))
     noise = noise if settings.noise_hu is None else settings.noise_hu
@@ -50,7 +59,15 @@ def draw_scanner(settings: PhantomSettings, table_y_mm: float, rng: np.random.Ge
 
 
 def slice_weights(grid: Grid, thickness_mm: float) -> NDArray[np.float32]:
-    """Weights of the fine slices about a finished one, `2 * padding + 1` of them: a box profile."""
+    """Computes the weights of the fine slices around a finished one: a box profile.
+
+    Args:
+        grid: Supplies the distance of the fine slices and their number, `2 * padding + 1`.
+        thickness_mm: Full width of the profile; at least one fine slice is used.
+
+    Returns:
+        Weights with sum 1, shape (2 * padding + 1,).
+    """
     step = grid.spacing_zyx_mm[0]
     place = np.arange(-grid.padding, grid.padding + 1) * step
     half = max(thickness_mm, step) / 2
@@ -61,13 +78,17 @@ def slice_weights(grid: Grid, thickness_mm: float) -> NDArray[np.float32]:
 
 
 def transfer(grid: Grid, kernel: str) -> tuple[Plane, Plane, Plane]:
-    """Filters over the spatial frequencies of an image (of `rfft2`).
+    """Computes filters over the spatial frequencies of an image (those of `rfft2`).
+
+    Args:
+        grid: Supplies rows, columns and their spacing.
+        kernel: ``soft``, ``standard`` or ``sharp``.
 
     Returns:
-        The modulation transfer function, and two filters of white noise, for rays that run along
-        the rows and along the columns. The noise's power rises with the frequency and falls with
-        the kernel (Kijewski and Judy, Phys Med Biol 1987;32:565); together they are isotropic
-        and have variance 1.
+        The modulation transfer function, and two filters of white noise, for rays along the rows
+        and along the columns. The power of the noise rises with the frequency and falls with the
+        kernel (Kijewski and Judy, Phys Med Biol 1987;32:565); together they are isotropic and have
+        variance 1.
     """
     rows, columns = grid.shape_zyx[1:]
     fy = np.fft.fftfreq(rows, grid.spacing_zyx_mm[1])[:, None]
@@ -76,8 +97,8 @@ def transfer(grid: Grid, kernel: str) -> tuple[Plane, Plane, Plane]:
     width, lift = {"soft": (0.42, 0.0), "standard": (0.55, 0.15), "sharp": (0.78, 0.75)}[kernel]
     mtf = np.exp(-((f / width) ** 2) * 0.69) * (1 + lift * np.exp(-(((f - 0.45) / 0.22) ** 2)))
     spectrum = mtf * np.sqrt(np.minimum(f, 0.9) + 0.012)
-    share = np.divide(fy**2, f**2, out=np.full_like(f, 0.5), where=f > 0)
-    along_rows, along_columns = spectrum * share, spectrum * (1 - share)
+    fraction = np.divide(fy**2, f**2, out=np.full_like(f, 0.5), where=f > 0)
+    along_rows, along_columns = spectrum * fraction, spectrum * (1 - fraction)
     double = np.where(
         (np.arange(fx.size) > 0) & (np.arange(fx.size) < (columns + 1) // 2), 2.0, 1.0
     )
@@ -91,10 +112,17 @@ def transfer(grid: Grid, kernel: str) -> tuple[Plane, Plane, Plane]:
 
 
 def noise_level(hu: Plane, grid: Grid) -> tuple[Plane, Plane]:
-    """Relative noise of the rays along each row (rows, 1) and along each column (1, columns).
+    """Computes the relative noise of the rays along each row and along each column.
 
     The noise grows with the water that a ray crosses, less than exponentially because scanners
     raise the current where the body is thick.
+
+    Args:
+        hu: HU of a finished slice before the noise, shape (rows, columns).
+        grid: Supplies the pixel spacing in mm.
+
+    Returns:
+        Factors on the noise of an average chest, shapes (rows, 1) and (1, columns).
     """
     water = np.clip(hu[::4, ::4] + 1000, 0, 2000) / 1000
     along_row = water.sum(1) * grid.spacing_zyx_mm[2] * 4
@@ -109,7 +137,15 @@ def noise_level(hu: Plane, grid: Grid) -> tuple[Plane, Plane]:
 
 
 def table_plane(grid: Grid, table_y_mm: float) -> Plane:
-    """HU of the table and its mattress on an otherwise empty image."""
+    """Draws the table and its mattress on an otherwise empty image.
+
+    Args:
+        grid: Supplies the scan frame positions of rows and columns.
+        table_y_mm: Scan frame y of the table's top in the middle.
+
+    Returns:
+        HU, shape (rows, columns).
+    """
     y, x = grid.axis_mm(1)[:, None], grid.axis_mm(2)[None, :]
     rise = -(x**2) / (2 * 520)
     hu = np.full((y.shape[0], x.shape[1]), -996.0, np.float32)
@@ -127,7 +163,18 @@ def scan(
     fine: NDArray[np.float32], grid: Grid, settings: PhantomSettings, scanner: Scanner,
     rng: np.random.Generator,
 ) -> NDArray[np.int16]:  # fmt: skip
-    """Takes the scan: fine HU to the finished slices, int16."""
+    """Scans the body: averages fine slices, blurs, and adds correlated noise.
+
+    Args:
+        fine: HU on the fine grid, ``[z, y, x]``.
+        grid: Fine samples and their relation to the finished slices.
+        settings: Shape and spacing of the finished volume, and its field of view.
+        scanner: Kernel, slice thickness and noise.
+        rng: Random stream of the noise, used slice by slice.
+
+    Returns:
+        HU of the finished volume, int16, ``[z, y, x]``.
+    """
     from scipy import fft
 
     slices, rows, columns = settings.shape_zyx

@@ -1,4 +1,4 @@
-"""What is asked of a phantom: the grid, the scanner and how the patient lies."""
+"""`PhantomSettings`: the grid, the scanner and the patient's condition of a phantom."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhantomSettings:
-    """The study to be made; everything that is None is drawn from the seed.
+    """Settings of a phantom scan; everything that is None is drawn from the seed.
 
     Attributes:
         shape_zyx: Slices, rows, columns of the finished volume.
-        spacing_mm: (x, y, z) distance of voxel centres.
+        spacing_mm: Distances of voxel centres along (x, y, z).
         slice_thickness_mm: Width of the slice profile; None takes the slice distance.
         kernel: ``soft``, ``standard`` or ``sharp``.
         noise_hu: Standard deviation of the noise in the middle of the chest.
         contrast_hu: Enhancement of the blood; 0 is a scan without contrast agent.
         arms: ``up`` or ``down``.
-        emphysema: Share of the upper lungs destroyed, 0 to 0.5.
-        nodule_count: How many nodules are drawn when none are asked for.
+        emphysema: Fraction of the upper lungs that is destroyed, 0 to 0.5.
+        nodule_count: Number of nodules, where `make_phantom` is not given any.
         circular_field_of_view: Whether the corners of the image are padded with -1024 HU.
-        vessel_ends: How many ends the arteries, and as many the veins, of both lungs have.
+        vessel_ends: Number of terminal arteries, and of terminal veins, in both lungs together.
     """
 
     shape_zyx: tuple[int, int, int] = (300, 512, 512)

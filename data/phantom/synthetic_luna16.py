@@ -1,7 +1,7 @@
-"""A small LUNA16 of phantoms: ten subsets of MetaImage scans with all of its tables.
+"""A small LUNA16 of phantoms: ten subsets of MetaImage scans with all tables.
 
-``python -m hounsfield.data.synthetic_luna16 OUT`` makes one, to try every step from a download to
-a CPM.
+``python -m hounsfield.data.phantom.synthetic_luna16 OUT`` makes one, on which every step from the
+download to the CPM can be tried.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from hounsfield.data.phantom import (
     write_phantom,
 )
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.atomic_write import atomic_folder
 from hounsfield.preprocessing.volume import apply_affine
 
 if TYPE_CHECKING:
@@ -33,16 +34,16 @@ if TYPE_CHECKING:
 
 SUBSETS = 10
 SCANS = 20
-NEGATIVES_A_SCAN = 20
-"""Places without a nodule that ``candidates.csv`` lists of each scan."""
+NEGATIVES_PER_SCAN = 20
+"""Positions without a nodule that ``candidates.csv`` lists per scan."""
 
 DIAMETERS_MM = (4.0, 30.0)
-"""LUNA16's nodules are of 3.3 to 32 mm."""
+"""LUNA16's nodules measure 3.3 to 32 mm."""
 
 THIN = PhantomSettings(shape_zyx=(112, 256, 256), spacing_mm=(1.4, 1.4, 2.5), vessel_ends=4000)
-"""The thickest slices that LUNA16 holds, in coarse planes so that it is made in seconds."""
+"""The thickest slices that LUNA16 holds, with coarse pixels, so that a scan takes seconds."""
 
-PLACE = ("seriesuid", "coordX", "coordY", "coordZ")
+POSITION = ("seriesuid", "coordX", "coordY", "coordZ")
 
 Row = tuple[object, ...]
 
@@ -64,48 +65,50 @@ def write_synthetic_luna16(
     first_seed: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Writes scans in turn into ``subset0`` to ``subset9``, and the five tables beside them.
+    """Writes scans in turn into ``subset0`` to ``subset9``, and the four tables beside them.
 
-    A quarter of the scans holds no nodule. Of every second scan with several, the smallest stands
-    among the excluded findings with a diameter of -1, as LUNA16 has those of too few readers.
-    ``candidates.csv`` has each nodule as class 1 and random places in the lungs as class 0.
+    A quarter of the scans has no nodule. Of every second scan with several nodules, the smallest
+    is listed among the excluded findings with a diameter of -1, like LUNA16's nodules of too few
+    readers. ``candidates.csv`` has each nodule as class 1 and random positions in the lungs as
+    class 0.
 
     Args:
-        out: A folder that does not exist yet; it appears whole or not at all.
-        scans: How many.
-        settings: Of the phantoms.
-        first_seed: The first scan is made from it, the next one from the next.
-        progress: Called with how many scans are made, and of how many.
+        out: A folder that does not exist yet; it appears atomically.
+        scans: Number of scans; ten fill each subset once.
+        settings: Grid and scanner of every phantom.
+        first_seed: Seed of the first scan; the others follow it.
+        progress: Called with the number of finished scans and the number of all.
+
+    Returns:
+        `out`.
 
     Raises:
         UsageError: `out` exists.
-        OSError: `out` cannot be written.
+        OutputError: `out` cannot be written.
     """
     if out.exists():
         msg = f"The synthetic LUNA16 needs a new folder, but {out} exists; name another"
         raise UsageError(msg)
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    labels = []
-    for number in range(scans):
-        seed = first_seed + number
-        nodules = [] if number % 4 == 3 else _draw_nodules(seed)
-        phantom = make_phantom(seed, settings=settings, nodules=nodules)
-        _write_scan(phantom, partial, f"subset{number % SUBSETS}")
-        labels.append(_labels_of(phantom, exclude=number % 2 == 1))
-        if progress is not None:
-            progress(number + 1, scans)
-    _write_tables(partial, labels)
-    partial.rename(out)
+    with atomic_folder(out) as folder:
+        labels = []
+        for number in range(scans):
+            seed = first_seed + number
+            nodules = [] if number % 4 == 3 else _draw_nodules(seed)
+            phantom = make_phantom(seed, settings=settings, nodules=nodules)
+            _write_scan(phantom, folder, f"subset{number % SUBSETS}")
+            labels.append(_labels_of(phantom, exclude=number % 2 == 1))
+            if progress is not None:
+                progress(number + 1, scans)
+        _write_tables(folder, labels)
     return out
 
 
 def _draw_nodules(seed: int) -> list[NoduleSpec]:
-    """One to four of any class."""
+    """Draws one to four nodules of any class."""
     rng = np.random.default_rng(seed)
-    drawn = [draw_nodule(str(rng.choice(HISTOLOGIES)), rng) for _ in range(rng.integers(1, 5))]
-    sizes = np.clip([spec.diameter_mm for spec in drawn], *DIAMETERS_MM)
-    return [replace(spec, diameter_mm=float(mm)) for spec, mm in zip(drawn, sizes, strict=True)]
+    specs = [draw_nodule(str(rng.choice(HISTOLOGIES)), rng) for _ in range(rng.integers(1, 5))]
+    sizes = np.clip([spec.diameter_mm for spec in specs], *DIAMETERS_MM)
+    return [replace(spec, diameter_mm=float(mm)) for spec, mm in zip(specs, sizes, strict=True)]
 
 
 def _write_scan(phantom: Phantom, out: Path, subset: str) -> None:
@@ -126,38 +129,33 @@ def _labels_of(phantom: Phantom, *, exclude: bool) -> _Labels:
         excluded=[(uid, *nodule.centre_world_mm, -1) for nodule in by_size[len(counted) :]],
         candidates=[
             *((uid, *nodule.centre_world_mm, 1) for nodule in counted),
-            *((uid, *place, 0) for place in _places_without_nodule(phantom)),
+            *((uid, *position, 0) for position in _positions_without_nodule(phantom)),
         ],
     )
 
 
-def _places_without_nodule(phantom: Phantom) -> list[list[float]]:
-    """Random places in the lungs, outside of every nodule, LPS mm."""
+def _positions_without_nodule(phantom: Phantom) -> list[list[float]]:
+    """Draws positions in the lungs outside every nodule, LPS mm."""
     rng = np.random.default_rng(phantom.seed)
     lung_zyx = np.argwhere(phantom.lung_labels > 0)
-    chosen = rng.choice(len(lung_zyx), size=2 * NEGATIVES_A_SCAN, replace=False)
-    places = apply_affine(phantom.volume.affine, lung_zyx[chosen][:, ::-1])
-    outside = np.ones(len(places), np.bool_)
+    chosen = rng.choice(len(lung_zyx), size=2 * NEGATIVES_PER_SCAN, replace=False)
+    positions = apply_affine(phantom.volume.affine, lung_zyx[chosen][:, ::-1])
+    outside = np.ones(len(positions), np.bool_)
     for nodule in phantom.nodules:
-        distance_mm = np.linalg.norm(places - nodule.centre_world_mm, axis=1)
+        distance_mm = np.linalg.norm(positions - nodule.centre_world_mm, axis=1)
         outside &= distance_mm > nodule.diameter_mm
-    return [place.tolist() for place in places[outside][:NEGATIVES_A_SCAN]]
+    return [position.tolist() for position in positions[outside][:NEGATIVES_PER_SCAN]]
 
 
 def _write_tables(out: Path, labels: Sequence[_Labels]) -> None:
-    with_diameter = (*PLACE, "diameter_mm")
+    with_diameter = (*POSITION, "diameter_mm")
+    nodules = [row for scan in labels for row in scan.nodules]
+    excluded = [row for scan in labels for row in scan.excluded]
+    candidates = [row for scan in labels for row in scan.candidates]
+    _write(out / "annotations.csv", with_diameter, nodules)
+    _write(out / "annotations_excluded.csv", with_diameter, excluded)
+    _write(out / "candidates.csv", (*POSITION, "class"), candidates)
     uids = sorted(path.stem for path in out.glob("subset*/*.mhd"))
-    _write(out / "annotations.csv", with_diameter, (row for one in labels for row in one.nodules))
-    _write(
-        out / "annotations_excluded.csv",
-        with_diameter,
-        (row for one in labels for row in one.excluded),
-    )
-    _write(
-        out / "candidates.csv",
-        (*PLACE, "class"),
-        (row for one in labels for row in one.candidates),
-    )
     (out / "seriesuids.csv").write_text("".join(f"{uid}\n" for uid in uids), encoding="utf-8")
 
 
@@ -169,17 +167,17 @@ def _write(path: Path, columns: Row, rows: Iterable[Row]) -> None:
 
 
 def main() -> None:
-    """What ``python -m hounsfield.data.synthetic_luna16`` calls."""
-    parser = argparse.ArgumentParser(prog="python -m hounsfield.data.synthetic_luna16")
-    parser.add_argument("out", type=Path, help="a folder that is made")
-    parser.add_argument("--scans", type=int, default=SCANS, help="how many; 20 if not given")
-    words = parser.parse_args()
+    """Runs ``python -m hounsfield.data.phantom.synthetic_luna16``."""
+    parser = argparse.ArgumentParser(prog="python -m hounsfield.data.phantom.synthetic_luna16")
+    parser.add_argument("out", type=Path, help="a new folder")
+    parser.add_argument("--scans", type=int, default=SCANS, help="number of scans (20)")
+    options = parser.parse_args()
 
-    def tell(done: int, total: int) -> None:
+    def show(done: int, total: int) -> None:
         sys.stderr.write(f"{done} of {total} scans made\n")
 
     try:
-        write_synthetic_luna16(words.out, scans=words.scans, progress=tell)
+        write_synthetic_luna16(options.out, scans=options.scans, progress=show)
     except UsageError as error:
         parser.error(str(error))
 

@@ -1,4 +1,4 @@
-"""The chest wall: its inner surface, the skin, and the fields in which ribs are drawn."""
+"""The chest wall: its inner surface, the skin, and the fields that place the ribs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,17 @@ class Thorax:
 
 
 def profile(person: Person, z_mm: NDArray[np.float32], which: str) -> NDArray[np.float32]:
-    """Half width, or place of the inner back or front, of the thorax (mm) at heights z."""
+    """Gives a measure of the inner chest wall at some heights.
+
+    Args:
+        person: Scales the tabulated profile to half width and half depth.
+        z_mm: Heights in the chest frame, any shape.
+        which: ``half_width``; ``back`` or ``front`` (chest frame y); ``shoulder`` (0 to 1, how much
+            of the shoulder there is).
+
+    Returns:
+        Millimetres (``shoulder``: 0 to 1), of the shape of `z_mm`.
+    """
     from scipy.interpolate import PchipInterpolator
 
     table, scale = {
@@ -72,13 +82,30 @@ def profile(person: Person, z_mm: NDArray[np.float32], which: str) -> NDArray[np
 
 
 def arm_centre_mm(person: Person, z_mm: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
-    """Chest frame x of the middle of the left arm where arms are down: nearer at the shoulder."""
+    """Locates the middle of the left arm where the arms are down: closer at the shoulder.
+
+    Args:
+        person: Supplies the width of the thorax and the height of the lungs.
+        z_mm: Heights in the chest frame, any shape.
+
+    Returns:
+        Chest frame x in mm, of the shape of `z_mm`; the right arm is its mirror image.
+    """
     nearer = np.clip((z_mm / person.lung_height_mm - 0.55) / 0.45, 0, 1)
     return np.asarray(person.thorax_half_width_mm + 72 - 30 * nearer, np.float32)
 
 
 def make_thorax(grid: Grid, person: Person, rng: np.random.Generator) -> Thorax:
-    """Computes the chest wall's fields."""
+    """Computes the chest wall's fields.
+
+    Args:
+        grid: Supplies the coarse sample positions in the chest frame.
+        person: Measures of thorax, fat and muscle, and the position of the arms.
+        rng: Random stream that bends the layers of fat and muscle.
+
+    Returns:
+        The chest wall on the coarse grid.
+    """
     x, y, z = grid.coarse_chest
     half_width, back, front = (profile(person, z, n) for n in ("half_width", "back", "front"))
     half_depth, middle = (back - front) / 2, (back + front) / 2
@@ -114,12 +141,12 @@ def make_thorax(grid: Grid, person: Person, rng: np.random.Generator) -> Thorax:
 def _muscle(
     person: Person, z_mm: NDArray[np.float32], angle: NDArray[np.float32], warp: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """How far out the muscles of the trunk reach: beside the spine, at the back, the chest."""
+    """Outer limit of the muscles of the trunk: erector spinae, back, chest, shoulder."""
     level, m = z_mm / person.lung_height_mm, person.muscle_mm
 
     def bell(middle: float, width: float) -> NDArray[np.float32]:
-        share: NDArray[np.float32] = np.exp(-(((angle - middle) / width) ** 2))
-        return share
+        fraction: NDArray[np.float32] = np.exp(-(((angle - middle) / width) ** 2))
+        return fraction
 
     high = np.clip((level - 0.42) / 0.15, 0, 1)
     reach = 12.5 + 0.25 * m + 23 * bell(0.1, 0.45) + 0.75 * m * bell(1.15, 0.40)
@@ -131,7 +158,7 @@ def _muscle(
 
 
 def _skin(grid: Grid, person: Person) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Distance from the skin of the trunk, and from that of the arms (far where they are up)."""
+    """Distances from the skin of the trunk and of the arms (large where the arms are up)."""
     x, y, z = grid.coarse_chest
     half_width, back, front = (profile(person, z, n) for n in ("half_width", "back", "front"))
     shoulder = profile(person, z, "shoulder")

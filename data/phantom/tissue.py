@@ -1,4 +1,4 @@
-"""Composes a slice: what each place of the chest is made of, in HU, before vessels and nodules."""
+"""Composes a slice: the HU of every tissue of the chest, before vessels and nodules."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from hounsfield.data.phantom.bones import (
     blend,
-    draw_breastbone,
     draw_ribs,
-    draw_shoulder_blades,
+    draw_scapulae,
     draw_spine,
+    draw_sternum,
     shell,
 )
 from hounsfield.data.phantom.fields import coverage
@@ -36,7 +36,7 @@ AIR_HU, FAT_HU, MUSCLE_HU, SKIN_HU = -996.0, -104.0, 52.0, 15.0
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One person's organs on a grid."""
+    """The organs of one person on a grid."""
 
     grid: Grid
     person: Person
@@ -48,7 +48,16 @@ class Anatomy:
 
 
 def compose_slice(anatomy: Anatomy, index: int, rng: np.random.Generator) -> Plane:
-    """Returns fine slice `index` as HU, float32, shape (rows, columns)."""
+    """Composes one fine slice of the body, without table, ducts and vessels.
+
+    Args:
+        anatomy: Organs on the coarse grid.
+        index: Number of the fine slice, from 0.
+        rng: Random stream of the marrow's texture; slices must be composed in order.
+
+    Returns:
+        HU, float32, shape (rows, columns).
+    """
     grid, person = anatomy.grid, anatomy.person
     blur = grid.blur_mm
     x, y = grid.fine_chest_xy
@@ -62,15 +71,23 @@ def compose_slice(anatomy: Anatomy, index: int, rng: np.random.Generator) -> Pla
     _draw_inside(hu, anatomy, index, wall, y, blur)
     rib = grid.fine_plane(thorax.rib_mm, index)
     draw_ribs(hu, person, wall, rib, angle, blur)
-    draw_breastbone(hu, person, x, z, wall, angle > 2.2, blur)
-    draw_shoulder_blades(hu, person, z, wall, angle, skin, blur)
+    draw_sternum(hu, person, x, z, wall, angle > 2.2, blur)
+    draw_scapulae(hu, person, z, wall, angle, skin, blur)
     _draw_spine(hu, anatomy, z, blur, rng)
     _draw_limbs(hu, anatomy, index, z, blur)
     return hu
 
 
 def lung_slice(anatomy: Anatomy, index: int) -> Plane:
-    """Distance (mm) from the lungs' surface, negative inside, at fine slice `index`."""
+    """Gives the distance from the surface of the lungs at one fine slice.
+
+    Args:
+        anatomy: Organs on the coarse grid.
+        index: Number of the fine slice, from 0.
+
+    Returns:
+        Signed distance in mm, negative inside, shape (rows, columns).
+    """
     return anatomy.grid.fine_plane(anatomy.lungs.distance_mm, index)
 
 
@@ -90,9 +107,9 @@ def _draw_wall(
     muscle = np.maximum(-wall, depth)
     blend(hu, MUSCLE_HU, coverage(muscle, blur))
     layers = np.abs(np.mod(wall + warp - 12.5, 10.5) - 5.25) - 4.6
-    shares = coverage(-layers, 1.6) * coverage(12.5 - wall, 2.0)
+    fractions = coverage(-layers, 1.6) * coverage(12.5 - wall, 2.0)
     thin = np.clip(0.75 + 0.25 * warp, 0, 1)
-    blend(hu, -80.0, shares * thin * coverage(muscle + 1.5, blur) * np.float32(0.75))
+    blend(hu, -80.0, fractions * thin * coverage(muscle + 1.5, blur) * np.float32(0.75))
     between = np.abs(wall - 1.6) - 0.5
     blend(hu, -75.0, coverage(between, blur) * np.float32(0.45))
 
@@ -100,7 +117,7 @@ def _draw_wall(
 def _draw_inside(
     hu: Plane, anatomy: Anatomy, index: int, wall: Plane, y: Plane, blur: float
 ) -> None:
-    """Fat of the mediastinum, heart, what lies under the diaphragm, and the lungs."""
+    """Fat of the mediastinum, heart, organs below the diaphragm, and lungs."""
     grid, person = anatomy.grid, anatomy.person
     enhancement = person.enhancement_hu
     inner = coverage(wall + 0.4, blur)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 STEP = 0.42
-"""Share of the way to the middle of its points that a branch goes before it parts."""
+"""Fraction of the way to the middle of its targets that a branch covers before it divides."""
 GENERATIONS = 22
 
 
@@ -25,9 +25,10 @@ class Tree:
     """Branches, each a gentle curve from `start` to `end` (chest frame, mm).
 
     Attributes:
-        start, end: Shape (n, 3).
+        start: First point of each branch, shape (n, 3).
+        end: Last point of each branch, shape (n, 3).
         leaving: Direction in which each branch leaves its start, unit vectors, shape (n, 3).
-        ends: Number of points that each branch feeds, shape (n,).
+        ends: Number of targets that each branch supplies, shape (n,).
         parent: Index of the branch it comes from, -1 for a root.
     """
 
@@ -46,15 +47,18 @@ def grow_tree(
     *,
     first_groups: NDArray[np.integer] | None = None,
 ) -> Tree:
-    """Grows a tree from `root` to every target point.
+    """Grows a tree from a root to every target.
 
     Args:
-        root: Where it begins, (x, y, z).
-        direction: Where it heads there.
-        targets: Points to reach, shape (n, 3).
-        rng: Decides how evenly each branch parts.
-        first_groups: The first parting, a label from 0 for each target (its lobe); drawn when
+        root: Start of the tree, (x, y, z) in the chest frame, mm.
+        direction: Direction of the tree at its root, of any length.
+        targets: Points to reach, shape (n, 3), chest frame, mm.
+        rng: Random stream that decides how evenly each branch divides.
+        first_groups: Label from 0 for each target (its lobe), by which the root divides; drawn when
             None.
+
+    Returns:
+        The branches, parents before their children.
     """
     points = np.asarray(targets, dtype=np.float64)
     branch_of = np.zeros(len(points), np.int64)
@@ -124,7 +128,16 @@ def _side(
 
 
 def curves(tree: Tree, chosen: NDArray[np.integer], pieces: int) -> NDArray[np.float64]:
-    """Points along chosen branches, shape (n, pieces + 1, 3): each a parabola from its parent."""
+    """Samples points along some branches, each a parabola that leaves in its parent's direction.
+
+    Args:
+        tree: The tree, chest frame, mm.
+        chosen: Indices of the branches, shape (n,).
+        pieces: Number of straight pieces into which each branch is cut.
+
+    Returns:
+        Points in the chest frame, shape (n, pieces + 1, 3).
+    """
     start, end, leaving = tree.start[chosen], tree.end[chosen], tree.leaving[chosen]
     control = start + 0.38 * np.linalg.norm(end - start, axis=1)[:, None] * leaving
     control = 0.55 * control + 0.45 * (start + end) / 2

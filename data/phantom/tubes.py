@@ -1,4 +1,4 @@
-"""Paints many thin tubes into a fine volume, with partial volume, without a loop over tubes."""
+"""Paints many thin tubes into a fine volume with partial volume, without a loop over tubes."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def paint_tubes(
     keep: Literal["brighter", "darker"] = "brighter",
     blur_mm: float | None = None,
 ) -> None:
-    """Paints straight pieces of tube; where it changes nothing to the better, the voxel stays.
+    """Paints straight pieces of tube; a voxel only ever gets brighter (or only ever darker).
 
     Args:
-        hu: The volume, changed in place, C order.
-        spacing_zyx_mm: Its voxel distances.
-        starts_zyx: Voxel places of the pieces' starts, shape (n, 3); pieces should be short.
-        ends_zyx: Their ends.
-        radii_mm: Shape (n,). A tube thinner than a voxel is painted as wide but fainter.
-        value_hu: HU of a voxel full of it, one or (n,).
-        background_hu: HU that the rest of a partly filled voxel is taken to have.
-        keep: Whether the brighter or the darker of old and new stays.
-        blur_mm: Width of the edge; None takes the mean voxel edge.
+        hu: HU on the fine grid, ``[z, y, x]``, C order; changed in place.
+        spacing_zyx_mm: Distances of the voxel centres.
+        starts_zyx: Voxel positions of the pieces' starts, shape (n, 3); pieces should be short.
+        ends_zyx: Voxel positions of the pieces' ends, shape (n, 3).
+        radii_mm: Shape (n,). A tube thinner than a voxel is painted as wide as one, but fainter.
+        value_hu: HU of a voxel inside the tube, one for all or shape (n,).
+        background_hu: HU assumed for the rest of a partly filled voxel.
+        keep: Whether the brighter or the darker of the old and new HU stays.
+        blur_mm: Width of the edge; None takes the geometric mean of the voxel's edges.
     """
     spacing = np.asarray(spacing_zyx_mm, dtype=np.float32)
     blur = np.float32(blur_mm if blur_mm is not None else float(np.prod(spacing) ** (1 / 3)))
@@ -79,7 +79,7 @@ def _paint(
     keep: str,
     blur: np.float32,
 ) -> None:
-    """Paints pieces whose boxes are of one size."""
+    """Paints pieces whose bounding boxes have the same size."""
     start = (starts - middle) * spacing
     along = (ends - starts) * spacing
     place = offsets.astype(np.float32) * spacing
@@ -93,13 +93,13 @@ def _paint(
     distance2 += t * (t * length2[:, None] - 2 * dot)
     distance = np.sqrt(np.maximum(distance2, 0))
     wide = np.maximum(radii, blur / 2)
-    share = np.clip(0.5 + (wide[:, None] - distance) / blur, 0, 1)
-    share *= np.minimum(1, (radii / wide) ** 2)[:, None]
-    piece, sample = np.nonzero(share > 0.01)
+    fraction = np.clip(0.5 + (wide[:, None] - distance) / blur, 0, 1)
+    fraction *= np.minimum(1, (radii / wide) ** 2)[:, None]
+    piece, sample = np.nonzero(fraction > 0.01)
     voxel = middle[piece].astype(np.int64) + offsets[sample]
     valid = np.all((voxel >= 0) & (voxel < hu.shape), axis=1)
     piece, sample, voxel = piece[valid], sample[valid], voxel[valid]
     flat = np.ravel_multi_index(tuple(voxel.T), hu.shape)
-    painted = background_hu + share[piece, sample] * (values[piece] - background_hu)
+    painted = background_hu + fraction[piece, sample] * (values[piece] - background_hu)
     operation = np.maximum if keep == "brighter" else np.minimum
     operation.at(hu.reshape(-1), flat, painted.astype(np.float32))

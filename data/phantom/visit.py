@@ -1,4 +1,4 @@
-"""`Visit`: the same person scanned again, lying elsewhere, breathing otherwise, nodules grown."""
+"""`Visit`: a follow-up scan of the same person in another position and breath, nodules grown."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _INVERSION_STEPS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """Another scan of a person whose first one is without a visit.
+    """A follow-up scan; the first scan of a person has no visit.
 
-    The finished body is moved, not built anew, so its vessels are the same ones; the nodules are
-    drawn after that, so that their truth stays exact. The lung's density does not change with
-    the breath.
+    The finished body is moved, not built again, so its vessels stay the same; the nodules are
+    painted after that, so that their ground truth stays exact. The density of the lung does not
+    change with the breath.
 
     Attributes:
-        days: After the first scan.
-        breath_mm: How much lower the diaphragm stands behind; negative is a shallower breath.
-        shift_mm: How far the person lies from where they lay, (x, y, z) in LPS.
-        turn_rad: Turn about z against the first scan.
-        volume_ratio: Volume of each nodule over that at the first scan; 0 leaves it out, and one
-            that only the second scan has is made by leaving it out of the first.
+        days: Days after the first scan.
+        breath_mm: How much lower the back of the diaphragm is; negative is a shallower breath.
+        shift_mm: Displacement of the person since the first scan, (x, y, z) in LPS.
+        turn_rad: Rotation about z since the first scan.
+        volume_ratio: Volume of each nodule over its volume at the first scan; 0 leaves it out. A
+            nodule that only the follow-up has is left out of the first.
     """
 
     days: int = 0
@@ -55,7 +55,7 @@ class Visit:
             raise ValueError(msg)
 
     def grown(self, specs: list[NoduleSpec]) -> list[NoduleSpec | None]:
-        """The nodules as they are at this visit; None for those that are not there."""
+        """Gives the nodules as they are at this visit; None for those that are absent."""
         ratios = self.volume_ratio or (1.0,) * len(specs)
         return [
             replace(spec, diameter_mm=spec.diameter_mm * ratio ** (1 / 3)) if ratio else None
@@ -65,12 +65,12 @@ class Visit:
 
 @dataclass(frozen=True)
 class Motion:
-    """Where each place of a visit was at the first scan, in the scan frame.
+    """Maps positions of a visit to positions at the first scan, in the scan frame.
 
     Attributes:
-        grid: Of both scans.
-        person: Of both scans.
-        visit: The later one.
+        grid: The grid of both scans.
+        person: The person at the first scan.
+        visit: The follow-up.
     """
 
     grid: Grid
@@ -78,7 +78,7 @@ class Motion:
     visit: Visit
 
     def before_zyx_mm(self, scan_zyx_mm: ArrayLike) -> NDArray[np.float64]:
-        """Places of the visit, shape (..., 3), as places of the first scan."""
+        """Maps positions of the visit, shape (..., 3), to positions at the first scan."""
         z, y, x = np.moveaxis(np.asarray(scan_zyx_mm, dtype=np.float64), -1, 0)
         shift_x, shift_y, shift_z = self.visit.shift_mm
         x0, y0 = self.grid.centre_xy_mm
@@ -99,14 +99,14 @@ class Motion:
         return before
 
     def now_zyx_mm(self, before_zyx_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Places of the first scan, shape (n, 3), as places of the visit."""
+        """Maps positions of the first scan, shape (n, 3), to positions of the visit."""
         now = before_zyx_mm.copy()
         for _ in range(_INVERSION_STEPS):
             now += before_zyx_mm - self.before_zyx_mm(now)
         return now
 
     def moved_voxel_zyx(self, voxel_zyx: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Fine voxels of the first scan, shape (n, 3), as fine voxels of the visit."""
+        """Maps fine voxels of the first scan, shape (n, 3), to fine voxels of the visit."""
         first, step = np.array(self.grid.first_zyx_mm), np.array(self.grid.spacing_zyx_mm)
         moved: NDArray[np.float64] = (self.now_zyx_mm(voxel_zyx * step + first) - first) / step
         return moved
@@ -114,7 +114,15 @@ class Motion:
     def moved(
         self, fine: NDArray[np.float32], labels: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """The body at the visit: HU on the fine grid, and the lungs' labels on the finished one."""
+        """Moves the body to its position at the visit.
+
+        Args:
+            fine: HU at the first scan on the fine grid, ``[z, y, x]``.
+            labels: uint8 lung labels at the first scan on the finished grid.
+
+        Returns:
+            HU on the fine grid and lung labels on the finished grid, at the visit.
+        """
         from scipy.ndimage import map_coordinates
 
         grid = self.grid
@@ -130,8 +138,16 @@ class Motion:
                 sides[slice_index] = map_coordinates(labels, voxel, order=0, mode="constant")[0]
         return hu, sides
 
-    def lung_share(self, anatomy: Anatomy, box: Box) -> NDArray[np.float32]:
-        """Share of each voxel of a box of the visit that is lung."""
+    def lung_fraction(self, anatomy: Anatomy, box: Box) -> NDArray[np.float32]:
+        """Computes the fraction of each voxel of a box of the visit that is lung.
+
+        Args:
+            anatomy: Organs at the first scan.
+            box: Slices of the fine grid at the visit.
+
+        Returns:
+            Fractions, 0 to 1, of the shape of the box.
+        """
         from scipy.ndimage import map_coordinates
 
         origin = np.array([axis[0] for axis in self.grid.coarse_axes_mm], dtype=np.float64)
@@ -140,6 +156,6 @@ class Motion:
         return coverage(distance.astype(np.float32), self.grid.blur_mm)
 
     def _before_of_box(self, box: Box) -> NDArray[np.float64]:
-        """Scan frame (z, y, x) at the first scan of every fine voxel of a box."""
+        """Scan frame (z, y, x) at the first scan of every fine voxel of a box of the visit."""
         axes = [self.grid.axis_mm(axis)[part].astype(np.float64) for axis, part in enumerate(box)]
         return self.before_zyx_mm(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1))

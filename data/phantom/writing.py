@@ -1,17 +1,15 @@
-"""Writes a phantom for others to read: CT series, LUNA16's MetaImage, NIfTI, and its truth."""
+"""Writes a phantom as a CT series, LUNA16's MetaImage or NIfTI, with its ground truth."""
 
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict
-
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
+from hounsfield.preprocessing.documents import Strict
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.atomic_write import atomic_folder
+from hounsfield.preprocessing.formats.nifti import write_nifti
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +18,10 @@ if TYPE_CHECKING:
     from hounsfield.data.phantom.phantom import Phantom
 
 Format = Literal["dicom", "luna16", "nifti"]
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-class NoduleTruth(BaseModel):
-    """One nodule of a phantom, in LPS millimetres."""
-
-    model_config = ConfigDict(frozen=True)
+class NoduleTruth(Strict):
+    """Ground truth of one nodule; `centre_world_mm` is in LPS."""
 
     centre_world_mm: tuple[float, float, float]
     diameter_mm: float
@@ -40,10 +35,8 @@ class NoduleTruth(BaseModel):
     malignant: bool
 
 
-class PhantomTruth(BaseModel):
-    """What is known of a phantom: the content of its ``truth.json``."""
-
-    model_config = ConfigDict(frozen=True)
+class PhantomTruth(Strict):
+    """Ground truth of a phantom: the content of its ``truth.json``."""
 
     version: Literal[1] = 1
     seed: int
@@ -55,7 +48,14 @@ class PhantomTruth(BaseModel):
 
 
 def truth_of(phantom: Phantom) -> PhantomTruth:
-    """Gathers what is known of a phantom."""
+    """Collects the ground truth of a phantom.
+
+    Args:
+        phantom: Scan and nodules from `make_phantom`.
+
+    Returns:
+        The document that `write_phantom` writes as ``truth.json``.
+    """
     volume = phantom.volume
     return PhantomTruth(
         seed=phantom.seed,
@@ -82,54 +82,48 @@ def truth_of(phantom: Phantom) -> PhantomTruth:
 
 
 def write_phantom(phantom: Phantom, out: Path, *, formats: Sequence[Format] = ("dicom",)) -> Path:
-    """Writes the study and its ``truth.json`` into a new folder, which appears whole or not at all.
+    """Writes a phantom and its ``truth.json`` into a new folder, which appears atomically.
 
     ``dicom`` gives ``dicom/00001.dcm`` and so on; ``luna16`` gives ``luna16/<series>.mhd``,
     its ``.raw`` and ``annotations.csv``; ``nifti`` gives ``nifti/<series>.nii.gz``.
 
     Args:
-        phantom: What to write.
+        phantom: Scan and nodules from `make_phantom`.
         out: A folder that does not exist yet or is empty.
-        formats: Which forms.
+        formats: Any of ``dicom``, ``luna16``, ``nifti``; each has a folder of its own.
 
     Returns:
         `out`.
 
     Raises:
-        UsageError: `out` has something in it, or a format is unknown.
-        OSError: `out` cannot be written.
+        UsageError: `out` is in use, or a format is unknown.
+        OutputError: `out` cannot be written.
     """
     writers = {"dicom": _write_dicom, "luna16": _write_luna16, "nifti": _write_nifti}
     unknown = [name for name in formats if name not in writers]
     if unknown:
-        msg = f"Formats must be among {', '.join(writers)}, got {unknown[0]!r}"
+        msg = f"formats must be among {', '.join(writers)}, got {unknown[0]!r}"
         raise UsageError(msg)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         msg = f"The phantom needs a new or empty folder, but {out} is in use; name another"
         raise UsageError(msg)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
-    try:
+    with atomic_folder(out) as folder:
         for name in formats:
-            (partial / name).mkdir(parents=True)
-            writers[name](phantom, partial / name)
-        (partial / "truth.json").write_text(truth_of(phantom).model_dump_json(indent=2) + "\n")
-        for path in partial.rglob("*"):
-            _flush(path)
-        partial.rename(out)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+            (folder / name).mkdir()
+            writers[name](phantom, folder / name)
+        (folder / "truth.json").write_text(truth_of(phantom).model_dump_json(indent=2) + "\n")
     return out
 
 
 def _write_dicom(phantom: Phantom, folder: Path) -> None:
-    """The CT series."""
     save_series(ct_datasets(phantom.volume), folder)
 
 
 def _write_luna16(phantom: Phantom, folder: Path) -> None:
-    """MetaImage and the table of nodules, as LUNA16 has them."""
+    """The scan and its table of nodules in LUNA16's form.
+
+    LUNA16 keeps header and voxels in two files, which `write_metaimage` does not do.
+    """
     import SimpleITK
 
     volume = phantom.volume
@@ -146,22 +140,6 @@ def _write_luna16(phantom: Phantom, folder: Path) -> None:
 
 
 def _write_nifti(phantom: Phantom, folder: Path) -> None:
-    """NIfTI, whose world is RAS."""
-    import nibabel
-
     volume = phantom.volume
-    affine = _LPS_TO_RAS @ volume.affine
-    image = nibabel.Nifti1Image(volume.hu.transpose(2, 1, 0), affine)
-    image.set_sform(affine, code="scanner")
-    image.set_qform(affine, code="scanner")
-    image.header.set_xyzt_units("mm", "sec")
-    nibabel.save(image, folder / f"{volume.series.series_uid}.nii.gz")
-
-
-def _flush(path: Path) -> None:
-    """Makes sure that a file or folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with (folder / f"{volume.series.series_uid}.nii.gz").open("wb") as file:
+        write_nifti(volume.hu, volume.affine, file)

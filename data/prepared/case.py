@@ -46,7 +46,7 @@ class KnownFinding:
         texture: The same: 1 ground glass to 5 solid.
         spiculation: The same: 1 none to 5 marked.
         calcification: The same: 1 to 5 kinds of it, 6 none.
-        drawn_as: What a phantom's nodule was asked to be; None for a real one.
+        specified: What a phantom's nodule was asked to be; None for a real one.
     """
 
     centre_world_mm: tuple[float, float, float]
@@ -58,7 +58,7 @@ class KnownFinding:
     texture: float | None = None
     spiculation: float | None = None
     calcification: float | None = None
-    drawn_as: NoduleSpec | None = None
+    specified: NoduleSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +205,10 @@ def load_facts(folder: Path) -> CaseFacts:
 
 def _known_finding(told: dict[str, Any]) -> KnownFinding:
     """A finding of ``case.json``; older cases do not tell what a nodule was drawn as."""
-    spec = told.get("drawn_as")
+    spec = told.get("specified")
     centre_world_mm = tuple(told["centre_world_mm"])
-    drawn_as = None if spec is None else NoduleSpec(**spec)
-    return KnownFinding(**{**told, "centre_world_mm": centre_world_mm, "drawn_as": drawn_as})
+    specified = None if spec is None else NoduleSpec(**spec)
+    return KnownFinding(**{**told, "centre_world_mm": centre_world_mm, "specified": specified})
 
 
 def _mapped(folder: Path, name: str) -> NDArray[Any] | None:

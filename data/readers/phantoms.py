@@ -137,7 +137,7 @@ class PhantomCase:
                 nodule.centre_world_mm,
                 nodule.diameter_mm,
                 histology=nodule.histology,
-                drawn_as=nodule.spec,
+                specified=nodule.spec,
             )
             for nodule in phantom.nodules
         )

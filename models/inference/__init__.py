@@ -1,1 +1,1 @@
-"""Detector, reducer, segmenter, rater and classifier, and the runtimes that execute them."""
+"""Detector, reducer, segmenter, rater and classifier, and the inference backends that run them."""

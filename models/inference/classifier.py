@@ -1,14 +1,14 @@
-"""`NoduleClassifier`: four class probabilities for each candidate, and what speaks for each."""
+"""`NoduleClassifier`: class probabilities and class activation maps of candidates."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import special
 
+from hounsfield.models.calibration import class_probabilities
 from hounsfield.models.contracts import ActivationMap, Classification, NoduleClass
-from hounsfield.models.inference.out_of_distribution import strangeness
+from hounsfield.models.inference.out_of_distribution import mahalanobis_distances
 from hounsfield.models.views.close_and_wide import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
 from hounsfield.preprocessing.working_grid import normalise_hu
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.contracts import Candidate, WorldPoint
     from hounsfield.models.inference.runtimes import Network
     from hounsfield.models.store.manifest import Manifest
     from hounsfield.preprocessing.working_volume import WorkingVolume
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 BATCH = 8
 
 Flips = Literal[1, 2, 4]
-"""How many times the classifier looks at a candidate; see `FLIPPED_AXES`."""
+"""Number of `FLIPPED_AXES` over which the classifier averages."""
 
 FLIPPED_AXES: tuple[tuple[int, ...], ...] = ((), (2,), (1,), (1, 2))
-"""Axes of a view, of (z, y, x): as it is, left and right changed, front and back, and both."""
+"""Axes of a view, of (z, y, x): unchanged, left-right, front-back, and both."""
 
 
 class NoduleClassifier:
-    """Runs the class network over both views of each candidate.
+    """Runs the class network over a close and a wide view of each candidate.
 
     Args:
-        manifest: Tells HU window and calibration.
+        manifest: Provides HU window, calibration and training distribution.
         network: A `ClassNet` in any runtime.
-        flips: The mean is taken over so many of `FLIPPED_AXES`.
+        flips: Number of `FLIPPED_AXES` to average over (test-time augmentation).
     """
 
     def __init__(self, manifest: Manifest, network: Network, *, flips: Flips = 1) -> None:
@@ -48,52 +48,58 @@ class NoduleClassifier:
     def classify(
         self, volume: WorkingVolume, candidates: Sequence[Candidate]
     ) -> list[Classification]:
-        """Returns what is said of each candidate, with the evidence in the close view."""
-        answers: list[Classification] = []
+        """Returns the classification of each candidate, with the activation map of its close view.
+
+        Args:
+            volume: The series on the working grid.
+            candidates: Places inside the volume; their sizes and scores are not used.
+        """
+        classifications: list[Classification] = []
         for first in range(0, len(candidates), BATCH):
-            part = candidates[first : first + BATCH]
+            batch = candidates[first : first + BATCH]
             views = [
                 nodule_views(
                     volume.hu,
                     volume.spacing_mm,
                     volume.voxel_xyz(candidate.centre_world_mm)[::-1].tolist(),
                 )
-                for candidate in part
+                for candidate in batch
             ]
-            seen = normalise_hu(np.stack(views), self._manifest.hu_window)
-            maps = self._evidence(seen)
-            logits = maps.mean((3, 4, 5)).sum(1) + self._manifest.calibration.class_intercepts
-            rows = special.softmax(logits, axis=1).tolist()
-            strange = self._strange(seen)
-            for candidate, evidence, (a, b, c, d), unlike in zip(
-                part, maps[:, 0], rows, strange, strict=True
+            images = normalise_hu(np.stack(views), self._manifest.hu_window)
+            maps = self._activation_maps(images)
+            logits = maps.mean((3, 4, 5)).sum(1)
+            rows = class_probabilities(logits, self._manifest.calibration).tolist()
+            outside = self._out_of_distribution(images)
+            for candidate, close, (a, b, c, d), is_outside in zip(
+                batch, maps[:, 0], rows, outside, strict=True
             ):
-                why = ActivationMap(
+                activation_map = ActivationMap(
                     # What all classes have in common changes no probability.
-                    evidence - evidence.mean(axis=0),
-                    self._affine(volume, candidate.centre_world_mm, cells=evidence.shape[-1]),
+                    close - close.mean(axis=0),
+                    self._affine(volume, candidate.centre_world_mm, cells=close.shape[-1]),
                 )
-                answers.append(Classification((a, b, c, d), unlike, why))
-        return answers
+                classifications.append(Classification((a, b, c, d), is_outside, activation_map))
+        return classifications
 
-    def _evidence(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Calibrated evidence ``[n, views, class, z, y, x]``; its means, summed, are logits."""
-        looks = []
+    def _activation_maps(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Calibrated maps ``[n, views, class, z, y, x]``: the sum of their means is the logit."""
+        unflipped = []
         for axes in self._flips:
-            turned = np.flip(seen, tuple(2 + axis for axis in axes))
-            maps = self._network(np.ascontiguousarray(turned))[:, :, : len(NoduleClass)]
-            looks.append(np.flip(maps, tuple(3 + axis for axis in axes)))
+            flipped = np.flip(images, tuple(2 + axis for axis in axes))
+            maps = self._network(np.ascontiguousarray(flipped))[:, :, : len(NoduleClass)]
+            unflipped.append(np.flip(maps, tuple(3 + axis for axis in axes)))
         slope = np.float32(self._manifest.calibration.slope)
-        calibrated: NDArray[np.float32] = np.mean(looks, axis=0) * slope
+        calibrated: NDArray[np.float32] = np.mean(unflipped, axis=0) * slope
         return calibrated
 
     def _affine(
-        self, volume: WorkingVolume, centre_world_mm: tuple[float, float, float], *, cells: int
+        self, volume: WorkingVolume, centre_world_mm: WorldPoint, *, cells: int
     ) -> NDArray[np.float64]:
         """From (x, y, z) indices of the close view's cells to LPS mm.
 
-        Cell i lies at voxel s x i of the view, s the stride: the cells stand (s - 1) / 2 voxels
-        off its middle. Flipped they stand as much to the other side, and between both on average.
+        With a stride of s, cell i lies at voxel s x i of the view: the cells are (s - 1) / 2 voxels
+        off its middle. In a flipped view they are off to the other side, and the mean over both is
+        centred.
         """
         stride = VIEW_VOXELS / cells
         first = np.array(
@@ -108,9 +114,9 @@ class NoduleClassifier:
         affine[:3, 3] = centre_world_mm + steps @ (first - (VIEW_VOXELS - 1) / 2)
         return affine
 
-    def _strange(self, views: NDArray[np.float32]) -> list[bool]:
-        """Whether each view is unlike those of the training."""
-        familiarity = self._manifest.familiarity
-        if familiarity is None:
-            return [False] * len(views)
-        return [float(one) > familiarity.limit for one in strangeness(views, familiarity)]
+    def _out_of_distribution(self, images: NDArray[np.float32]) -> list[bool]:
+        distribution = self._manifest.training_distribution
+        if distribution is None:
+            return [False] * len(images)
+        distances: list[float] = mahalanobis_distances(images, distribution).tolist()
+        return [distance > distribution.max_distance for distance in distances]

@@ -1,21 +1,14 @@
-"""`HeatmapDetector`: candidates read off the heat-map of a `CentreNet`."""
+"""`HeatmapDetector`: candidates from the heat-map of a `CentreNet`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage, special
 
+from hounsfield.models.calibration import logistic_score
 from hounsfield.models.contracts import Candidate
-from hounsfield.models.networks.centre_marks import (
-    HEAT,
-    LOG_DIAMETER,
-    OFFSET,
-    REFERENCE_DIAMETER_MM,
-    SIZE_DIVISOR,
-    STRIDE,
-)
+from hounsfield.models.networks.centre_heatmap import SIZE_DIVISOR, decode_cells, find_peaks
 from hounsfield.preprocessing.working_grid import normalise_hu
 
 if TYPE_CHECKING:
@@ -26,20 +19,20 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
 MAX_CANDIDATES = 100
-"""As many marks a scan as the LUNA16 protocol reads."""
+"""The LUNA16 protocol reads no more marks per scan."""
 
 DIAMETER_RANGE_MM = (2.0, 100.0)
-"""Sizes that were trained on; what the network gives beyond them means nothing."""
+"""The range of the training data; the network's sizes outside it are meaningless."""
 
-LOWEST_LOGIT = -4.0
-"""Peaks below this are never looked at: a score of 0.018 before calibration."""
+MIN_LOGIT = -4.0
+"""Cells below this, a score of 0.018 before calibration, are not searched for peaks."""
 
 
 class HeatmapDetector:
-    """Runs the network once over the lung box and reads peaks where a finding may lie.
+    """Runs the network once over the lung box and reads peaks inside the search mask.
 
     Args:
-        manifest: Tells HU window and calibration.
+        manifest: Provides HU window and calibration.
         network: A `CentreNet` in any runtime.
     """
 
@@ -48,63 +41,30 @@ class HeatmapDetector:
         self._network = network
 
     def detect(self, volume: WorkingVolume) -> list[Candidate]:
-        """Returns at most `MAX_CANDIDATES`, best score first."""
-        marks = self._marks(volume)
-        cells, logits = _peaks(marks, volume.search_mask)
-        centres_zyx, diameters = _decode(marks, cells)
-        kept = _suppress(centres_zyx * volume.spacing_mm[::-1], diameters, logits)[:MAX_CANDIDATES]
-        calibration = self._manifest.calibration
-        scores = special.expit(calibration.slope * logits + calibration.intercept)
+        """Returns at most `MAX_CANDIDATES` candidates, best score first."""
+        image = normalise_hu(volume.hu, self._manifest.hu_window)
+        padded = np.pad(image, [(0, -size % SIZE_DIVISOR) for size in image.shape])
+        output = self._network(padded[None, None])[0]
+        cells, logits = find_peaks(output, volume.search_mask, min_logit=MIN_LOGIT)
+        centres_zyx, diameters_mm = decode_cells(output, cells, diameter_range_mm=DIAMETER_RANGE_MM)
+        kept = _suppress(centres_zyx * volume.spacing_mm[::-1], diameters_mm)[:MAX_CANDIDATES]
+        scores = logistic_score(logits, self._manifest.calibration)
         world = volume.world_mm(centres_zyx[:, ::-1])
         return [
             Candidate(
                 (float(world[i, 0]), float(world[i, 1]), float(world[i, 2])),
-                float(diameters[i]),
+                float(diameters_mm[i]),
                 float(scores[i]),
             )
             for i in kept
         ]
 
-    def _marks(self, volume: WorkingVolume) -> NDArray[np.float32]:
-        """The network's output, float32 ``[5, z, y, x]``."""
-        image = normalise_hu(volume.hu, self._manifest.hu_window)
-        padded = np.pad(image, [(0, -size % SIZE_DIVISOR) for size in image.shape])
-        marks: NDArray[np.float32] = self._network(padded[None, None])[0]
-        return marks
 
-
-def _peaks(
-    marks: NDArray[np.float32], search_mask: NDArray[np.bool_]
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Cells (n, 3) that are local maxima inside the search mask, best first, and their logits."""
-    heat = marks[HEAT]
-    peak = (ndimage.maximum_filter(heat, size=3) == heat) & (heat > LOWEST_LOGIT)
-    cells = np.argwhere(peak)
-    voxel = np.minimum(cells * STRIDE + STRIDE // 2, np.subtract(search_mask.shape, 1))
-    cells = cells[search_mask[tuple(voxel.T)]]
-    logits = heat[tuple(cells.T)]
-    order = np.argsort(-logits, kind="stable")
-    return cells[order], logits[order]
-
-
-def _decode(
-    marks: NDArray[np.float32], cells: NDArray[np.intp]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centres (n, 3) in voxels of the working volume (z, y, x), and diameters in mm."""
-    at = tuple(cells.T)
-    offset = np.clip(marks[OFFSET][:, *at].T, -2.0, 2.0)
-    centres = (cells + offset + 0.5) * STRIDE - 0.5
-    diameters = REFERENCE_DIAMETER_MM * np.exp(marks[LOG_DIAMETER][at].astype(np.float64))
-    return centres.astype(np.float64), np.clip(diameters, *DIAMETER_RANGE_MM)
-
-
-def _suppress(
-    centres_mm: NDArray[np.float64], diameters: NDArray[np.float64], logits: NDArray[np.float32]
-) -> list[int]:
-    """Of marks that lie within one another's radius, the better is kept."""
+def _suppress(centres_mm: NDArray[np.float64], diameters_mm: NDArray[np.float64]) -> list[int]:
+    """Drops each mark, given best first, whose centre lies within the radius of a better one."""
     kept: list[int] = []
-    for i in range(len(logits)):
-        off = np.linalg.norm(centres_mm[kept] - centres_mm[i], axis=1)
-        if not np.any(off < np.maximum(diameters[kept], diameters[i]) / 2):
+    for i in range(len(diameters_mm)):
+        away_mm = np.linalg.norm(centres_mm[kept] - centres_mm[i], axis=1)
+        if not np.any(away_mm < np.maximum(diameters_mm[kept], diameters_mm[i]) / 2):
             kept.append(i)
     return kept

@@ -1,4 +1,4 @@
-"""`NoduleSegmenter`: the voxels of each candidate, on the native grid."""
+"""`NoduleSegmenter`: boundary and reader-style segmentation of each candidate."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy import ndimage, special
 
 from hounsfield.models.contracts import NoduleSegmentations, Segmentation
 from hounsfield.models.views.segmentation import (
-    DRAWN_EDGE,
-    EXACT_EDGE,
+    BOUNDARY_CHANNEL,
+    READER_STYLE_CHANNEL,
     VIEW_VOXELS,
     cut_view,
     sample_view,
@@ -32,37 +32,40 @@ if TYPE_CHECKING:
 
 BATCH = 8
 
-SECOND_LOOK_SIZE, SECOND_LOOK_SHIFT = 1.2, 0.2
-"""A nodule so many times larger or smaller than was told, or off by this part of its diameter, is
-looked at again where the first look found it."""
+MAX_SIZE_RATIO, MAX_SHIFT_IN_DIAMETERS = 1.2, 0.2
+"""A nodule that turns out to be larger or smaller than its candidate by more than the ratio, or off
+its place by more than this fraction of its diameter, is segmented again in a corrected view."""
 
-FINEST_STEP_MM = 0.4
-"""Voxels wider than this are sampled several times along an axis, so that shares are exact."""
+MIN_DIAMETER_MM = 2.0
+"""Smallest nodule for which a corrected view is cut."""
 
-MAX_PARTS = 6
+MAX_SAMPLING_STEP_MM = 0.4
+"""Larger voxels are sampled at several points along an axis, so that their fractions are exact."""
+
+MAX_SAMPLES_PER_AXIS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """Where a view is cut: fractional voxel of the volume, and the size it is made for."""
+class _ViewPosition:
+    """Centre of a view, as a fractional voxel of the volume, and the diameter that scales it."""
 
     centre_zyx: tuple[float, float, float]
     diameter_mm: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """What was answered to a look, for one edge."""
+class _SegmentedView:
+    """Probability ``[32, 32, 32]`` of one output channel in a view."""
 
-    look: _Look
-    answer: NDArray[np.float32]
+    position: _ViewPosition
+    probability: NDArray[np.float32]
 
 
 class NoduleSegmenter:
     """Runs the network over a view of each candidate.
 
     Args:
-        manifest: Tells the HU window.
+        manifest: Provides the HU window.
         network: A `segment_net` in any runtime.
     """
 
@@ -71,83 +74,94 @@ class NoduleSegmenter:
         self._network = network
 
     def segment(self, volume: Volume, candidates: Sequence[Candidate]) -> list[NoduleSegmentations]:
-        """Returns both outlines of each candidate; None where nothing like a nodule is there.
+        """Returns both segmentations of each candidate; None where the network sees no nodule.
 
         Args:
-            volume: The native grid.
-            candidates: Place and size, as a detector gives them.
+            volume: The series on its native grid.
+            candidates: Place and size of each nodule, as a detector gives them.
         """
-        looks = []
+        positions = []
         for candidate in candidates:
             x, y, z = volume.voxel_xyz(candidate.centre_world_mm).tolist()
-            looks.append(_Look((z, y, x), candidate.diameter_mm))
-        seen = {
-            (index, edge): _Seen(look, answer[edge])
-            for index, (look, answer) in enumerate(
-                zip(looks, self._answers(volume, looks), strict=True)
+            positions.append(_ViewPosition((z, y, x), candidate.diameter_mm))
+        views = {
+            (index, channel): _SegmentedView(position, probabilities[channel])
+            for index, (position, probabilities) in enumerate(
+                zip(positions, self._probabilities(volume, positions), strict=True)
             )
-            for edge in (EXACT_EDGE, DRAWN_EDGE)
+            for channel in (BOUNDARY_CHANNEL, READER_STYLE_CHANNEL)
         }
-        seen |= self._seen_again(volume, seen)
-        outlines = {
-            key: on_native_grid(one.answer, one.look.centre_zyx, one.look.diameter_mm, volume)
-            for key, one in seen.items()
+        views |= self._corrected_views(volume, views)
+        segmentations = {
+            key: on_native_grid(
+                view.probability, view.position.centre_zyx, view.position.diameter_mm, volume
+            )
+            for key, view in views.items()
         }
         return [
             NoduleSegmentations(
-                boundary=outlines[index, EXACT_EDGE], reader_style=outlines[index, DRAWN_EDGE]
+                boundary=segmentations[index, BOUNDARY_CHANNEL],
+                reader_style=segmentations[index, READER_STYLE_CHANNEL],
             )
-            for index in range(len(looks))
+            for index in range(len(positions))
         ]
 
-    def _seen_again(
-        self, volume: Volume, seen: Mapping[tuple[int, int], _Seen]
-    ) -> dict[tuple[int, int], _Seen]:
-        """Looks again where an edge was found elsewhere than was told, at each by itself."""
-        again = {
-            key: look
-            for key, one in seen.items()
-            if (look := _second_look(one, volume.spacing_mm)) is not None
+    def _corrected_views(
+        self, volume: Volume, views: Mapping[tuple[int, int], _SegmentedView]
+    ) -> dict[tuple[int, int], _SegmentedView]:
+        """Repeats the segmentation where the candidate's place or size was far off."""
+        positions = {
+            key: position
+            for key, view in views.items()
+            if (position := _corrected_position(view, volume.spacing_mm)) is not None
         }
-        answers = self._answers(volume, list(again.values()))
+        outputs = self._probabilities(volume, list(positions.values()))
         return {
-            (index, edge): _Seen(look, answer[edge])
-            for ((index, edge), look), answer in zip(again.items(), answers, strict=True)
-            if answer[edge].any()
+            (index, channel): _SegmentedView(position, probabilities[channel])
+            for ((index, channel), position), probabilities in zip(
+                positions.items(), outputs, strict=True
+            )
+            if probabilities[channel].any()
         }
 
-    def _answers(self, volume: Volume, looks: Sequence[_Look]) -> list[list[NDArray[np.float32]]]:
-        """For each look and edge the probability, ``[32, 32, 32]``, of one connected piece."""
-        answers: list[list[NDArray[np.float32]]] = []
-        for first in range(0, len(looks), BATCH):
-            batch = looks[first : first + BATCH]
-            images = [
-                np.stack(
-                    [
-                        normalise_hu(
-                            cut_view(volume.hu, volume.spacing_mm, one.centre_zyx, one.diameter_mm),
-                            self._manifest.hu_window,
-                        ),
-                        size_prior(one.diameter_mm),
-                    ]
-                )
-                for one in batch
+    def _probabilities(
+        self, volume: Volume, positions: Sequence[_ViewPosition]
+    ) -> list[list[NDArray[np.float32]]]:
+        """For each view and channel the probability, ``[32, 32, 32]``, of one connected piece."""
+        pieces: list[list[NDArray[np.float32]]] = []
+        for first in range(0, len(positions), BATCH):
+            batch = positions[first : first + BATCH]
+            images = np.stack([self._image(volume, position) for position in batch])
+            probabilities = special.expit(self._network(images))
+            pieces += [
+                [central_piece(channel, position.diameter_mm) for channel in channels]
+                for channels, position in zip(probabilities, batch, strict=True)
             ]
-            shares = special.expit(self._network(np.stack(images)))
-            answers += [
-                [central_piece(edge, one.diameter_mm) for edge in edges]
-                for edges, one in zip(shares, batch, strict=True)
-            ]
-        return answers
+        return pieces
+
+    def _image(self, volume: Volume, position: _ViewPosition) -> NDArray[np.float32]:
+        """Input of the network: HU in the window, and the ball of the candidate's size."""
+        hu = cut_view(volume.hu, volume.spacing_mm, position.centre_zyx, position.diameter_mm)
+        return np.stack(
+            [normalise_hu(hu, self._manifest.hu_window), size_prior(position.diameter_mm)]
+        )
 
 
 def central_piece(probability: NDArray[np.float32], diameter_mm: float) -> NDArray[np.float32]:
-    """Keeps the connected piece above one half that fills most of the ball that was told of."""
+    """Keeps the connected piece above one half that overlaps most with the candidate's ball.
+
+    Args:
+        probability: ``[32, 32, 32]`` of a view.
+        diameter_mm: Diameter for which the view was cut.
+
+    Returns:
+        The probability, 0 in all other pieces; 0 everywhere where there is no piece.
+    """
     pieces, count = ndimage.label(probability >= 0.5)
     if count < 2:
         return probability * np.float32(count)
-    held = ndimage.sum_labels(size_prior(diameter_mm), pieces, np.arange(1, count + 1))
-    kept = 1 + int(np.argmax(held))
+    overlaps = ndimage.sum_labels(size_prior(diameter_mm), pieces, np.arange(1, count + 1))
+    kept = 1 + int(np.argmax(overlaps))
     return np.where((pieces == kept) | (pieces == 0), probability, np.float32(0))
 
 
@@ -157,25 +171,25 @@ def on_native_grid(
     diameter_mm: float,
     volume: Volume,
 ) -> Segmentation | None:
-    """Brings an answer back to the voxels of the volume.
+    """Resamples a segmented view to the voxels of a volume.
 
-    Each voxel is sampled at evenly spaced places inside it; its share is the part of them where
-    the probability, interpolated linearly, is at least one half.
+    Each voxel is sampled at evenly spaced points inside it; its fraction of nodule is the fraction
+    of the points where the probability, interpolated linearly, is at least one half.
 
     Args:
-        probability: ``[32, 32, 32]``.
-        centre_zyx: Of the view, fractional voxel of the volume.
-        diameter_mm: That the view was made for.
-        volume: The series.
+        probability: ``[32, 32, 32]`` of the view.
+        centre_zyx: Centre of the view as a fractional voxel of the volume.
+        diameter_mm: Diameter for which the view was cut.
+        volume: The series on its native grid.
 
     Returns:
-        The voxels; None where there are none.
+        The segmentation in a box around it; None where there is no nodule.
     """
     view_mm = view_spacing_mm(diameter_mm)
     inside = np.argwhere(probability >= 0.5)
     if not len(inside):
         return None
-    start, indices, parts = [], [], []
+    start, indices, samples = [], [], []
     steps_zyx = volume.spacing_mm[::-1]
     bounds = zip(inside.min(axis=0), inside.max(axis=0), strict=True)
     for centre, step, size, (low, high) in zip(
@@ -187,28 +201,34 @@ def on_native_grid(
         last = min(int(np.ceil(centre + (high + 1 - middle) / per_voxel)), size - 1)
         if last < first:
             return None
-        count = int(np.clip(np.ceil(step / max(FINEST_STEP_MM, view_mm / 2)), 1, MAX_PARTS))
+        sampling_step_mm = max(MAX_SAMPLING_STEP_MM, view_mm / 2)
+        count = int(np.clip(np.ceil(step / sampling_step_mm), 1, MAX_SAMPLES_PER_AXIS))
         voxels = first + (np.arange((last - first + 1) * count) + 0.5) / count - 0.5
         indices.append((voxels - centre) * per_voxel + middle)
         start.append(first)
-        parts.append(count)
+        samples.append(count)
     fine = sample_view(probability, indices) >= 0.5
-    z, y, x = (n // p for n, p in zip(fine.shape, parts, strict=True))
-    share = fine.reshape(z, parts[0], y, parts[1], x, parts[2]).mean((1, 3, 5), dtype=np.float32)
-    return Segmentation((start[0], start[1], start[2]), share) if share.max() > 0 else None
+    z, y, x = (n // count for n, count in zip(fine.shape, samples, strict=True))
+    split = fine.reshape(z, samples[0], y, samples[1], x, samples[2])
+    fraction = split.mean((1, 3, 5), dtype=np.float32)
+    if fraction.max() == 0:
+        return None
+    return Segmentation((start[0], start[1], start[2]), fraction)
 
 
-def _second_look(seen: _Seen, spacing_mm: tuple[float, float, float]) -> _Look | None:
-    """A better place and size, where the first were far off."""
-    look, found = seen.look, seen.answer >= 0.5
-    if not found.any():
+def _corrected_position(
+    view: _SegmentedView, spacing_mm: tuple[float, float, float]
+) -> _ViewPosition | None:
+    """A better centre and size where those of the view were far off, else None."""
+    position, inside = view.position, view.probability >= 0.5
+    if not inside.any():
         return None
-    view_mm = view_spacing_mm(look.diameter_mm)
-    diameter_mm = float((6 * found.sum() / np.pi) ** (1 / 3)) * view_mm
-    shift_mm = (np.argwhere(found).mean(axis=0) - (VIEW_VOXELS - 1) / 2) * view_mm
-    ratio = diameter_mm / look.diameter_mm
-    near = np.linalg.norm(shift_mm) <= SECOND_LOOK_SHIFT * diameter_mm
-    if near and 1 / SECOND_LOOK_SIZE <= ratio <= SECOND_LOOK_SIZE:
+    view_mm = view_spacing_mm(position.diameter_mm)
+    diameter_mm = float((6 * inside.sum() / np.pi) ** (1 / 3)) * view_mm
+    shift_mm = (np.argwhere(inside).mean(axis=0) - (VIEW_VOXELS - 1) / 2) * view_mm
+    ratio = diameter_mm / position.diameter_mm
+    near = np.linalg.norm(shift_mm) <= MAX_SHIFT_IN_DIAMETERS * diameter_mm
+    if near and 1 / MAX_SIZE_RATIO <= ratio <= MAX_SIZE_RATIO:
         return None
-    z, y, x = (look.centre_zyx + shift_mm / spacing_mm[::-1]).tolist()
-    return _Look((z, y, x), max(diameter_mm, 2.0))
+    z, y, x = (position.centre_zyx + shift_mm / spacing_mm[::-1]).tolist()
+    return _ViewPosition((z, y, x), max(diameter_mm, MIN_DIAMETER_MM))

@@ -1,1 +1,1 @@
-"""What is measured on a segmented nodule: pure functions on HU and share of nodule."""
+"""Measurements of segmented nodules: pure functions of HU and fraction of nodule."""

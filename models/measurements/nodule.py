@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.models.measurements.density import (
-    Texture,
-    largest_solid_piece,
-    mean_and_sd_hu,
-)
-from hounsfield.models.measurements.margin import Margin, margin_of, solidity
+from hounsfield.models.measurements.density import largest_solid_piece, mean_and_sd_hu
+from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.models.measurements.margin import margin_of, solidity
 from hounsfield.models.measurements.pleura import pleura_distance_mm
 from hounsfield.models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
 
@@ -34,11 +31,11 @@ class NoduleMeasurements:
         mean_diameter_mm: Average of both axes.
         mean_hu: Over the voxels that are at least half nodule.
         sd_hu: The same.
-        solid_share: Of the voxels inside the rim of what readers would outline, those above -300
+        solid_fraction: Of the voxels inside the rim of what readers would outline, those above -300
             HU.
         solid_part_mm: Average of both axes of the solid part of a part-solid nodule, 0 where it
             is too small to measure; None for other textures.
-        calcification_share: Of the voxels that readers would outline, those above 200 HU.
+        calcification_fraction: Of the voxels that readers would outline, those above 200 HU.
         texture: Read off the two shares.
         solidity: Area over that of the convex hulls of the axial outlines.
         margin: Read off the solidity.
@@ -53,9 +50,9 @@ class NoduleMeasurements:
     mean_diameter_mm: float
     mean_hu: float
     sd_hu: float
-    solid_share: float
+    solid_fraction: float
     solid_part_mm: float | None
-    calcification_share: float
+    calcification_fraction: float
     texture: Texture
     solidity: float
     margin: Margin
@@ -86,7 +83,7 @@ def measure(
     segmentation, spacing_mm = nodule.boundary, volume.spacing_mm
     if segmentation is None or nodule.density is None:
         return None
-    share, mask = segmentation.share, segmentation.mask
+    share, mask = segmentation.fraction, segmentation.mask
     axes = axial_axes(share, spacing_mm)
     if axes is None:
         return None
@@ -107,9 +104,9 @@ def measure(
         mean_diameter_mm=axes.mean_mm,
         mean_hu=mean_hu,
         sd_hu=sd_hu,
-        solid_share=density.solid_share,
+        solid_fraction=density.solid_fraction,
         solid_part_mm=solid_part_mm,
-        calcification_share=density.calcification_share,
+        calcification_fraction=density.calcification_fraction,
         texture=density.texture,
         solidity=convex,
         margin=margin_of(convex),

@@ -1,4 +1,4 @@
-"""Size of a nodule: volume, the diameter of its sphere, and the axes on the axial slices."""
+"""Size of a nodule: volume, diameter of the sphere of that volume, and axes on axial slices."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _ANGLES = np.deg2rad(np.arange(180))
 
 @dataclass(frozen=True, slots=True)
 class AxialAxes:
-    """The two axes of a nodule on the slice where it is longest.
+    """The axes of a nodule on the slice where it is longest.
 
     Attributes:
-        long_mm: The largest distance across.
+        long_mm: The largest width.
         short_mm: The width at a right angle to it, on the same slice.
-        slice_index: Of the array measured.
+        slice_index: The slice, as an index of the array that was measured.
     """
 
     long_mm: float
@@ -33,40 +33,50 @@ class AxialAxes:
         return (self.long_mm + self.short_mm) / 2
 
 
-def volume_mm3(share: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> float:
-    """Sum over the voxels of the part that is nodule.
+def volume_mm3(fraction: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> float:
+    """Computes the volume of a nodule, with partial voxels.
 
     Args:
-        share: ``[z, y, x]``, 0 to 1.
-        spacing_mm: Along x, y, z.
+        fraction: ``[z, y, x]``, fraction of each voxel that is nodule, 0 to 1.
+        spacing_mm: Distance of the voxels along x, y, z.
+
+    Returns:
+        The volume in mm3.
     """
-    return float(share.sum(dtype=np.float64) * np.prod(spacing_mm))
+    return float(fraction.sum(dtype=np.float64) * np.prod(spacing_mm))
 
 
 def sphere_diameter_mm(volume_mm3: float) -> float:
-    """Diameter of the sphere of a volume."""
+    """Computes the diameter of the sphere of a volume.
+
+    Args:
+        volume_mm3: Volume in mm3, 0 or more.
+
+    Returns:
+        The diameter in mm.
+    """
     return float((6 * volume_mm3 / np.pi) ** (1 / 3))
 
 
 def axial_axes(
-    share: NDArray[np.float32], spacing_mm: tuple[float, float, float]
+    fraction: NDArray[np.float32], spacing_mm: tuple[float, float, float]
 ) -> AxialAxes | None:
     """Measures long and short axis on the slice where the nodule is longest.
 
-    The outline runs where the share crosses one half, interpolated between voxels. The rule is
+    The outline is where the fraction crosses one half, interpolated between voxels. The rule is
     that of MacMahon et al., Radiology 2017;284:228 (long and perpendicular short axis on one
     image), with widths between parallel tangents.
 
     Args:
-        share: ``[z, y, x]``, 0 to 1; slices are the planes of the first axis.
-        spacing_mm: Along x, y, z.
+        fraction: ``[z, y, x]``, 0 to 1; axial slices are the planes of the first axis.
+        spacing_mm: Distance of the voxels along x, y, z.
 
     Returns:
-        The axes; None where no voxel is half nodule.
+        The axes; None where no voxel is at least half nodule.
     """
     best: AxialAxes | None = None
-    for index in np.flatnonzero((share >= 0.5).any(axis=(1, 2))).tolist():
-        points = outline_mm(share[index], spacing_mm[:2])
+    for index in np.flatnonzero((fraction >= 0.5).any(axis=(1, 2))).tolist():
+        points = outline_mm(fraction[index], spacing_mm[:2])
         across = points @ np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
         width = across.max(axis=0) - across.min(axis=0)
         longest = int(width.argmax())
@@ -78,14 +88,22 @@ def axial_axes(
 def outline_mm(
     plane: NDArray[np.float32], spacing_xy_mm: tuple[float, float]
 ) -> NDArray[np.float64]:
-    """Points (x, y) where the share crosses one half along rows and columns."""
+    """Finds the points where the fraction crosses one half along rows and columns of a slice.
+
+    Args:
+        plane: ``[y, x]``, fraction of each pixel that is nodule, 0 to 1.
+        spacing_xy_mm: Distance of the pixels along x and y.
+
+    Returns:
+        ``[points, 2]``, (x, y) in mm from an origin one pixel before the first.
+    """
     padded = np.pad(plane, 1).astype(np.float64)
     points = []
     for axis, (before, after) in enumerate(
         ((padded[:-1], padded[1:]), (padded[:, :-1], padded[:, 1:]))
     ):
         y, x = np.nonzero((before >= 0.5) != (after >= 0.5))
-        part = (0.5 - before[y, x]) / (after[y, x] - before[y, x])
-        points.append(np.stack([x + part * (axis == 1), y + part * (axis == 0)], axis=1))
+        step = (0.5 - before[y, x]) / (after[y, x] - before[y, x])
+        points.append(np.stack([x + step * (axis == 1), y + step * (axis == 0)], axis=1))
     outline: NDArray[np.float64] = np.concatenate(points) * spacing_xy_mm
     return outline

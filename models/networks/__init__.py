@@ -1,1 +1,1 @@
-"""MONAI-built networks."""
+"""Network architectures, built of MONAI blocks, and their export as ONNX graphs."""

@@ -1,7 +1,8 @@
-"""`CentreNet`: a light 3D network that marks nodule centres on a heat-map at a quarter of the grid.
+"""`CentreNet`: a light 3D network that detects nodule centres as peaks of a heat-map.
 
-Centres as points on a heat-map follow Zhou et al., Objects as Points, 2019; the pyramid that
-brings context back to the fine level follows Lin et al., Feature Pyramid Networks, 2017.
+Centres as points on a heat-map follow Zhou et al., "Objects as points", 2019; the pyramid that
+brings context back to the fine level follows Lin et al., "Feature pyramid networks for object
+detection", CVPR 2017.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from monai.networks.blocks.convolutions import Convolution, ResidualUnit
 from torch import nn
 from torch.nn import functional
 
-from hounsfield.models.networks.centre_marks import OUTPUT_CHANNELS
+from hounsfield.models.networks.centre_heatmap import OUTPUT_CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,12 +24,12 @@ class CentreNet(nn.Module):
     """Convolutional stem, three residual stages, an additive pyramid back to stride 4, a head.
 
     Input (batch, 1, z, y, x), sizes divisible by 16, values 0 to 1; output
-    (batch, 5, z / 4, y / 4, x / 4).
+    (batch, 5, z / 4, y / 4, x / 4), laid out as `centre_heatmap` says.
 
     Args:
-        stem_channels: At stride 2.
-        stage_channels: At strides 4, 8 and 16.
-        pyramid_channels: Of the pyramid and the head.
+        stem_channels: Width of the stem, at stride 2.
+        stage_channels: Widths of the stages, at strides 4, 8 and 16.
+        pyramid_channels: Width of the pyramid and of the head.
     """
 
     def __init__(
@@ -51,17 +52,17 @@ class CentreNet(nn.Module):
             Convolution(3, width, pyramid_channels, kernel_size=1, norm="batch", adn_ordering="N")
             for width in stage_channels
         )
-        answer = nn.Conv3d(pyramid_channels, OUTPUT_CHANNELS, kernel_size=1)
-        nn.init.zeros_(answer.weight)
-        assert answer.bias is not None
+        output = nn.Conv3d(pyramid_channels, OUTPUT_CHANNELS, kernel_size=1)
+        nn.init.zeros_(output.weight)
+        assert output.bias is not None
         with torch.no_grad():  # nearly every cell is empty: start from a score of 0.01
-            answer.bias.copy_(torch.tensor([-4.6, 0.0, 0.0, 0.0, 0.0]))
+            output.bias.copy_(torch.tensor([-4.6, 0.0, 0.0, 0.0, 0.0]))
         self.head = nn.Sequential(
-            Convolution(3, pyramid_channels, pyramid_channels, norm="batch", act="relu"), answer
+            Convolution(3, pyramid_channels, pyramid_channels, norm="batch", act="relu"), output
         )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Gives heat, offset and size for every cell; see the class for shapes."""
+        """Returns heat, offset and size of every cell; see the class for shapes."""
         features = self.stem(image)
         levels = []
         for stage in self.stages:
@@ -70,9 +71,11 @@ class CentreNet(nn.Module):
         pyramid = self.laterals[-1](levels[-1])
         for lateral, level in zip(self.laterals[-2::-1], levels[-2::-1], strict=True):
             pyramid = lateral(level) + functional.interpolate(pyramid, scale_factor=2.0)
-        marks: torch.Tensor = self.head(pyramid)
-        return marks
+        heatmap: torch.Tensor = self.head(pyramid)
+        return heatmap
 
 
-def _residual(before: int, after: int, *, strides: int) -> ResidualUnit:
-    return ResidualUnit(3, before, after, strides=strides, subunits=2, norm="batch", act="relu")
+def _residual(in_channels: int, out_channels: int, *, strides: int) -> ResidualUnit:
+    return ResidualUnit(
+        3, in_channels, out_channels, strides=strides, subunits=2, norm="batch", act="relu"
+    )

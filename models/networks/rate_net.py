@@ -1,4 +1,4 @@
-"""`RateNet`: MONAI's 3D ResNet at a small size over a nodule, beside what is measured on it."""
+"""`RateNet`: a small MONAI 3D ResNet over a nodule, beside logistic regression on measurements."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from monai.networks.nets.resnet import ResNet
 from torch import nn
 
-from hounsfield.models.views.rating import ANSWERS, HU_WINDOW, MEASURES
+from hounsfield.models.views.rating import HU_WINDOW, NODULE_FEATURES, OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LUNG_WINDOW, CALCIUM_WINDOW = (-1000.0, 200.0), (-100.0, 500.0)
-"""HU that are 0 and 1 in the two pictures that the ResNet sees."""
+"""HU that become 0 and 1 in the first two channels of the ResNet's input."""
 
 
 class RateNet(nn.Module):
-    """Input (batch, 6, 24, 24, 24), a `rating_view`; output (batch, 5), logits of `ANSWERS`.
+    """Input (batch, 6, 24, 24, 24), a `rating_view`; output (batch, 5), logits of `OUTPUTS`.
 
-    A ResNet reads all but one off the picture; that one is a line through what is measured.
+    One output is a linear function of `NODULE_FEATURES`; the ResNet computes the others from the
+    image. The names of the modules are those in the weight files.
 
     Args:
-        widths: Channels of the ResNet's four stages, one basic block each.
-        dropout_percent: Before its last layer.
+        widths: Widths of the ResNet's four stages, which have one basic block each.
+        dropout_percent: Percentage of features dropped before the ResNet's last layer.
     """
 
     def __init__(
@@ -43,19 +44,20 @@ class RateNet(nn.Module):
             feed_forward=False,
         )
         self.dropout = nn.Dropout(dropout_percent / 100)
-        self.seen = nn.Linear(widths[-1], len(ANSWERS) - 1)
-        self.measured = nn.Linear(len(MEASURES), 1)
+        self.seen = nn.Linear(widths[-1], len(OUTPUTS) - 1)
+        self.measured = nn.Linear(len(NODULE_FEATURES), 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Gives the logits."""
-        hu, share = image[:, :1], image[:, 1:2]
-        picture = torch.cat([_window(hu, LUNG_WINDOW), _window(hu, CALCIUM_WINDOW), share], 1)
-        seen: Tensor = self.seen(self.dropout(self.features(picture)))
-        measured: Tensor = self.measured(image[:, 2:, 0, 0, 0])
-        return torch.cat([seen[:, :1], measured, seen[:, 1:]], 1)
+        """Returns the logits; see the class for shapes."""
+        hu, fraction = image[:, :1], image[:, 1:2]
+        channels = torch.cat([_window(hu, LUNG_WINDOW), _window(hu, CALCIUM_WINDOW), fraction], 1)
+        by_image: Tensor = self.seen(self.dropout(self.features(channels)))
+        by_features: Tensor = self.measured(image[:, 2:, 0, 0, 0])
+        return torch.cat([by_image[:, :1], by_features, by_image[:, 1:]], 1)
 
 
 def _window(hu: Tensor, window: tuple[float, float]) -> Tensor:
+    """Narrows the window of HU that were scaled by `HU_WINDOW`."""
     low, high = (_normalised(edge) for edge in window)
     return ((hu - low) / (high - low)).clamp(0, 1)
 

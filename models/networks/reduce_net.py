@@ -1,4 +1,4 @@
-"""`ReduceNet`: tells nodules from what only looks like one, from a close and a wide view."""
+"""`ReduceNet`: separates nodules from false positives, from a close and a wide view."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class ReduceNet(nn.Module):
-    """A residual trunk for each view, close up and around; one linear layer joins what they see.
+    """A residual trunk for each view, and one linear layer over the features of both.
 
-    Input (batch, 2, z, y, x), values 0 to 1, sizes divisible by 8; output (batch,) logits that
-    a nodule is in the middle.
+    Input (batch, 2, z, y, x), values 0 to 1, sizes divisible by 8; output (batch,), the logits of a
+    nodule in the middle. The names of the modules are those in the weight files.
 
     Args:
-        close_channels: Of the stem at full size and the stages at strides 2, 4 and 8, close up.
-        wide_channels: Of the stem at stride 2 and the stages at strides 4 and 8, around.
-        dropout_percent: Before the last layer.
+        close_channels: Widths of the close view's stem (full size) and stages (strides 2, 4, 8).
+        wide_channels: Widths of the wide view's stem (stride 2) and stages (strides 4 and 8).
+        dropout_percent: Percentage of features dropped before the last layer.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class ReduceNet(nn.Module):
         dropout_percent: int = 20,
     ) -> None:
         super().__init__()
-        # Margin and texture are fine: their first layer keeps every voxel. Around, it does not.
+        # Margin and texture are fine detail, so the close view's stem keeps every voxel.
         self.trunks = nn.ModuleList(
             (
                 view_trunk(close_channels, strides=[1] + [2] * (len(close_channels) - 1)),
@@ -46,17 +46,17 @@ class ReduceNet(nn.Module):
         )
 
     def forward(self, views: torch.Tensor) -> torch.Tensor:
-        """Gives a logit for every candidate; see the class for shapes."""
-        seen = [
+        """Returns a logit for every candidate; see the class for shapes."""
+        features = [
             _whole_and_middle(trunk(views[:, index : index + 1]))
             for index, trunk in enumerate(self.trunks)
         ]
-        logits: torch.Tensor = self.answer(torch.cat(seen, dim=1))
+        logits: torch.Tensor = self.answer(torch.cat(features, dim=1))
         return logits.squeeze(1)
 
 
 def _whole_and_middle(features: torch.Tensor) -> torch.Tensor:
-    """Means over everything, and over the middle cells, where the mark is: (batch, 2 channels)."""
+    """Means over all cells and over the middle ones, (batch, 2 channels)."""
     middle = (
         slice(None),
         slice(None),

@@ -1,8 +1,8 @@
-"""The RetinaNet of the MONAI bundle ``lung_nodule_ct_detection``, under the bundle's own names.
+"""The RetinaNet of the MONAI bundle ``lung_nodule_ct_detection``, with the bundle's weight names.
 
 Lin et al., Focal Loss for Dense Object Detection, 2017. Blocks, pyramid and heads are MONAI's.
-Only the module that joins backbone and pyramid is ours: MONAI's asks torchvision for it, which has
-no CPU build beside this torch.
+Only the module that joins backbone and pyramid is ours: MONAI's own needs torchvision, which has
+no CPU build for this version of torch.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from monai.networks.blocks.feature_pyramid_network import FeaturePyramidNetwork,
 from monai.networks.nets.resnet import ResNet, ResNetBottleneck
 from torch import nn
 
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,33 +27,38 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SIZE_DIVISOR_XYZ = (16, 16, 8)
-"""Input sizes must be divisible by these; so coarse is the coarsest level."""
+"""Strides of the coarsest level; input sizes must be divisible by them."""
 
-STEM_STRIDE_XYZ: Any = (2, 2, 1)  # MONAI takes one for each axis, but declares a single one
+STEM_STRIDE_XYZ: Any = (2, 2, 1)  # MONAI accepts one per axis, but declares a single one
 STEM_KERNEL = 7
+
+RETINA_GRAPH = GraphSpec((1, 64, 64, 32), divisors=SIZE_DIVISOR_XYZ, outputs=6)
+"""For the export as ONNX: logits of three levels, then box offsets of three levels."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetinaConfig:
-    """Everything that a RetinaNet is built and read with; as it stands here, it is the bundle's.
+    """Architecture of a RetinaNet and the choice of its boxes; the defaults are the bundle's.
 
-    All sizes are in voxels, along x, y, z of the array that the network sees.
+    All sizes are in voxels, along x, y, z of the array that the network receives.
 
     Attributes:
-        stage_channels: Inner width of the two stages of bottlenecks; each gives four times that.
-        stage_blocks: Bottlenecks in each stage.
-        pyramid_channels: Of the pyramid and the heads, divisible by 8.
-        anchor_shapes_xyz: Boxes that every cell of the finest level proposes.
-        anchor_scales: What the shapes are multiplied by at each of the three levels.
-        lowest_score: Boxes at or below it are dropped.
-        most_boxes_a_level: The best so many of each level go on to suppression.
-        largest_overlap: Of two boxes with a larger intersection over union the better is kept.
-        most_boxes: As many are given at the most.
-        window_xyz: The largest window that is looked at in one piece.
-        window_voxels: The most voxels of a window, which bounds memory: the network takes some
-            280 bytes a voxel. Windows are cut along z until they hold no more.
-        window_overlap: How much of a window neighbours share; their outputs are averaged there.
-        inside_search_mask: Whether a box centred outside the search mask is dropped.
+        stage_channels: Inner width of the two stages of bottlenecks, whose outputs are four times
+            as wide.
+        stage_blocks: Number of bottlenecks in each stage.
+        pyramid_channels: Width of the pyramid and the heads, divisible by 8.
+        anchor_shapes_xyz: Anchor boxes of every cell of the finest level.
+        anchor_scales: Factors of the anchor shapes at each of the three levels.
+        min_score: Boxes with this score or a lower one are dropped.
+        max_boxes_per_level: Number of boxes of each level, best first, that enter suppression.
+        max_overlap: Of two boxes with a larger intersection over union the better is kept.
+        max_boxes: Number of boxes after suppression, best first.
+        window_xyz: Largest window that the network processes in one piece.
+        window_voxels: Largest number of voxels of a window, which bounds memory: the network takes
+            about 280 bytes per voxel. Windows are shortened along z to stay below it.
+        window_overlap: Fraction of a window that its neighbour covers too; there the outputs are
+            averaged.
+        inside_search_mask: Whether boxes centred outside the search mask are dropped.
     """
 
     stage_channels: tuple[int, int] = (64, 128)
@@ -60,17 +66,17 @@ class RetinaConfig:
     pyramid_channels: int = 256
     anchor_shapes_xyz: tuple[tuple[int, int, int], ...] = ((6, 8, 4), (8, 6, 5), (10, 10, 6))
     anchor_scales: tuple[int, int, int] = (1, 2, 4)
-    lowest_score: float = 0.02
-    most_boxes_a_level: int = 1000
-    largest_overlap: float = 0.22
-    most_boxes: int = 300
+    min_score: float = 0.02
+    max_boxes_per_level: int = 1000
+    max_overlap: float = 0.22
+    max_boxes: int = 300
     window_xyz: tuple[int, int, int] = (512, 512, 192)
     window_voxels: int = 512 * 512 * 56
     window_overlap: float = 0.25
     inside_search_mask: bool = True
 
     def as_settings(self) -> dict[str, Any]:
-        """The `network` of a manifest or a recipe."""
+        """Returns the settings as a manifest or a training configuration holds them."""
         return asdict(self)
 
 
@@ -79,15 +85,18 @@ class ResNetPyramid(nn.Module):
 
     Input (batch, 1, x, y, z); output three maps of `out_channels`, at strides (4, 4, 2),
     (8, 8, 4) and (16, 16, 8).
+
+    Args:
+        config: Widths and depths of the stages and of the pyramid.
     """
 
-    def __init__(self, plan: RetinaConfig) -> None:
+    def __init__(self, config: RetinaConfig) -> None:
         super().__init__()
         backbone = ResNet(
             block=ResNetBottleneck,
-            # The last two stages are not used, so they are made as small as they can be.
-            layers=[*plan.stage_blocks, 1, 1],
-            block_inplanes=[*plan.stage_channels, 1, 1],
+            # The last two stages are not used, so they are as small as possible.
+            layers=[*config.stage_blocks, 1, 1],
+            block_inplanes=[*config.stage_channels, 1, 1],
             n_input_channels=1,
             conv1_t_size=STEM_KERNEL,
             conv1_t_stride=STEM_STRIDE_XYZ,
@@ -97,14 +106,16 @@ class ResNetPyramid(nn.Module):
         self.body = nn.ModuleDict({name: getattr(backbone, name) for name in kept})
         self.fpn = FeaturePyramidNetwork(
             spatial_dims=3,
-            in_channels_list=[ResNetBottleneck.expansion * width for width in plan.stage_channels],
-            out_channels=plan.pyramid_channels,
+            in_channels_list=[
+                ResNetBottleneck.expansion * width for width in config.stage_channels
+            ],
+            out_channels=config.pyramid_channels,
             extra_blocks=LastLevelMaxPool(3),
         )
-        self.out_channels = plan.pyramid_channels
+        self.out_channels = config.pyramid_channels
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Gives the three levels, finest first."""
+        """Returns the three levels, finest first."""
         body = self.body
         stem = body["maxpool"](body["act"](body["bn1"](body["conv1"](image))))
         fine = body["layer1"](stem)
@@ -112,43 +123,71 @@ class ResNetPyramid(nn.Module):
         return list(self.fpn(levels).values())
 
 
-def retina_plan(settings: Mapping[str, Any]) -> RetinaConfig:
-    """Reads the `network` of a manifest or a recipe; what it does not say is as in the bundle.
+def retina_config(settings: Mapping[str, Any]) -> RetinaConfig:
+    """Reads the `network` section of a manifest or a training configuration.
+
+    Args:
+        settings: Fields of `RetinaConfig`; those that are missing keep the bundle's values.
+
+    Returns:
+        The configuration.
 
     Raises:
-        UsageError: A setting is not known.
+        UsageError: A setting is unknown.
     """
     known = {field.name for field in fields(RetinaConfig)}
     unknown = sorted(set(settings) - known)
     if unknown:
-        msg = f"network: {unknown[0]!r} is not known; a retinanet has {', '.join(sorted(known))}"
+        msg = f"network: {unknown[0]!r} is unknown; a retinanet has {', '.join(sorted(known))}"
         raise UsageError(msg)
     return RetinaConfig(**settings)
 
 
-def retina_net(plan: RetinaConfig) -> RetinaNet:
-    """Builds the network: for each level a map of logits and one of box offsets."""
+def retina_net(config: RetinaConfig) -> RetinaNet:
+    """Builds the network with random weights.
+
+    Args:
+        config: Architecture and anchors; the settings for the choice of boxes are not used.
+
+    Returns:
+        The network; for each level it returns a map of logits and one of box offsets.
+    """
     return RetinaNet(
         spatial_dims=3,
         num_classes=1,
-        num_anchors=len(plan.anchor_shapes_xyz),
-        feature_extractor=ResNetPyramid(plan),
+        num_anchors=len(config.anchor_shapes_xyz),
+        feature_extractor=ResNetPyramid(config),
         size_divisible=SIZE_DIVISOR_XYZ,
     )
 
 
-def anchors_of(plan: RetinaConfig) -> AnchorGeneratorWithAnchorShape:
-    """The boxes that the network's offsets are told from."""
-    return AnchorGeneratorWithAnchorShape(plan.anchor_scales, plan.anchor_shapes_xyz)
+def anchor_generator(config: RetinaConfig) -> AnchorGeneratorWithAnchorShape:
+    """Builds the generator of the anchor boxes to which the network's offsets are relative.
+
+    Args:
+        config: Shapes of the anchors and their scale at each level.
+
+    Returns:
+        MONAI's generator.
+    """
+    return AnchorGeneratorWithAnchorShape(config.anchor_scales, config.anchor_shapes_xyz)
 
 
-def boxes_of(network: nn.Module, plan: RetinaConfig) -> RetinaNetDetector:
-    """MONAI's detector around a network: anchors, their decoding, the choice of boxes."""
-    detector = RetinaNetDetector(network, anchors_of(plan))
+def box_detector(network: nn.Module, config: RetinaConfig) -> RetinaNetDetector:
+    """Wraps a network in MONAI's detector, which decodes the outputs and selects the boxes.
+
+    Args:
+        network: A RetinaNet, or a module with the same outputs and attributes.
+        config: Anchors, and the thresholds for the choice of boxes.
+
+    Returns:
+        MONAI's detector.
+    """
+    detector = RetinaNetDetector(network, anchor_generator(config))
     detector.set_box_selector_parameters(
-        score_thresh=plan.lowest_score,
-        topk_candidates_per_level=plan.most_boxes_a_level,
-        nms_thresh=plan.largest_overlap,
-        detections_per_img=plan.most_boxes,
+        score_thresh=config.min_score,
+        topk_candidates_per_level=config.max_boxes_per_level,
+        nms_thresh=config.max_overlap,
+        detections_per_img=config.max_boxes,
     )
     return detector

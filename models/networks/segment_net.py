@@ -1,4 +1,4 @@
-"""`segment_net`: MONAI's U-Net at a small size, over the view of a candidate."""
+"""`segment_net`: a small MONAI U-Net over the view of a candidate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 IMAGE_CHANNELS = 2
-"""HU in the window, and the ball of the candidate's size: see `models.segment_view`."""
+"""HU in the window, and the ball of the candidate's size; see `models.views.segmentation`."""
 
 
 def segment_net(
@@ -19,13 +19,16 @@ def segment_net(
 ) -> nn.Sequential:
     """Builds the segmenter: input (batch, 2, 32, 32, 32), output (batch, 2, 32, 32, 32) logits.
 
-    The U-Net gives features and the last layer reads the answer off them: as its own last layer
-    is made, it would bring a single channel up to the full grid. Residual units after Kerfoot
-    et al., Left-Ventricle Quantification Using Residual U-Net, 2018.
+    The U-Net returns features, and a 1 x 1 x 1 convolution maps them to the two segmentations: the
+    U-Net's own last layer would bring a single channel up to the full grid. Residual units after
+    Kerfoot et al., "Left-ventricle quantification using residual U-Net", 2018.
 
     Args:
-        channels: Of each level; every level halves the grid of the one before.
-        residual_units: Convolutions a level, bridged by a sum.
+        channels: Widths of the levels; every level halves the grid of the one above.
+        residual_units: Number of convolutions per level, bridged by a sum.
+
+    Returns:
+        The network with random weights.
     """
     features = UNet(
         spatial_dims=3,

@@ -1,4 +1,4 @@
-"""What reads one view of a place: a stem and residual stages, of MONAI's blocks."""
+"""Feature extractor for one view of a place: a stem and residual stages of MONAI blocks."""
 
 from __future__ import annotations
 
@@ -13,22 +13,28 @@ if TYPE_CHECKING:
 
 
 def view_trunk(
-    channels: Sequence[int], *, strides: Sequence[int], pictures: int = 1
+    channels: Sequence[int], *, strides: Sequence[int], image_channels: int = 1
 ) -> nn.Sequential:
-    """From (batch, pictures, z, y, x) to (batch, channels[-1], z / s, y / s, x / s).
+    """Builds a stem and residual stages.
 
-    Cell i of the answer has its centre at voxel s x i of the view; s is the product of strides.
+    Input (batch, image_channels, z, y, x); output (batch, channels[-1], z / s, y / s, x / s), where
+    s is the product of the strides. Cell i of the output is centred at voxel s x i of the view.
 
     Args:
-        channels: Of the stem and of each stage.
-        strides: As many.
-        pictures: Of the view, each a channel.
+        channels: Output widths of the stem and of each stage.
+        strides: Strides of the stem and of each stage, as many as there are widths.
+        image_channels: Number of channels of the view, such as HU windows.
+
+    Returns:
+        The network with random weights.
     """
     stem = Convolution(
-        3, pictures, channels[0], strides=strides[0], kernel_size=3, norm="batch", act="relu"
+        3, image_channels, channels[0], strides=strides[0], kernel_size=3, norm="batch", act="relu"
     )
     stages = (
-        ResidualUnit(3, before, after, strides=stride, subunits=2, norm="batch", act="relu")
-        for (before, after), stride in zip(pairwise(channels), strides[1:], strict=True)
+        ResidualUnit(
+            3, in_channels, out_channels, strides=stride, subunits=2, norm="batch", act="relu"
+        )
+        for (in_channels, out_channels), stride in zip(pairwise(channels), strides[1:], strict=True)
     )
     return nn.Sequential(stem, *stages)

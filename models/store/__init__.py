@@ -1,1 +1,1 @@
-"""Manifests and weights: where models are kept, imported and exported."""
+"""Manifests and weights: where models are kept, published, imported and exported."""

@@ -1,4 +1,4 @@
-"""`hounsfield models import`: the MONAI bundle ``lung_nodule_ct_detection`` as a model of ours."""
+"""`hounsfield models import`: adds the MONAI bundle ``lung_nodule_ct_detection`` to the store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save
 
-from hounsfield.models.networks.retina_net import RetinaConfig, retina_net
+from hounsfield.models.networks.onnx_graph import network_graph
+from hounsfield.models.networks.retina_net import RETINA_GRAPH, RetinaConfig, retina_net
 from hounsfield.models.store.folders import STORE
 from hounsfield.models.store.manifest import (
     Calibration,
@@ -18,9 +19,7 @@ from hounsfield.models.store.manifest import (
     OperatingPoints,
     TrainingMaterial,
 )
-from hounsfield.models.training.engine.onnx_graph import network_graph
-from hounsfield.models.training.engine.publishing import publish
-from hounsfield.models.training.retinanet.task import RETINA_GRAPH
+from hounsfield.models.store.publishing import publish
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,24 +34,28 @@ SPACING_MM = (0.703125, 0.703125, 1.25)
 HU_WINDOW = (-1024.0, 300.0)
 
 THRESHOLDS = OperatingPoints(screening=0.2, default=0.5, strict=0.8)
-"""Plain scores. The bundle publishes no operating points, and none were measured here."""
+"""Uncalibrated scores. The bundle publishes no operating points, and none were measured here."""
 
-_NAMED = 3
-"""How many entries a message names."""
+MAX_NAMED_ENTRIES = 3
+"""How many entries of a kind an error message names."""
 
 
 def import_bundle(source: Path, *, name: str, folder: Path) -> Manifest:
-    """Writes the bundle's weights, checked entry by entry, as a model's folder.
+    """Writes the bundle's weights as a model folder, after checking every entry.
 
-    Nothing of the bundle is run: the weights are read as tensors alone (``weights_only``).
+    No code of the bundle is run: the weights are read as plain tensors (``weights_only``).
 
     Args:
-        source: The bundle's folder, with ``models/model.pt``, or that file.
-        name: Of the model that is made.
-        folder: Of the model that is made.
+        source: Folder of the bundle, with ``models/model.pt``, or the path of that file.
+        name: Name of the new model; no shipped model may have it.
+        folder: Model folder to write, created if missing.
+
+    Returns:
+        The manifest of the new model.
 
     Raises:
-        UsageError: `source` is not the bundle, or a model that comes with Hounsfield has the name.
+        UsageError: `source` is not the bundle, or a shipped model has the name.
+        OutputError: `folder` cannot be written.
     """
     if (STORE / name).exists():
         msg = f"{name!r} is the name of a model that comes with Hounsfield: give another --name"
@@ -62,43 +65,54 @@ def import_bundle(source: Path, *, name: str, folder: Path) -> Manifest:
     check_weights(weights, path)
     root = source if source.is_dir() else path.parent.parent
     manifest = bundle_manifest(name, bundle_version(root))
-    return publish(manifest, save(weights), folder, graph=_graph(weights))
+    return publish(manifest, save(weights), folder, graph=export_graph(weights))
 
 
 def check_weights(weights: Mapping[str, Tensor], path: Path) -> None:
-    """Compares the names and shapes of all entries with the bundle's 190.
+    """Compares the names and shapes of all entries with those of the bundle's network.
+
+    Args:
+        weights: Entries of the weight file, by name.
+        path: The weight file, for the message.
 
     Raises:
-        UsageError: It names what is missing, what is too much, and what has another shape.
+        UsageError: Entries are missing, unknown, or have another shape; the message names them.
     """
     with torch.device("meta"):
-        wanted = retina_net(RetinaConfig()).state_dict()
-    missing = [f"{name!r}" for name in wanted if name not in weights]
-    extra = [f"{name!r}" for name in weights if name not in wanted]
+        expected = retina_net(RetinaConfig()).state_dict()
+    missing = [f"{name!r}" for name in expected if name not in weights]
+    unknown = [f"{name!r}" for name in weights if name not in expected]
     reshaped = [
-        f"{name!r} ({tuple(weights[name].shape)}, wanted {tuple(value.shape)})"
-        for name, value in wanted.items()
+        f"{name!r} ({tuple(weights[name].shape)}, expected {tuple(value.shape)})"
+        for name, value in expected.items()
         if name in weights and weights[name].shape != value.shape
     ]
     faults = [
-        f"{len(found)} {what} ({', '.join(found[:_NAMED])}{', ...' if len(found) > _NAMED else ''})"
-        for what, found in (
-            ("are missing", missing),
-            ("are unknown", extra),
-            ("have another shape", reshaped),
+        f"{len(entries)} {fault} ({_first_of(entries)})"
+        for fault, entries in (
+            ("missing", missing),
+            ("unknown", unknown),
+            ("of another shape", reshaped),
         )
-        if found
+        if entries
     ]
     if faults:
         msg = (
-            f"{path} is not the network of lung_nodule_ct_detection: of its {len(wanted)} entries "
-            f"{'; '.join(faults)}"
+            f"{path} does not hold the network of lung_nodule_ct_detection, which has "
+            f"{len(expected)} entries: {'; '.join(faults)}"
         )
         raise UsageError(msg)
 
 
 def bundle_version(root: Path) -> str:
-    """The version that the bundle's metadata tells; ``unknown`` where there are none."""
+    """Reads the version of the bundle from its metadata.
+
+    Args:
+        root: Folder of the bundle, with ``configs/metadata.json``.
+
+    Returns:
+        The version; ``unknown`` where the metadata are missing or damaged.
+    """
     try:
         text = (root / "configs" / "metadata.json").read_text(encoding="utf-8")
         return str(json.loads(text)["version"])
@@ -107,7 +121,15 @@ def bundle_version(root: Path) -> str:
 
 
 def bundle_manifest(name: str, version: str) -> Manifest:
-    """What is known of the bundle; the weights' own fields are filled in when it is published."""
+    """Describes the bundle; the fields about the weight file are filled in by `publish`.
+
+    Args:
+        name: Name of the new model in the store.
+        version: Version of the bundle, which becomes the model's.
+
+    Returns:
+        The manifest without file name and checksums.
+    """
     return Manifest(
         name=name,
         version=version,
@@ -127,7 +149,8 @@ def bundle_manifest(name: str, version: str) -> Manifest:
             TrainingMaterial(
                 name="LUNA16, of LIDC-IDRI",
                 licence="CC BY 3.0, Armato et al. 2011 and 2015, The Cancer Imaging Archive",
-                role="training and validation, fold 0 of ten left out, as the bundle's page tells",
+                role="training and validation, without fold 0 of ten, according to the bundle's "
+                "page",
             ),
         ),
         limits=(
@@ -135,18 +158,26 @@ def bundle_manifest(name: str, version: str) -> Manifest:
                 "Its thresholds are plain scores, not chosen for a rate of false positives, and "
                 "its scores are not calibrated."
             ),
-            "Figures on LUNA16 or LIDC-IDRI series outside fold 0 are figures on training data.",
-            "Nodules of 3 to 30 mm or so, slices to 2.5 mm: LUNA16 holds no others.",
+            "Results on LUNA16 or LIDC-IDRI series outside fold 0 are results on training data.",
+            "Nodules of about 3 to 30 mm and slices up to 2.5 mm only, as in LUNA16.",
             (
-                "Here it sees the box around the lungs in windows, not the whole chest: scores may "
-                "differ a little from the bundle's own, since its group normalisation sees less."
+                "Here it processes the box around the lungs in windows, not the whole chest: "
+                "scores may differ slightly from the bundle's own, because group normalisation "
+                "covers less of the image."
             ),
         ),
     )
 
 
-def _graph(weights: Mapping[str, Tensor]) -> bytes | None:
-    """The network for OpenVINO; None where the package that writes it is missing."""
+def export_graph(weights: Mapping[str, Tensor]) -> bytes | None:
+    """Exports the bundle's network for OpenVINO.
+
+    Args:
+        weights: Entries of the weight file, checked.
+
+    Returns:
+        The ONNX graph; None where the package onnxscript is not installed.
+    """
     if find_spec("onnxscript") is None:
         return None
     network = retina_net(RetinaConfig())
@@ -154,8 +185,13 @@ def _graph(weights: Mapping[str, Tensor]) -> bytes | None:
     return network_graph(network, RETINA_GRAPH)
 
 
+def _first_of(entries: list[str]) -> str:
+    more = ", ..." if len(entries) > MAX_NAMED_ENTRIES else ""
+    return ", ".join(entries[:MAX_NAMED_ENTRIES]) + more
+
+
 def _read_weights(path: Path) -> dict[str, Tensor]:
-    """The entries of the file; floating ones as float32."""
+    """Reads the entries of the file; floating-point ones become float32."""
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
@@ -163,12 +199,12 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         raise UsageError(msg) from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
-        msg = f"{path} does not hold plain weights of PyTorch: {reason}"
+        msg = f"{path} does not contain plain PyTorch weights: {reason}"
         raise UsageError(msg) from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
-        content = content["model"]  # as a checkpoint of several parts keeps it
+        content = content["model"]  # a checkpoint of several parts
     if not isinstance(content, dict) or not all(torch.is_tensor(v) for v in content.values()):
-        msg = f"{path} must hold a network's weights by name, got {type(content).__name__}"
+        msg = f"{path} must contain a network's weights by name, got {type(content).__name__}"
         raise UsageError(msg)
     return {
         str(name): (value.float() if value.is_floating_point() else value).contiguous()

@@ -1,10 +1,22 @@
-"""The manifest beside every weight file: what it is, what it was trained on, how it is used."""
+"""The manifest of a weight file: what the model is, what it was trained on, and how to run it."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+VERSION_1_KEYS = {
+    "training_distribution": "training_distribution",
+    "scale": "standard_deviation",
+    "limit": "max_distance",
+    "fine_tuned_from": "fine_tuned_from",
+    "min_score": "min_score",
+    "max_boxes_per_level": "max_boxes_per_level",
+    "max_overlap": "max_overlap",
+    "max_boxes": "max_boxes",
+}
+"""Keys of manifest version 1 (until release 0.2) and their names since version 2."""
 
 
 class _Strict(BaseModel):
@@ -12,15 +24,15 @@ class _Strict(BaseModel):
 
 
 class OperatingPoints(_Strict):
-    """Score thresholds by false positives a scan, chosen on held-out data."""
+    """Score thresholds by false positives per scan, chosen on held-out data."""
 
-    screening: float = Field(ge=0, le=1, description="about 4 false positives a scan")
-    default: float = Field(ge=0, le=1, description="about 1 false positive a scan")
+    screening: float = Field(ge=0, le=1, description="about 4 false positives per scan")
+    default: float = Field(ge=0, le=1, description="about 1 false positive per scan")
     strict: float = Field(ge=0, le=1, description="about 1 false positive in 4 scans")
 
 
-class StartedFrom(_Strict):
-    """The model whose weights a training began with."""
+class FineTunedFrom(_Strict):
+    """The model from whose weights the training started."""
 
     name: str
     version: str
@@ -28,7 +40,7 @@ class StartedFrom(_Strict):
 
 
 class TrainedWith(_Strict):
-    """What repeats the weights."""
+    """Everything that is needed to train the same weights again."""
 
     config: str
     config_sha256: str
@@ -36,8 +48,8 @@ class TrainedWith(_Strict):
     steps: int
     hours: float
     hardware: str
-    started_from: StartedFrom | None = Field(
-        default=None, description="null where the training began with chance"
+    fine_tuned_from: FineTunedFrom | None = Field(
+        default=None, description="null after random initialisation"
     )
 
 
@@ -52,11 +64,11 @@ class TrainingMaterial(_Strict):
 
 
 class Calibration(_Strict):
-    """From a network's output to a probability.
+    """Maps the outputs of a network to probabilities; applied by `models.calibration`.
 
-    Detector: score = logistic(slope x logit + intercept). Reducer: score = logistic(slope x
-    logit + detector_slope x logit of the detector's score + intercept). Classifier: softmax of
-    (slope x logits + class_intercepts). Rater: as a detector. What is not named is not used.
+    Detector and rater: logistic(slope x logit + intercept). Reducer: logistic(slope x logit +
+    detector_slope x logit of the detector's score + intercept). Classifier: softmax(slope x
+    logits + class_intercepts). A task ignores the fields that its formula does not name.
     """
 
     slope: float = 1.0
@@ -65,17 +77,21 @@ class Calibration(_Strict):
     class_intercepts: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
-class Familiarity(_Strict):
-    """What views of the training look like; see `models.familiarity`."""
+class TrainingDistribution(_Strict):
+    """Distribution of view statistics in training; see `models.inference.out_of_distribution`."""
 
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    precision: tuple[tuple[float, ...], ...]
-    limit: float = Field(description="a view farther away is unlike the training data")
+    mean: tuple[float, ...] = Field(description="of each statistic")
+    standard_deviation: tuple[float, ...] = Field(description="of each statistic")
+    precision: tuple[tuple[float, ...], ...] = Field(
+        description="inverse of the statistics' correlation matrix"
+    )
+    max_distance: float = Field(
+        description="a view at a larger Mahalanobis distance is out of distribution"
+    )
 
 
 class ReducedDetector(_Strict):
-    """The detector whose marks a reducer was trained on and calibrated with."""
+    """The detector whose candidates a reducer was trained on and calibrated with."""
 
     name: str
     sha256: str = Field(description="of its weight file")
@@ -83,16 +99,16 @@ class ReducedDetector(_Strict):
 
 
 class Manifest(_Strict):
-    """The single truth about one weight file; kept as ``manifest.json`` beside it."""
+    """The description of one weight file; kept as ``manifest.json`` beside it."""
 
-    manifest_version: Literal[1] = 1
+    manifest_version: Literal[2] = 2
     name: str
     version: str
     task: Literal["detector", "reducer", "segmenter", "classifier", "rater"]
     summary: str
     licence: str
     architecture: Literal["centre_net", "retina_net"] | None = Field(
-        default=None, description="of a detector; where it is not said, centre_net"
+        default=None, description="of a detector; null means centre_net"
     )
     network: dict[str, Any]
     weights: str
@@ -106,12 +122,28 @@ class Manifest(_Strict):
     operating_points: OperatingPoints | None = None
     training_material: tuple[TrainingMaterial, ...]
     detector: ReducedDetector | None = Field(
-        default=None, description="of a reducer: it belongs to this detector alone"
+        default=None, description="of a reducer, which works with this detector only"
     )
-    familiarity: Familiarity | None = Field(
-        default=None, description="of a classifier; null where nothing is called unlike training"
+    training_distribution: TrainingDistribution | None = Field(
+        default=None, description="of a classifier; null disables the out-of-distribution test"
     )
     trained_with: TrainedWith | None = Field(
-        default=None, description="null where the weights were made elsewhere"
+        default=None, description="null where the weights were trained elsewhere"
     )
     limits: tuple[str, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_version_1(cls, data: object) -> object:
+        """Renames the keys of version 1, so that models trained or imported then still load."""
+        if isinstance(data, dict) and data.get("manifest_version") == 1:
+            return _with_current_keys({**data, "manifest_version": 2})
+        return data
+
+
+def _with_current_keys(value: object) -> object:
+    if isinstance(value, dict):
+        return {
+            VERSION_1_KEYS.get(key, key): _with_current_keys(item) for key, item in value.items()
+        }
+    return value

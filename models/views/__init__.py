@@ -1,1 +1,1 @@
-"""The views of a place that the networks take as input."""
+"""Input views: cubes around a candidate, which networks take instead of the whole volume."""

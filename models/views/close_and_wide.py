@@ -1,4 +1,4 @@
-"""What classifier and reducer look at: a place close up, and its surroundings."""
+"""Close and wide view of a place: the input of classifier and reducer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VIEW_VOXELS = 40
 """Edge of both views of the classifier, in voxels of the view."""
 
 VIEW_SPACINGS_MM = (1.0, 4.0)
-"""Close up: 40 mm, the nodule's margin and texture. Around it: 160 mm, where in the chest it is."""
+"""Close view of 40 mm: margin and texture. Wide view of 160 mm: position in the chest."""
 
 
 def nodule_views(
@@ -28,17 +28,17 @@ def nodule_views(
     view_voxels: int = VIEW_VOXELS,
     view_spacings_mm: Sequence[float] = VIEW_SPACINGS_MM,
 ) -> NDArray[np.int16]:
-    """Cuts both views around a place.
+    """Cuts cubic views with the same centre and different spacings.
 
     Args:
         hu: ``[z, y, x]`` of a working volume.
-        spacing_mm: Of that volume, along x, y, z.
-        centre_voxel_zyx: The place, in voxels of that volume.
+        spacing_mm: Distance of its voxels along x, y, z.
+        centre_voxel_zyx: Centre of the views, fractional indices of the volume.
         view_voxels: Edge of every view, in voxels of the view.
-        view_spacings_mm: Of each view.
+        view_spacings_mm: Distance of the voxels of each view.
 
     Returns:
-        HU, ``[views, view_voxels, view_voxels, view_voxels]``; air beyond the volume.
+        HU, ``[views, view_voxels, view_voxels, view_voxels]``; air outside the volume.
     """
     steps = np.arange(view_voxels) - (view_voxels - 1) / 2
     views = []

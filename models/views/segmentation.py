@@ -1,4 +1,4 @@
-"""What the segmenter looks at: a cube around a candidate, as many diameters wide for each size."""
+"""View of the segmenter: a cube around a candidate whose width grows with the diameter."""
 
 from __future__ import annotations
 
@@ -17,24 +17,39 @@ VIEW_VOXELS = 32
 """Edge of the cube, in voxels of the view."""
 
 WIDTH_IN_DIAMETERS = 2.6
-"""Edge of the cube over the candidate's diameter: one twice as long as wide fits, off centre."""
+"""Edge of the cube over the candidate's diameter: a nodule twice as long as wide fits in,
+off-centre."""
 
-DRAWN_EDGE, EXACT_EDGE = 0, 1
-"""Channels of the network's answer: the nodule as readers outline it, which is wide, and to its
-true edge. One answer cannot be both: trained on readers' outlines and exact digital nodules alike,
-a single channel made solid digital nodules a quarter too large."""
+READER_STYLE_CHANNEL, BOUNDARY_CHANNEL = 0, 1
+"""Channels of the network's output: the nodule as radiologists outline it, which is generous, and
+to its true boundary. One channel cannot be both: trained on readers' outlines and exact phantom
+nodules alike, a single channel made solid phantom nodules a quarter too large."""
 
 MIN_WIDTH_MM = 20.0
-"""Edge of the cube for the smallest nodules, whose surroundings are needed to tell vessels."""
+"""Edge of the cube for the smallest nodules, whose surroundings are needed to recognise vessels."""
 
 
 def view_spacing_mm(diameter_mm: float) -> float:
-    """Distance of the view's voxels for a candidate of a diameter."""
+    """Computes the distance of a view's voxels.
+
+    Args:
+        diameter_mm: Diameter of the candidate, above 0.
+
+    Returns:
+        The distance in mm, the same along all axes.
+    """
     return max(WIDTH_IN_DIAMETERS * diameter_mm, MIN_WIDTH_MM) / VIEW_VOXELS
 
 
 def view_offsets_mm(diameter_mm: float) -> NDArray[np.float64]:
-    """Where the view's voxels lie along each axis, from its centre."""
+    """Computes the positions of a view's voxels along any axis, relative to the centre.
+
+    Args:
+        diameter_mm: Diameter of the candidate, above 0.
+
+    Returns:
+        ``[32]``, in mm.
+    """
     steps = np.arange(VIEW_VOXELS, dtype=np.float64) - (VIEW_VOXELS - 1) / 2
     return steps * view_spacing_mm(diameter_mm)
 
@@ -48,13 +63,13 @@ def cut_view(
     """Cuts the view around a place, along the axes of the array.
 
     Args:
-        hu: ``[z, y, x]``.
-        spacing_mm: Of that array, along x, y, z.
-        centre_voxel_zyx: The place, fractional indices.
-        diameter_mm: Of the candidate.
+        hu: ``[z, y, x]`` of a volume on its native grid.
+        spacing_mm: Distance of its voxels along x, y, z.
+        centre_voxel_zyx: Centre of the view, fractional indices of the volume.
+        diameter_mm: Diameter of the candidate, above 0.
 
     Returns:
-        HU, ``[32, 32, 32]``; beyond the array its outermost voxels are repeated.
+        HU, ``[32, 32, 32]``; outside the volume its outermost voxels are repeated.
     """
     offsets = view_offsets_mm(diameter_mm)
     z, y, x = (
@@ -65,7 +80,14 @@ def cut_view(
 
 
 def size_prior(diameter_mm: float) -> NDArray[np.float32]:
-    """The second channel: a soft ball of the candidate's diameter at the centre, 0 to 1."""
+    """Computes the second input channel: a ball with a soft edge at the centre of the view.
+
+    Args:
+        diameter_mm: Diameter of the candidate, which is the ball's.
+
+    Returns:
+        ``[32, 32, 32]``, 1 inside, 0 outside, one half on the surface.
+    """
     squared = (view_offsets_mm(diameter_mm) / (diameter_mm / 2)) ** 2
     distance = np.sqrt(squared[:, None, None] + squared[:, None] + squared)
     prior: NDArray[np.float32] = (1 / (1 + np.exp(4 * (distance - 1)))).astype(np.float32)
@@ -75,11 +97,14 @@ def size_prior(diameter_mm: float) -> NDArray[np.float32]:
 def sample_view(
     view: NDArray[np.float32], view_index_zyx: Sequence[NDArray[np.float64]]
 ) -> NDArray[np.float32]:
-    """Interpolates a view linearly at a grid of places along its axes; 0 outside.
+    """Interpolates a view linearly on a grid along its axes.
 
     Args:
-        view: ``[32, 32, 32]``.
-        view_index_zyx: For each axis the fractional index in the view of every wanted plane.
+        view: ``[32, 32, 32]``, such as the probabilities of a segmentation.
+        view_index_zyx: For each axis the fractional index in the view of every plane of the grid.
+
+    Returns:
+        The values on the grid; 0 outside the view.
     """
     values = view
     for axis, index in enumerate(view_index_zyx):

@@ -157,7 +157,7 @@ def _render(analysis: Analysis) -> RenderedReport:
             peak_memory_mb=peak_memory_mb(),
         ),
     )
-    page = report_page(report, pictures)
+    page = report_page(report, pictures, shown=analysis.study_class.finding)
     files = {REPORT_JSON: report.as_json().encode(), REPORT_HTML: page.encode(), **pictures}
     files |= activation_files(analysis.findings)
     if any(boundaries):

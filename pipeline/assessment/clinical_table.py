@@ -1,7 +1,7 @@
-"""`read_clinical`: what is known of patients beside their images, from a CSV.
+"""Reads clinical data of patients from a CSV.
 
-A patient identifier is never part of a message: messages name the row. Neither is the text
-of any other cell, for in a row whose cells have slipped it may be one.
+Messages name the row and never quote a patient identifier. They quote no other cell either: where
+the cells of a row have shifted, any cell may hold the identifier.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 Sex = Literal["female", "male"]
 
-OLDEST_YEARS = 120.0
+MAX_AGE_YEARS = 120.0
 KEY_COLUMNS = ("patient_id", "study_uid")
 
 _SEXES: dict[str, Sex] = {"female": "female", "f": "female", "male": "male", "m": "male"}
-_ANSWERS = {"yes": True, "1": True, "true": True, "no": False, "0": False, "false": False}
+_YES_NO = {"yes": True, "1": True, "true": True, "no": False, "0": False, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
 class ClinicalFacts:
-    """What is known of one patient; None is unknown.
+    """Clinical data of one patient; None is unknown.
 
     Attributes:
-        age_years: At the time of the study.
-        sex: As the risk models ask for it.
-        family_history: Of lung cancer, in a relative of the first degree.
-        emphysema: On CT.
-        smoker: Now or ever.
-        previous_cancer: Outside the chest, more than 5 years ago.
+        age_years: Age at the time of the study.
+        sex: Sex, one of the two that the risk models distinguish.
+        family_history: Whether a first-degree relative has had lung cancer.
+        emphysema: Whether CT shows emphysema.
+        smoker: Whether the patient smokes or has smoked.
+        previous_cancer: Whether an extrathoracic cancer was diagnosed more than 5 years ago.
     """
 
     age_years: float | None = None
@@ -47,23 +47,23 @@ class ClinicalFacts:
     previous_cancer: bool | None = None
 
     def filled_from(self, other: ClinicalFacts) -> ClinicalFacts:
-        """These facts, and the other's where these are unknown."""
-        known: dict[str, Any] = {}
-        for name in (one.name for one in fields(self)):
-            mine = getattr(self, name)
-            known[name] = getattr(other, name) if mine is None else mine
-        return ClinicalFacts(**known)
+        """Returns these facts with the unknown ones taken from another set."""
+        merged: dict[str, Any] = {}
+        for name in (attribute.name for attribute in fields(self)):
+            value = getattr(self, name)
+            merged[name] = getattr(other, name) if value is None else value
+        return ClinicalFacts(**merged)
 
 
 @dataclass(frozen=True, slots=True)
 class ClinicalRow:
-    """One row.
+    """One row of the table.
 
     Attributes:
-        number: Its line in the file, counted from 1.
-        patient_id: Empty where it is not given.
-        study_uid: Empty where the row tells of all studies of the patient.
-        facts: What it tells.
+        number: Line in the file, counted from 1.
+        patient_id: Patient identifier; empty if not given.
+        study_uid: Study instance UID; empty where the row holds for every study of the patient.
+        facts: Clinical data in the row.
     """
 
     number: int
@@ -74,30 +74,38 @@ class ClinicalRow:
 
 @dataclass(frozen=True, slots=True)
 class ClinicalTable:
-    """A table that was read.
+    """A clinical table.
 
     Attributes:
-        path: The file, for messages.
-        by_study: The rows with a study, by its UID.
-        by_patient: The rows without one, by patient.
+        path: File it was read from, quoted in messages.
+        by_study: Rows that name a study, by study instance UID.
+        by_patient: Rows that name only a patient, by patient identifier.
     """
 
     path: Path
     by_study: Mapping[str, ClinicalRow] = field(repr=False)
     by_patient: Mapping[str, ClinicalRow] = field(repr=False)
 
-    def of(self, *, patient_id: str, study_uid: str) -> ClinicalFacts:
-        """What is known for a study: its own row first, then the row of its patient.
+    def facts_of(self, *, patient_id: str, study_uid: str) -> ClinicalFacts:
+        """Looks up the facts of a study: its own row first, then the row of its patient.
+
+        Args:
+            patient_id: Patient identifier from the image headers; may be empty.
+            study_uid: Study instance UID from the image headers; may be empty.
+
+        Returns:
+            The facts; all unknown where the table has neither study nor patient.
 
         Raises:
-            UsageError: The study's row names another patient.
+            UsageError: The row of the study names a different patient.
         """
         facts = ClinicalFacts()
         if (row := self.by_study.get(study_uid)) is not None:
             if row.patient_id and row.patient_id != patient_id:
                 msg = (
                     f"{self.path}, row {row.number}, column patient_id: must be the patient of "
-                    "the study in column study_uid, whose images name another; correct the row"
+                    "the study in column study_uid, but its images name a different patient; "
+                    "correct the row"
                 )
                 raise UsageError(msg)
             facts = row.facts
@@ -108,7 +116,7 @@ class ClinicalTable:
 
 @dataclass(frozen=True, slots=True)
 class UnknownKey:
-    """A cell whose patient or study is not among those at hand."""
+    """A cell that names a patient or study that is not in the input."""
 
     row: int
     column: str
@@ -117,13 +125,17 @@ class UnknownKey:
 def read_clinical(path: Path) -> ClinicalTable:
     """Reads a comma or tab separated table with a header; an empty cell is unknown.
 
-    The columns, in any order: ``patient_id``, ``study_uid`` or both, and any of ``age`` (years),
-    ``sex`` (female, male, f, m), ``family_history``, ``emphysema``, ``smoker`` and
-    ``previous_cancer`` (yes, no, 1, 0, true, false).
+    Args:
+        path: UTF-8 file with the columns ``patient_id``, ``study_uid`` or both, and any of
+            ``age`` (years), ``sex`` (female, male, f, m), ``family_history``, ``emphysema``,
+            ``smoker`` and ``previous_cancer`` (yes, no, 1, 0, true, false), in any order.
+
+    Returns:
+        The rows, indexed by study and by patient.
 
     Raises:
         UsageError: The file cannot be read, a column is missing or unknown, a cell is wrong, or
-            two rows tell different things of one patient or study. It names file, row and column.
+            two rows contradict each other. The message names file, row and column.
     """
     rows, numbers = read_rows(path)
     if not rows:
@@ -145,8 +157,8 @@ def read_clinical(path: Path) -> ClinicalTable:
         known = keyed.setdefault(key, row)
         if (known.patient_id, known.facts) != (row.patient_id, row.facts):
             msg = (
-                f"{path}, row {number}, column {column}: must be told of once, but row "
-                f"{known.number} has the same {column} and other data"
+                f"{path}, row {number}, column {column}: must be unique, but row "
+                f"{known.number} has the same {column} with different data"
             )
             raise UsageError(msg)
     return ClinicalTable(path, by_study, by_patient)
@@ -157,7 +169,16 @@ def unknown_keys(
     known_patient_ids: Collection[str],
     known_study_uids: Collection[str],
 ) -> tuple[UnknownKey, ...]:
-    """The rows that no study at hand belongs to, in the order of the file."""
+    """Finds the rows that match no study of the input.
+
+    Args:
+        table: Rows that may name patients or studies of other inputs.
+        known_patient_ids: Patient identifiers of all series found.
+        known_study_uids: Study instance UIDs of all series found.
+
+    Returns:
+        The cells that name an unknown patient or study, in the order of the file.
+    """
     patients, studies = set(known_patient_ids), set(known_study_uids)
     unknown = [
         *(
@@ -171,15 +192,23 @@ def unknown_keys(
             if patient not in patients
         ),
     ]
-    return tuple(sorted(unknown, key=lambda one: one.row))
+    return tuple(sorted(unknown, key=lambda key: key.row))
 
 
 def unknown_keys_message(table: ClinicalTable, unknown: Collection[UnknownKey]) -> str:
-    """One sentence that names the rows and columns of `unknown_keys`."""
-    places = ", ".join(f"row {one.row} column {one.column}" for one in unknown)
+    """Formats the result of `unknown_keys` for the user.
+
+    Args:
+        table: The clinical table, for its path.
+        unknown: Cells that name an unknown patient or study; at least one.
+
+    Returns:
+        One sentence that names rows and columns, but no identifier.
+    """
+    places = ", ".join(f"row {key.row} column {key.column}" for key in unknown)
     return (
         f"{table.path}, {places}: must name a patient or study of the input, but none of the "
-        "series found has that identifier; correct it or take the row out"
+        "series found has that identifier; correct it or remove the row"
     )
 
 
@@ -197,14 +226,14 @@ def _header(cells: list[str], where: str) -> list[str]:
             msg = f"{where}, column {name!r}: must be one of {known}"
             raise UsageError(msg)
         if columns.count(name) > 1:
-            msg = f"{where}, column {name}: must be there once, but is there twice"
+            msg = f"{where}, column {name}: must appear once, but appears twice"
             raise UsageError(msg)
     return columns
 
 
 def _row(cells: list[str], columns: list[str], number: int, where: str) -> ClinicalRow:
     if len(cells) != len(columns):
-        msg = f"{where}: must have {len(columns)} cells, as the header has, got {len(cells)}"
+        msg = f"{where}: must have {len(columns)} cells like the header, got {len(cells)}"
         raise UsageError(msg)
     named = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
     patient_id, study_uid = (named.pop(name, "") for name in KEY_COLUMNS)
@@ -224,39 +253,39 @@ def _row(cells: list[str], columns: list[str], number: int, where: str) -> Clini
 
 
 def _age(cell: str) -> float:
-    """Reads years; what looks like another unit is called so.
+    """Reads an age in years; points out a value that looks like another unit.
 
     Raises:
-        ValueError: What the cell must be, and what it looks like.
+        ValueError: States what the cell must be and what it looks like instead.
     """
-    wanted = f"an age in years from 0 to {OLDEST_YEARS:g}, or empty"
+    expected = f"an age in years from 0 to {MAX_AGE_YEARS:g}, or empty"
     if not re.fullmatch(r"-?\d+(\.\d+)?", cell, flags=re.ASCII):
-        msg = f"{wanted}, a number without its unit, but is no such number"
+        msg = f"{expected}, a plain number without unit, but is not such a number"
         raise ValueError(msg)
     years = float(cell)
-    if 0 <= years <= OLDEST_YEARS:
+    if 0 <= years <= MAX_AGE_YEARS:
         return years
-    told = f"is {'below 0' if years < 0 else f'above {OLDEST_YEARS:g}'}"
+    problem = f"is {'below 0' if years < 0 else f'above {MAX_AGE_YEARS:g}'}"
     if 1850 <= years <= 2150:
-        told = "has wrong units: it looks like a year of birth"
-    elif 0 < years <= 12 * OLDEST_YEARS:
-        told += f"; in months it would be {years / 12:.0f} years: are these the wrong units?"
-    msg = f"{wanted}, but {told}"
+        problem = "looks like a year of birth"
+    elif 0 < years <= 12 * MAX_AGE_YEARS:
+        problem += f"; read as months it would be {years / 12:.0f} years: is the unit wrong?"
+    msg = f"{expected}, but {problem}"
     raise ValueError(msg)
 
 
 def _sex(cell: str) -> Sex:
     if cell not in _SEXES:
-        msg = "female, male, f, m or empty, but is another word"
+        msg = "female, male, f, m or empty, but is something else"
         raise ValueError(msg)
     return _SEXES[cell]
 
 
 def _yes_or_no(cell: str) -> bool:
-    if cell not in _ANSWERS:
-        msg = "yes, no, 1, 0, true, false or empty, but is another word"
+    if cell not in _YES_NO:
+        msg = "yes, no, 1, 0, true, false or empty, but is something else"
         raise ValueError(msg)
-    return _ANSWERS[cell]
+    return _YES_NO[cell]
 
 
 _READERS: dict[str, Callable[[str], object]] = {
@@ -267,4 +296,4 @@ _READERS: dict[str, Callable[[str], object]] = {
     "smoker": _yes_or_no,
     "previous_cancer": _yes_or_no,
 }
-"""The columns that are no key."""
+"""Parser of each column that is not a key."""

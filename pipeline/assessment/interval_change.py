@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from hounsfield.models.measurements.density import Texture
+from hounsfield.models.measurements.kinds import Texture
 from hounsfield.pipeline.assessment.guidelines.rules import rounded_mm
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hounsfield.models.contracts import Zone
-from hounsfield.models.measurements.density import Texture
-from hounsfield.models.measurements.margin import Margin
+from hounsfield.models.measurements.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
 from hounsfield.pipeline.assessment.guidelines import IntervalChanges, NoduleFacts, classify_study
 from hounsfield.pipeline.assessment.guidelines.categories import GROWTH
@@ -77,7 +76,7 @@ def propose_categories(
                 nodules,
                 lungs_cut=NoticeCode.LUNGS_CUT in codes,
                 quality_failed=NoticeCode.HU_SUSPECT in codes,
-                assessed=() if changes is None or not guideline.asks_for_growth else {GROWTH},
+                assessed=() if changes is None or not guideline.has_growth_rules else {GROWTH},
             ),
         )
         for name, guideline in guidelines.items()
@@ -101,21 +100,21 @@ def nodule_facts(
     if measured is None:
         return NoduleFacts(
             mean_diameter_mm=finding.diameter_mm,
-            course=changes.nodule,
+            interval_change=changes.nodule,
             solid_part_change=changes.solid_part,
         )
     pleura_mm = measured.pleura_distance_mm
     calcified = measured.texture is Texture.CALCIFIED
     return NoduleFacts(
         mean_diameter_mm=measured.mean_diameter_mm or finding.diameter_mm,
-        texture=measured.texture.value,
+        texture=measured.texture,
         solid_part_mm=measured.solid_part_mm,
-        margin=measured.margin.value,
+        margin=measured.margin,
         touches_pleura=None if pleura_mm is None else pleura_mm <= TOUCHING_MM,
         benign_calcification=(
-            measured.calcification_share >= CALCIFIED_THROUGH_FROM if calcified else None
+            measured.calcification_fraction >= CALCIFIED_THROUGH_FROM if calcified else None
         ),
-        course=changes.nodule,
+        interval_change=changes.nodule,
         solid_part_change=changes.solid_part,
     )
 
@@ -139,7 +138,7 @@ def estimate_risks(
     inputs = RiskInputs(
         clinical=clinical,
         diameter_mm=measured.long_axis_mm if measured else finding.diameter_mm,
-        texture=measured.texture.value if measured else None,
+        texture=measured.texture if measured else None,
         spiculated=measured.margin is Margin.SPICULATED if measured else None,
         upper_lobe=_IN_UPPER_LOBE[finding.location.zone],
         nodule_count=nodule_count,
@@ -163,7 +162,7 @@ def clinical_facts(table: ClinicalTable | None, series: SeriesFacts) -> Clinical
     """
     if table is None:
         return ClinicalFacts()
-    facts = table.of(patient_id=series.patient_id, study_uid=series.study_uid)
+    facts = table.facts_of(patient_id=series.patient_id, study_uid=series.study_uid)
     if facts == ClinicalFacts():
         return facts
     sex = _SEXES.get(series.patient_sex)

@@ -1,27 +1,26 @@
-"""Published models of the risk that a nodule is cancer, from image and clinical data together.
+"""Published models of the probability that a nodule is cancer, from imaging and clinical data.
 
-A missing input is not guessed: the result is then the range over all values that it could have.
-Both models are sums of terms inside a logistic function, each term with an input of its own that
-never changes direction, so the ends of each term's range give the ends of the whole.
+A missing input is never guessed: the result is then the range over all values it could take. Both
+models are logistic functions of a sum of terms, each a monotonic function of one input, so the
+ends of each term's range give the ends of the result.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
+from hounsfield.models.measurements.kinds import Texture
 from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-Texture = Literal["solid", "part_solid", "non_solid", "calcified"]
-
 AGE_YEARS = (18.0, 100.0)
 DIAMETER_MM = (1.0, 100.0)
 NODULE_COUNT = (1, 50)
-"""How far an unknown age, diameter or count is taken to go. Known ones may lie outside."""
+"""Range of an unknown age, diameter or count. Known values may lie outside it."""
 
 BROCK = "Brock (full model 2b)"
 BROCK_SOURCE = "McWilliams et al., N Engl J Med 2013;369:910-919, doi:10.1056/NEJMoa1214726"
@@ -30,31 +29,31 @@ MAYO_SOURCE = (
     "Swensen et al., Arch Intern Med 1997;157:849-855, doi:10.1001/archinte.1997.00440290031002"
 )
 
-_TEXTURES: dict[str, float] = {
-    "solid": 0.0,
-    "part_solid": 0.3770,
-    "non_solid": -0.1276,
-    "calcified": 0.0,
+_BROCK_TEXTURES: dict[Texture, float] = {
+    Texture.SOLID: 0.0,
+    Texture.PART_SOLID: 0.3770,
+    Texture.NON_SOLID: -0.1276,
+    Texture.CALCIFIED: 0.0,
 }
-"""Brock's coefficients; it knows no calcified nodules, which count as the solid ones they are."""
+"""Coefficients of the Brock model, which has no calcified nodules; they count as solid."""
 
 Value = float | str | bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskInputs:
-    """What the models ask for; None is unknown.
+    """Inputs of the models; None is unknown.
 
     Attributes:
-        clinical: Of the patient.
-        diameter_mm: The longest diameter of the nodule.
-        texture: What it is made of.
-        spiculated: Whether its margin is.
-        upper_lobe: Whether it lies in one.
-        nodule_count: Nodules in the study, this one included.
+        clinical: Clinical data of the patient.
+        diameter_mm: Longest diameter of the nodule.
+        texture: Attenuation type of the nodule.
+        spiculated: Whether the margin is spiculated.
+        upper_lobe: Whether the nodule lies in an upper lobe.
+        nodule_count: Number of nodules in the study, this one included.
 
     Raises:
-        ValueError: The diameter or the count is not possible.
+        ValueError: Diameter, count or texture is out of range.
     """
 
     clinical: ClinicalFacts = field(default_factory=ClinicalFacts)
@@ -71,8 +70,8 @@ class RiskInputs:
         if self.nodule_count is not None and self.nodule_count < 1:
             msg = f"nodule_count must be 1 or more, got {self.nodule_count}"
             raise ValueError(msg)
-        if self.texture is not None and self.texture not in _TEXTURES:
-            msg = f"texture must be one of {', '.join(_TEXTURES)}, got {self.texture!r}"
+        if self.texture is not None and self.texture not in _BROCK_TEXTURES:
+            msg = f"texture must be one of {', '.join(_BROCK_TEXTURES)}, got {self.texture!r}"
             raise ValueError(msg)
 
 
@@ -81,31 +80,38 @@ class RiskEstimate:
     """The probability of cancer that a model gives.
 
     Attributes:
-        model: Its name.
-        source: Where it is published.
-        least: 0 to 1, over all values that the missing inputs could have.
-        most: The same; equal to `least` where nothing is missing.
-        used: The inputs that were known, by name.
-        missing: The inputs that were not.
+        model: Name of the model.
+        source: Its publication.
+        lower: Lowest probability, 0 to 1, over all values that the missing inputs could take.
+        upper: Highest probability; equal to `lower` where no input is missing.
+        used: Known inputs, by name.
+        missing: Names of the unknown inputs.
     """
 
     model: str
     source: str
-    least: float
-    most: float
+    lower: float
+    upper: float
     used: Mapping[str, Value]
     missing: tuple[str, ...]
 
     @property
     def probability(self) -> float | None:
-        """0 to 1; None where an input is missing and only the range is known."""
-        return None if self.missing else self.least
+        """Probability from 0 to 1; None where a missing input leaves only the range."""
+        return None if self.missing else self.lower
 
 
 def brock(inputs: RiskInputs) -> RiskEstimate:
-    """The probability of cancer by the full model with spiculation (2b) of McWilliams et al.
+    """Computes the probability of cancer by the full model with spiculation, 2b.
 
-    Made from smokers and former smokers of 50 to 75 years in screening.
+    Source: McWilliams et al. (see `BROCK_SOURCE`), derived from current and former smokers aged
+    50 to 75 years in screening.
+
+    Args:
+        inputs: Nodule and patient; unknown inputs widen the range.
+
+    Returns:
+        The probability, or its range.
     """
     clinical = inputs.clinical
     return _estimate(
@@ -118,7 +124,7 @@ def brock(inputs: RiskInputs) -> RiskEstimate:
             _flag("family_history", clinical.family_history, 0.2961),
             _flag("emphysema", clinical.emphysema, 0.2953),
             _term("diameter_mm", inputs.diameter_mm, _brock_size, DIAMETER_MM),
-            _choice("texture", inputs.texture, _TEXTURES),
+            _choice("texture", inputs.texture, _BROCK_TEXTURES),
             _flag("upper_lobe", inputs.upper_lobe, 0.6581),
             _term("nodule_count", inputs.nodule_count, lambda n: -0.0824 * (n - 4), NODULE_COUNT),
             _flag("spiculated", inputs.spiculated, 0.7729),
@@ -127,9 +133,16 @@ def brock(inputs: RiskInputs) -> RiskEstimate:
 
 
 def mayo(inputs: RiskInputs) -> RiskEstimate:
-    """The probability of cancer by the model of Swensen et al.
+    """Computes the probability of cancer by the Mayo model.
 
-    Made from single nodules of 4 to 30 mm, in patients without cancer in the last 5 years.
+    Source: Swensen et al. (see `MAYO_SOURCE`), derived from single nodules of 4 to 30 mm in
+    patients without cancer in the last 5 years.
+
+    Args:
+        inputs: Nodule and patient; unknown inputs widen the range.
+
+    Returns:
+        The probability, or its range.
     """
     clinical = inputs.clinical
     return _estimate(
@@ -149,33 +162,33 @@ def mayo(inputs: RiskInputs) -> RiskEstimate:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """What one input adds; `least` and `most` differ where its value is unknown."""
+    """Contribution of one input to the log odds; the bounds differ where its value is unknown."""
 
     name: str
     value: Value | None
-    least: float
-    most: float
+    lower: float
+    upper: float
 
 
 def _term(
     name: str,
     value: float | None,
-    adds: Callable[[float], float],
+    contribution: Callable[[float], float],
     bounds: tuple[float, float],
 ) -> _Term:
-    """The term of a number; `adds` only rises or only falls."""
-    ends = [adds(one) for one in (bounds if value is None else (value,))]
+    """Makes the term of a number; `contribution` is monotonic."""
+    ends = [contribution(number) for number in (bounds if value is None else (value,))]
     return _Term(name, value, min(ends), max(ends))
 
 
-def _choice(name: str, value: str | None, adds: Mapping[str, float]) -> _Term:
-    """The term of an input that is one of a few words."""
-    ends = list(adds.values()) if value is None else [adds[value]]
-    return _Term(name, value, min(ends), max(ends))
+def _choice(name: str, value: str | None, contributions: Mapping[Any, float]) -> _Term:
+    """Makes the term of a categorical input."""
+    ends = list(contributions.values()) if value is None else [contributions[value]]
+    return _Term(name, None if value is None else str(value), min(ends), max(ends))
 
 
 def _flag(name: str, value: bool | None, coefficient: float) -> _Term:
-    """The term of an input that is so or not."""
+    """Makes the term of a yes-or-no input."""
     ends = (0.0, coefficient) if value is None else (coefficient * value,)
     return _Term(name, value, min(ends), max(ends))
 
@@ -188,8 +201,8 @@ def _estimate(model: str, source: str, intercept: float, terms: Sequence[_Term])
     return RiskEstimate(
         model,
         source,
-        least=_logistic(intercept + sum(term.least for term in terms)),
-        most=_logistic(intercept + sum(term.most for term in terms)),
+        lower=_logistic(intercept + sum(term.lower for term in terms)),
+        upper=_logistic(intercept + sum(term.upper for term in terms)),
         used={term.name: term.value for term in terms if term.value is not None},
         missing=tuple(term.name for term in terms if term.value is None),
     )

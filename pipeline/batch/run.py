@@ -15,6 +15,7 @@ from hounsfield.pipeline.assessment.clinical_table import (
     unknown_keys_message,
 )
 from hounsfield.pipeline.batch.csv_tables import write_tables
+from hounsfield.pipeline.batch.index_page import write_index
 from hounsfield.pipeline.batch.ledger import Ledger
 from hounsfield.pipeline.batch.messages import WorkerSettings
 from hounsfield.pipeline.batch.output_folder import remove_partials
@@ -24,7 +25,6 @@ from hounsfield.pipeline.batch.scheduler import StudyScheduler
 from hounsfield.pipeline.batch.work_plan import make_plan, require_separate_folders
 from hounsfield.pipeline.batch.worker import load_models
 from hounsfield.pipeline.errors import OutputHeldError, writing_to
-from hounsfield.pipeline.report.html import write_index
 from hounsfield.pipeline.report.provenance import find_configured_models, provenance_of
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _check_clinical(table: ClinicalTable, plan: Plan, progress: Progress) -> Non
     """
     facts = [planned.series.facts for study in plan.studies for planned in study]
     for series in facts:
-        table.of(patient_id=series.patient_id, study_uid=series.study_uid)
+        table.facts_of(patient_id=series.patient_id, study_uid=series.study_uid)
     patients = {series.patient_id for series in facts}
     studies = {series.study_uid for series in facts}
     unknown = unknown_keys(table, patients, studies)

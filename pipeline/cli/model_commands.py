@@ -176,7 +176,7 @@ def train(
             if found is not None:
                 typer.echo("\n".join(closing_lines(found)))
             return
-        from hounsfield.models.training.engine.train import run_training
+        from hounsfield.models.training.train import run_training
 
         manifest = run_training(config, out, steps=steps, progress=progress)
         if manifest is not None and not quiet:

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from hounsfield.pipeline.batch.csv_tables import read_findings, read_worklist
+from hounsfield.pipeline.batch.index_page import INDEX_HTML
 from hounsfield.pipeline.batch.run_document import RunDocument
 from hounsfield.pipeline.errors import ExitCode
-from hounsfield.pipeline.report.html import INDEX_HTML
 from hounsfield.pipeline.report.schema import RESEARCH_USE
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from hounsfield.pipeline.evaluation.fold_predictions import (
     is_trained,
     predict_fold,
 )
+from hounsfield.pipeline.evaluation.ground_truth_tables import write_ground_truth_tables
 from hounsfield.pipeline.evaluation.luna16.command import luna16_command, luna16_summary
-from hounsfield.pipeline.evaluation.prepared_truth import write_truth
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _make_fold(
 ) -> None:
     """Trains where there is no model yet, then predicts."""
     from hounsfield.models.inference.loading import load_detector
-    from hounsfield.models.training.engine.train import run_training
+    from hounsfield.models.training.train import run_training
 
     fold = config.data.fold
     if not is_trained(config, folder):
@@ -206,7 +206,7 @@ def _join(
                     joined.write(header)
                 shutil.copyfileobj(part, joined)
     predicted = [scan for fold in folds for scan in scans[fold]]
-    truth = write_truth(predicted, folder)
+    truth = write_ground_truth_tables(predicted, folder)
     evaluation = None
     if truth.nodules:
         evaluation = luna16_command(

@@ -71,7 +71,7 @@ class Luna16Evaluation(_Document):
     ignored_excluded: int
     ignored_duplicates: int
     marks: int = Field(description="Rows of the file.")
-    marks_after_the_cap: int
+    predictions_within_limit: int
     protocol_warnings: list[ProtocolWarning]
     strata: list[Stratum]
     comparison: Comparison | None = None
@@ -79,7 +79,7 @@ class Luna16Evaluation(_Document):
     seed: int
 
 
-class ClassFigures(_Document):
+class ClassMetrics(_Document):
     """One class against the others."""
 
     cases: int
@@ -88,11 +88,11 @@ class ClassFigures(_Document):
     auc: float | None
 
 
-class ClassifierFigures(_Document):
+class ClassifierMetrics(_Document):
     """What one classifier reaches; `interval_95` has a key a figure, ``auc/<class>`` and so on."""
 
     confusion_matrix: list[list[int]] = Field(description="Rows true, columns predicted.")
-    classes: dict[str, ClassFigures]
+    classes: dict[str, ClassMetrics]
     balanced_accuracy: float | None
     macro_f1: float | None
     macro_auc: float | None
@@ -120,8 +120,8 @@ class ClassificationEvaluation(_Document):
     cases: int
     patients: int
     class_order: list[str]
-    model: ClassifierFigures
-    size_only_baseline: ClassifierFigures
+    model: ClassifierMetrics
+    size_only_baseline: ClassifierMetrics
     difference: dict[str, float | None] = Field(description="Model minus size-only baseline.")
     difference_interval_95: dict[str, Interval]
     reliability: list[ReliabilityBin]

@@ -132,8 +132,8 @@ def _risk(estimate: RiskEstimate) -> RiskDocument:
     return RiskDocument(
         model=estimate.model,
         source=estimate.source,
-        min=round(estimate.least, _RISK_DIGITS),
-        max=round(estimate.most, _RISK_DIGITS),
+        lower=round(estimate.lower, _RISK_DIGITS),
+        upper=round(estimate.upper, _RISK_DIGITS),
         used=dict(estimate.used),
         missing=estimate.missing,
     )

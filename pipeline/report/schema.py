@@ -84,8 +84,8 @@ class RiskDocument(_Document):
 
     model: str
     source: str
-    min: float = Field(ge=0, le=1)
-    max: float = Field(ge=0, le=1)
+    lower: float = Field(ge=0, le=1)
+    upper: float = Field(ge=0, le=1)
     used: dict[str, float | str | bool]
     missing: tuple[str, ...]
 

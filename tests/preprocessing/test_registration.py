@@ -6,7 +6,7 @@ import SimpleITK
 
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.registration import MIN_OVERLAP, register_lungs
-from tests.digital_patient import FIRST, LATER, scanned
+from tests.phantom_patient import FIRST, LATER, scanned
 
 
 @pytest.fixture(scope="module")

@@ -102,10 +102,10 @@ def _draw(crop: Crop, rng: np.random.Generator, *, mass: bool, site_for: SiteFor
         (float(site[0]), float(site[1]), float(site[2])),
         spec,
         rng,
-        lung_share=inside.__getitem__ if rng.random() < 0.5 else None,
+        lung_fraction=inside.__getitem__ if rng.random() < 0.5 else None,
         psf_sigma_mm_zyx=blur,
     )
-    core = painted.share > 0.5
+    core = painted.fraction > 0.5
     if core.any() and np.mean((crop.hu - before)[painted.box][core]) < VISIBLE_HU:
         crop.hu = before  # it lies in tissue as dense as itself
     elif painted.diameter_mm >= min(3.0, spec.diameter_mm):

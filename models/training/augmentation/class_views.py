@@ -40,7 +40,7 @@ class Cube:
     start_zyx: NDArray[np.int64]
     lung_labels: NDArray[np.uint8]
 
-    def lung_share(self, box: tuple[slice, slice, slice]) -> NDArray[np.float32]:
+    def lung_fraction(self, box: tuple[slice, slice, slice]) -> NDArray[np.float32]:
         """How much of each voxel of a box is lung, its edge as soft as a scan's."""
         low = np.array([part.start for part in box])
         size = np.array([part.stop for part in box]) - low

@@ -37,9 +37,9 @@ def attributes_of(spec: NoduleSpec) -> NDArray[np.float32]:
         "part-solid": spec.density == "part_solid",
         "ground glass": spec.density == "ground_glass",
         "calcified": spec.density == "calcified",
-        "hollow": spec.cavity > 0,
-        "dead inside": spec.necrosis > 0,
-        "long": spec.elongation >= LONG_FROM,
+        "cavitary": spec.cavity > 0,
+        "necrotic": spec.necrosis > 0,
+        "elongated": spec.elongation >= LONG_FROM,
         "at the hilum": spec.place == "hilar",
         "at the pleura": spec.place == "pleura",
     }

@@ -11,18 +11,18 @@ from safetensors.torch import load
 from scipy import optimize
 from torch.utils.data import DataLoader
 
-from hounsfield.models.inference.out_of_distribution import fit_familiarity, view_features
+from hounsfield.models.inference.out_of_distribution import fit_training_distribution, view_features
 from hounsfield.models.networks.class_net import ClassNet, class_logits
-from hounsfield.models.store.manifest import Calibration, Familiarity, Manifest
-from hounsfield.models.training.checks.class_sources import told_sources
-from hounsfield.models.training.classifier.sampling_config import classification_plan
+from hounsfield.models.store.manifest import Calibration, Manifest, TrainingDistribution
+from hounsfield.models.training.classifier.class_sources import told_sources
+from hounsfield.models.training.classifier.configuration import classification_plan
 from hounsfield.models.training.classifier.task import (
     calibration_samples,
     held_out_samples,
     training_samples,
 )
+from hounsfield.models.training.detector.loss import partial_label_loss
 from hounsfield.models.training.engine.material import training_material
-from hounsfield.models.training.losses import partial_label_loss
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hounsfield.models.training.classifier.samples import ClassificationSamples
     from hounsfield.models.training.engine.configuration import TrainingConfig
 
-FAMILIAR_VIEWS = 1200
+DISTRIBUTION_VIEWS = 1200
 """So many training views tell what is familiar; at most as many as were trained on."""
 
 HELD_OUT_FACTOR = 4
@@ -76,7 +76,7 @@ def classifier_manifest(
         calibration=fit_calibration(asked.logits, asked.allowed),
         training_material=training_material(config.data),
         trained_with=trained_with,
-        familiarity=_familiarity(config, seen),
+        training_distribution=_training_distribution(config, seen),
         limits=(
             "Histology from CT is not validated; these weights are a demonstration.",
             (
@@ -130,9 +130,11 @@ def _look(samples: ClassificationSamples, network: torch.nn.Module) -> _Seen:
     return _Seen(torch.cat(logits), torch.cat(allowed), np.concatenate(features))
 
 
-def _familiarity(config: TrainingConfig, held_out: _Seen) -> Familiarity:
+def _training_distribution(config: TrainingConfig, held_out: _Seen) -> TrainingDistribution:
     """What the views of the training look like."""
     trained_on = config.optimisation.steps * config.optimisation.batch
-    training = training_samples(config, length=min(FAMILIAR_VIEWS, trained_on))
+    training = training_samples(config, length=min(DISTRIBUTION_VIEWS, trained_on))
     views = (training[index]["image"].numpy()[None] for index in range(len(training)))
-    return fit_familiarity(np.concatenate([view_features(one) for one in views]), held_out.features)
+    return fit_training_distribution(
+        np.concatenate([view_features(one) for one in views]), held_out.features
+    )

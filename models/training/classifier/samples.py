@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hounsfield.data.phantom import NoduleSpec
     from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
-    from hounsfield.models.training.classifier.sampling_config import ClassifierSamplingConfig
+    from hounsfield.models.training.classifier.configuration import ClassifierSamplingConfig
 
 CUT_SHARE = 0.8
 """Part of the drawn nodules that end where the lung does."""
@@ -156,7 +156,9 @@ class ClassificationSamples(SeededSamples):
         case, finding = self._own[classes][int(rng.integers(len(self._own[classes])))]
         site = case.volume.voxel_xyz(finding.centre_world_mm)[::-1]
         cube, centre = cube_around(case.volume, site)
-        looks = UNKNOWN_ATTRIBUTES if finding.drawn_as is None else attributes_of(finding.drawn_as)
+        looks = (
+            UNKNOWN_ATTRIBUTES if finding.specified is None else attributes_of(finding.specified)
+        )
         return _Shown(cube, centre, classes, finding.diameter_mm, looks)
 
     def _drawn_carcinoma(self, rng: np.random.Generator) -> _Shown:
@@ -210,7 +212,7 @@ class ClassificationSamples(SeededSamples):
                 (float(centre[0]), float(centre[1]), float(centre[2])),
                 spec,
                 rng,
-                lung_share=cube.lung_share if rng.random() < CUT_SHARE else None,
+                lung_fraction=cube.lung_fraction if rng.random() < CUT_SHARE else None,
                 psf_sigma_mm_zyx=(float(rng.uniform(0.4, 0.9)),) * 3,
             )
             if painted.diameter_mm >= MIN_MM:

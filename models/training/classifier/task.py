@@ -10,14 +10,14 @@ import numpy as np
 from torch.nn import functional
 
 from hounsfield.models.networks.class_net import ClassNet, attribute_logits, class_logits
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.store.folders import model_folder
+from hounsfield.models.training.classifier.configuration import classification_plan
 from hounsfield.models.training.classifier.samples import ClassificationSamples
-from hounsfield.models.training.classifier.sampling_config import classification_plan
+from hounsfield.models.training.detector.loss import partial_label_loss
 from hounsfield.models.training.detector.task import held_out_cases
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_calibration, read_cases, read_nodules
-from hounsfield.models.training.engine.onnx_graph import GraphPlan
-from hounsfield.models.training.losses import partial_label_loss
 from hounsfield.models.training.reducer.mined_candidates import mine_candidates
 from hounsfield.models.views.close_and_wide import VIEW_SPACINGS_MM, VIEW_VOXELS
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
-    from hounsfield.models.training.classifier.sampling_config import ClassifierSamplingConfig
+    from hounsfield.models.training.classifier.configuration import ClassifierSamplingConfig
     from hounsfield.models.training.engine.configuration import TrainingConfig
 
 ATTRIBUTES_WEIGHT = 4.0
@@ -49,7 +49,7 @@ def classifier_task(config: TrainingConfig) -> Task:
         training_samples(config, length=optimisation.steps * optimisation.batch),
         held_out_samples(config, length=optimisation.validation_samples),
         classification_loss,
-        graph=GraphPlan((len(VIEW_SPACINGS_MM), VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
+        graph=GraphSpec((len(VIEW_SPACINGS_MM), VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
     )
 
 

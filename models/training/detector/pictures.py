@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.models.networks.centre_marks import HEAT, STRIDE
+from hounsfield.models.networks.centre_heatmap import HEAT, STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

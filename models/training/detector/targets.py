@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.models.networks.centre_marks import REFERENCE_DIAMETER_MM, STRIDE
+from hounsfield.models.networks.centre_heatmap import REFERENCE_DIAMETER_MM, STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

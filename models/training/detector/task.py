@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hounsfield.models.networks.centre_marks import SIZE_DIVISOR
+from hounsfield.models.networks.centre_heatmap import SIZE_DIVISOR
 from hounsfield.models.networks.centre_net import CentreNet
+from hounsfield.models.networks.onnx_graph import GraphSpec
+from hounsfield.models.training.detector.loss import detection_loss
 from hounsfield.models.training.detector.pictures import detection_pictures
 from hounsfield.models.training.detector.samples import DetectionSamples, DetectorSamplingConfig
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_cases, read_nodules
-from hounsfield.models.training.engine.onnx_graph import GraphPlan
-from hounsfield.models.training.losses import detection_loss
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def detector_task(config: TrainingConfig) -> Task:
         ),
         detection_loss,
         pictures=detection_pictures,
-        graph=GraphPlan((1, 64, 64, 64), divisors=(SIZE_DIVISOR,) * 3),
+        graph=GraphSpec((1, 64, 64, 64), divisors=(SIZE_DIVISOR,) * 3),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from safetensors.torch import load
 
 from hounsfield.models.store.folders import model_folder, read_manifest, verified_weights
-from hounsfield.models.store.manifest import StartedFrom
+from hounsfield.models.store.manifest import FineTunedFrom
 from hounsfield.models.training.engine.material import real_series_apart
 from hounsfield.preprocessing.errors import UsageError
 
@@ -64,11 +64,11 @@ def _refuse_leaks(config: TrainingConfig, start: Manifest) -> None:
         raise UsageError(msg)
 
 
-def started_from(manifest: Manifest | None) -> StartedFrom | None:
+def fine_tuned_from(manifest: Manifest | None) -> FineTunedFrom | None:
     """What the new model's manifest tells of the one it began with."""
     if manifest is None:
         return None
-    return StartedFrom(name=manifest.name, version=manifest.version, sha256=manifest.sha256)
+    return FineTunedFrom(name=manifest.name, version=manifest.version, sha256=manifest.sha256)
 
 
 def all_material(

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.data import Dataset
 
+    from hounsfield.models.networks.onnx_graph import GraphSpec
     from hounsfield.models.training.engine.configuration import Optimisation
-    from hounsfield.models.training.engine.onnx_graph import GraphPlan
     from hounsfield.models.training.engine.process_group import ProcessGroup
     from hounsfield.models.training.reporting.progress import TrainingProgress
 
@@ -61,7 +61,7 @@ class Task:
     loss: Callable[[Any, Any], dict[str, Tensor]]
     collate: Callable[[list[dict[str, Any]]], dict[str, Any]] | None = None
     pictures: Callable[[Any, Any], list[NDArray[np.uint8]]] | None = None
-    graph: GraphPlan | None = None
+    graph: GraphSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from hounsfield.models.training.engine.seeded_samples import SeededSamples
-from hounsfield.models.views.rating import HU_WINDOW, OutlinedNodule, network_input, rating_view
+from hounsfield.models.views.rating import HU_WINDOW, ResampledNodule, network_input, rating_view
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class RatingSamples(SeededSamples):
         if rng.random() < plan.turned:
             turn = turn @ _any_turn(rng)
         if rng.random() < plan.redrawn:
-            nodule = OutlinedNodule(nodule.hu, _redrawn(nodule.share, rng))
+            nodule = ResampledNodule(nodule.hu, _redrawn(nodule.fraction, rng))
         view = rating_view(nodule, turn)
         if view is None:  # drawn too narrow for a nodule so small
             return self.sample(rng)
@@ -97,7 +97,7 @@ class RatingSamples(SeededSamples):
         }
 
 
-def as_outlined(crop: NoduleCrop) -> OutlinedNodule | None:
+def as_outlined(crop: NoduleCrop) -> ResampledNodule | None:
     """The surroundings of the outlines alone; None where no voxel is at least half nodule."""
     boxes = ndimage.find_objects((crop.mask >= 0.5).astype(int))
     if not boxes:
@@ -105,7 +105,7 @@ def as_outlined(crop: NoduleCrop) -> OutlinedNodule | None:
     near = tuple(
         slice(max(part.start - KEPT_AROUND, 0), part.stop + KEPT_AROUND) for part in boxes[0]
     )
-    return OutlinedNodule(
+    return ResampledNodule(
         np.asarray(crop.hu[near], np.float32), np.asarray(crop.mask[near], np.float32)
     )
 

@@ -11,11 +11,11 @@ from scipy import optimize, special
 from torch.nn import functional
 
 from hounsfield.models.inference.rater import MalignancyRater
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.networks.rate_net import RateNet
 from hounsfield.models.store.manifest import Calibration, Manifest, TrainedWith
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_nodules, training_material
-from hounsfield.models.training.engine.onnx_graph import GraphPlan
 from hounsfield.models.training.rater.samples import (
     RaterSamplingConfig,
     RatingSamples,
@@ -25,7 +25,7 @@ from hounsfield.models.training.rater.samples import (
 from hounsfield.models.views.rating import (
     GRID_MM,
     HU_WINDOW,
-    SUSPICIOUS,
+    SUSPICION_OUTPUTS,
     VIEW_CHANNELS,
     VIEW_VOXELS,
 )
@@ -71,7 +71,7 @@ def rater_task(config: TrainingConfig) -> Task:
             seed=config.seed + 1,
         ),
         rating_loss,
-        graph=GraphPlan((VIEW_CHANNELS, VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
+        graph=GraphSpec((VIEW_CHANNELS, VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
     )
 
 
@@ -85,12 +85,12 @@ def rating_loss(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     Returns:
         ``loss`` and its parts, for suspicion and for what the nodule looks like.
     """
-    target = torch.cat([batch["target"][:, :1]] * (SUSPICIOUS - 1) + [batch["target"]], 1)
+    target = torch.cat([batch["target"][:, :1]] * (SUSPICION_OUTPUTS - 1) + [batch["target"]], 1)
     each = functional.binary_cross_entropy_with_logits(
         logits, target.clamp(min=0), reduction="none"
     )
     counted = (each * (target >= 0)).mean(0)
-    suspicion, look = counted[:SUSPICIOUS].sum(), counted[SUSPICIOUS:].mean()
+    suspicion, look = counted[:SUSPICION_OUTPUTS].sum(), counted[SUSPICION_OUTPUTS:].mean()
     return {"loss": suspicion + ATTRIBUTES_WEIGHT * look, "suspicion": suspicion, "looks": look}
 
 

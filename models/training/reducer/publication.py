@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hounsfield.models.calibration import joint_scores
 from hounsfield.models.inference.loading import load_detector
-from hounsfield.models.inference.reducer import CandidateReducer, joint_scores
+from hounsfield.models.inference.reducer import CandidateReducer
 from hounsfield.models.inference.runtimes import torch_network
 from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import read_manifest

@@ -9,12 +9,12 @@ import numpy as np
 from monai.losses.focal_loss import FocalLoss
 
 from hounsfield.models.inference.reducer import VIEW_SPACINGS_MM, VIEW_VOXELS
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import model_folder
 from hounsfield.models.training.detector.task import held_out_cases
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_cases, read_nodules
-from hounsfield.models.training.engine.onnx_graph import GraphPlan
 from hounsfield.models.training.reducer.mined_candidates import mine_candidates
 from hounsfield.models.training.reducer.samples import ReducerSamplingConfig, ReductionSamples
 from hounsfield.preprocessing.errors import UsageError
@@ -65,7 +65,7 @@ def reducer_task(config: TrainingConfig) -> Task:
         ),
         lambda logits, batch: reduction_loss(logits, batch, loss),
         pictures=reduction_pictures,
-        graph=GraphPlan((len(VIEW_SPACINGS_MM), VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
+        graph=GraphSpec((len(VIEW_SPACINGS_MM), VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from monai.apps.detection.networks.retinanet_detector import RetinaNetDetector
 
-from hounsfield.models.networks.retina_net import anchors_of
+from hounsfield.models.networks.retina_net import anchor_generator
 from hounsfield.models.training.retinanet.samples import IGNORED, NODULE
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class RetinaLoss(RetinaNetDetector):
     """
 
     def __init__(self, network: RetinaNet, plan: RetinaConfig) -> None:
-        super().__init__(network, anchors_of(plan))
+        super().__init__(network, anchor_generator(plan))
         self.set_atss_matcher(num_candidates=ATSS_CANDIDATES, center_in_gt=False)
         self.set_hard_negative_sampler(
             batch_size_per_image=ANCHORS_AN_IMAGE,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.models.inference.retina_detector import RetinaDetector
-from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, retina_net, retina_plan
+from hounsfield.models.networks.onnx_graph import GraphSpec
+from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, retina_config, retina_net
 from hounsfield.models.store.manifest import Calibration, Manifest
 from hounsfield.models.training.detector.calibration import (
     calibrate,
@@ -16,7 +17,6 @@ from hounsfield.models.training.detector.calibration import (
 )
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_cases, training_material
-from hounsfield.models.training.engine.onnx_graph import GraphPlan
 from hounsfield.models.training.retinanet.loss import RetinaLoss
 from hounsfield.models.training.retinanet.samples import RetinaSamples, RetinaSamplingConfig
 from hounsfield.preprocessing.errors import UsageError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SPACING_TOLERANCE_MM = 1e-3
 
 
-RETINA_GRAPH = GraphPlan((1, 64, 64, 32), divisors=SIZE_DIVISOR_XYZ, answers=6)
+RETINA_GRAPH = GraphSpec((1, 64, 64, 32), divisors=SIZE_DIVISOR_XYZ, outputs=6)
 """Logits and offsets of three levels."""
 
 
@@ -42,7 +42,7 @@ def retina_task(config: TrainingConfig) -> Task:
         UsageError: The recipe or its material cannot be used.
     """
     training, validation = _cases(config)
-    plan = retina_plan(config.network)
+    plan = retina_config(config.network)
     sampling = retina_sampling(config)
     network = retina_net(plan)
     samples = RetinaSamples(
@@ -97,7 +97,7 @@ def retina_manifest(config: TrainingConfig, trained_with: TrainedWith, weights: 
         "recipe at the spacing below.",
         licence="Apache-2.0",
         architecture="retina_net",
-        network=retina_plan(config.network).as_settings(),
+        network=retina_config(config.network).as_settings(),
         weights="",
         sha256="",
         spacing_mm=training[0].volume.spacing_mm,

@@ -188,7 +188,7 @@ class SegmentationSamples(SeededSamples):
                 density=density,
                 margin=margin,
                 place=place,
-                solid_share=float(rng.uniform(0.3, 0.75)),
+                solid_fraction=float(rng.uniform(0.3, 0.75)),
                 elongation=float(rng.uniform(1.0, 1.5)),
             ),
             rng,
@@ -209,13 +209,13 @@ class SegmentationSamples(SeededSamples):
                 (float(middle[0]), float(middle[1]), float(middle[2])),
                 spec,
                 rng,
-                lung_share=lung.__getitem__,
+                lung_fraction=lung.__getitem__,
                 psf_sigma_mm_zyx=blur_mm,
             )
             if painted.diameter_mm > 0.6 * spec.diameter_mm:
                 break
         share = np.zeros_like(hu)
-        share[painted.box] = painted.share
+        share[painted.box] = painted.fraction
         return _Drawn(hu, share, np.ones_like(hu), diameter_mm, exact=True)
 
     def _told(
@@ -258,7 +258,7 @@ def _seen_mm(spec: NoduleSpec, rng: np.random.Generator) -> float:
     """How large a detector takes it for: some part-solid nodules for little more than a core."""
     if spec.density != "part_solid" or rng.random() > SEEN_SMALLER:
         return spec.diameter_mm
-    return spec.diameter_mm * float(rng.uniform(spec.solid_share, 1.0))
+    return spec.diameter_mm * float(rng.uniform(spec.solid_fraction, 1.0))
 
 
 def _known_edges(drawn: _Drawn) -> tuple[Cube, Cube]:

@@ -9,12 +9,12 @@ from monai.losses.dice import DiceCELoss
 from safetensors.torch import load
 from torch.utils.data import DataLoader
 
+from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.networks.segment_net import IMAGE_CHANNELS, segment_net
 from hounsfield.models.store.manifest import Calibration, Manifest, TrainedWith
 from hounsfield.models.training.detector.task import held_out_cases
 from hounsfield.models.training.engine.loop import Task
 from hounsfield.models.training.engine.material import read_cases, read_nodules, training_material
-from hounsfield.models.training.engine.onnx_graph import GraphPlan
 from hounsfield.models.training.segmenter.samples import (
     SegmentationSamples,
     SegmenterSamplingConfig,
@@ -49,7 +49,7 @@ def segmenter_task(config: TrainingConfig) -> Task:
         samples,
         _held_out(config),
         segmentation_loss,
-        graph=GraphPlan((IMAGE_CHANNELS, VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
+        graph=GraphSpec((IMAGE_CHANNELS, VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Guidelines as data: what they propose for nodules and studies."""
+"""Guidelines as data, and the categories that they give to nodules and studies."""
 
 from hounsfield.pipeline.assessment.guidelines.categories import (
     FindingCategory,

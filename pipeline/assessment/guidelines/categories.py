@@ -1,4 +1,4 @@
-"""What a guideline says of a nodule and of a study: a proposal, with what it was made of."""
+"""Proposes a guideline's category for a nodule and for a study, with the reasons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.pipeline.assessment.guidelines.rules import fit, in_words, rounded_mm
+from hounsfield.pipeline.assessment.guidelines.rules import in_words, match_rule, rounded_mm
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LUNGS_CUT = "a part of the lungs is not in the images"
 QUALITY_FAILED = "the images failed the quality check"
 GROWTH = "growth"
-"""Key of `not_assessed` that a comparison with an earlier study takes away."""
+"""Key of `not_assessed` that is dropped once a prior study was compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,13 @@ class FindingCategory:
     """The proposed category of one nodule.
 
     Attributes:
-        category: Its name; the worst that is possible where a fact is missing.
-        rule: The rule that decided, in words.
-        mean_diameter_mm: As it was compared: rounded as the guideline asks.
-        possible: From the mildest to the worst; more than one where a missing fact decides.
-        missing: The facts that would decide between them.
-        assumed: What the rule asks for and was not measured, taken to be so.
+        category: Name of the category; where a fact is missing, the most suspicious possible one.
+        rule: Rule that decided, in words.
+        mean_diameter_mm: Mean diameter as compared, rounded as the guideline requires.
+        possible: Possible categories, least suspicious first; more than one where a missing fact
+            would decide.
+        missing: Facts that would decide between the possible categories.
+        assumed: Conditions of the rule that were not measured and are taken to be met.
     """
 
     category: str
@@ -43,18 +44,18 @@ class FindingCategory:
 
 @dataclass(frozen=True, slots=True)
 class StudyCategory:
-    """The proposed category of a study; its nodules are numbered from 1 as they were given.
+    """The proposed category of a study; nodules are numbered from 1 in their given order.
 
     Attributes:
         guideline: Title of the guideline.
-        source: Where its table is published.
-        category: Its name; None where nothing was found, the study cannot be evaluated, and the
-            guideline has no category for that.
-        title: What the category means.
-        follow_up: What the guideline recommends.
-        not_assessed: What the guideline asks for and was not measured, or what was assumed.
-        driven_by: The nodules with that category; empty where the study itself decides.
-        findings: The category of each nodule.
+        source: Publication of its table.
+        category: Name of the category; None where a study without nodules cannot be evaluated and
+            the guideline has no category for that.
+        title: Meaning of the category.
+        follow_up: Recommendations of the guideline.
+        not_assessed: Criteria that were not measured, and assumptions that were made.
+        driven_by: Numbers of the nodules with that category; empty where the study itself decides.
+        findings: Category of each nodule.
     """
 
     guideline: str
@@ -67,31 +68,40 @@ class StudyCategory:
     findings: tuple[FindingCategory, ...]
 
 
-def classify_finding(guideline: Guideline, measured: NoduleFacts) -> FindingCategory:
-    """Applies the rules in their order: the first that fits counts.
+def classify_finding(guideline: Guideline, nodule: NoduleFacts) -> FindingCategory:
+    """Applies the rules in their order: the first that applies decides.
 
-    A missing fact never makes a category milder: of the rules that could be the first to fit, the
-    worst counts.
+    A missing fact never makes a category less suspicious: of the rules that could be the first to
+    apply, the one with the most suspicious category decides.
+
+    Args:
+        guideline: Guideline whose rules are applied.
+        nodule: Facts about the nodule, lengths not rounded.
+
+    Returns:
+        The category, with the rule, the alternatives and the assumptions behind it.
     """
     decimals = guideline.round_to_decimals
     candidates = []
     for rule in guideline.rules:
-        how = fit(rule, measured, decimals=decimals)
-        if how.fits is not False:
-            candidates.append((rule, how))
-        if how.fits:
+        match = match_rule(rule, nodule, decimals=decimals)
+        if match.applies is not False:
+            candidates.append((rule, match))
+        if match.applies:
             break
-    # The one that surely fits is the last: it speaks where an uncertain one has its category too.
-    rule, how = max(reversed(candidates), key=lambda one: guideline.severity(one[0].category))
-    possible = sorted({one.category for one, _ in candidates}, key=guideline.severity)
-    missing = dict.fromkeys(name for _, one in candidates for name in one.missing)
+    # The rule that certainly applies is the last: of equal categories its wording is used.
+    rule, match = max(
+        reversed(candidates), key=lambda candidate: guideline.severity(candidate[0].category)
+    )
+    possible = sorted({rule.category for rule, _ in candidates}, key=guideline.severity)
+    missing = dict.fromkeys(name for _, match in candidates for name in match.missing)
     return FindingCategory(
         category=rule.category,
-        rule=in_words(rule, measured.texture),
-        mean_diameter_mm=rounded_mm(measured.mean_diameter_mm, decimals),
+        rule=in_words(rule, nodule.texture),
+        mean_diameter_mm=rounded_mm(nodule.mean_diameter_mm, decimals),
         possible=tuple(possible),
         missing=tuple(missing) if len(possible) > 1 else (),
-        assumed=how.assumed,
+        assumed=match.assumed,
     )
 
 
@@ -104,28 +114,30 @@ def classify_study(
     risk: Risk | None = None,
     assessed: Collection[str] = (),
 ) -> StudyCategory:
-    """Proposes the category of a study: the worst of its nodules, unless the study itself decides.
+    """Proposes the category of a study: that of its most suspicious nodule, if it is evaluable.
 
     Args:
-        guideline: The guideline.
-        findings: Every nodule of the study.
-        lungs_cut: A part of the lungs is not in the images.
-        quality_failed: The images are too bad to be read.
-        risk: Of the patient, where the guideline asks for it; None is unknown.
+        guideline: Guideline whose rules are applied.
+        findings: Facts about every nodule of the study.
+        lungs_cut: Whether a part of the lungs lies outside the images.
+        quality_failed: Whether the image quality is insufficient for reading.
+        risk: Risk of the patient, for guidelines that depend on it; None is unknown.
         assessed: Keys of the guideline's `not_assessed` that were assessed after all.
+
+    Returns:
+        The category of the study and of each nodule, with follow-up and limitations.
     """
     nodules = tuple(classify_finding(guideline, finding) for finding in findings)
-    trouble = [
-        told for is_so, told in ((lungs_cut, LUNGS_CUT), (quality_failed, QUALITY_FAILED)) if is_so
+    limitations = [
+        text for holds, text in ((lungs_cut, LUNGS_CUT), (quality_failed, QUALITY_FAILED)) if holds
     ]
-    worst = max((one.category for one in nodules), key=guideline.severity, default=None)
-    name, by_study = _deciding(guideline, worst, in_trouble=bool(trouble))
+    worst = max((nodule.category for nodule in nodules), key=guideline.severity, default=None)
+    name, decided_by_study = _decide(guideline, worst, evaluable=not limitations)
     follow_up = list(_follow_up(guideline, nodules, risk))
-    if by_study:
+    if decided_by_study:
         follow_up = [f"For the nodules seen: {text}" for text in follow_up]
-    if by_study and name is not None:
+    if decided_by_study and name is not None:
         follow_up[:0] = guideline.category(name).texts(nodules="single", risk=risk)
-    listed = (text for key, text in guideline.not_assessed.items() if key not in assessed)
     return StudyCategory(
         guideline=guideline.title,
         source=guideline.source,
@@ -133,25 +145,23 @@ def classify_study(
         title="cannot be evaluated" if name is None else guideline.category(name).title,
         follow_up=tuple(follow_up),
         not_assessed=(
-            *trouble,
-            *listed,
-            *_doubts(nodules),
-            *(_uncompared(findings) if GROWTH in assessed else ()),
+            *limitations,
+            *(text for key, text in guideline.not_assessed.items() if key not in assessed),
+            *_uncertainties(nodules),
+            *(_not_compared(findings) if GROWTH in assessed else ()),
         ),
         driven_by=tuple(
             number
-            for number, one in enumerate(nodules, start=1)
-            if not by_study and one.category == name
+            for number, nodule in enumerate(nodules, start=1)
+            if not decided_by_study and nodule.category == name
         ),
         findings=nodules,
     )
 
 
-def _deciding(
-    guideline: Guideline, worst: str | None, *, in_trouble: bool
-) -> tuple[str | None, bool]:
-    """The study's category, and whether the study rather than a nodule decides it."""
-    if in_trouble and (guideline.study.not_evaluable is not None or worst is None):
+def _decide(guideline: Guideline, worst: str | None, *, evaluable: bool) -> tuple[str | None, bool]:
+    """Returns the study's category, and whether the study rather than a nodule decides it."""
+    if not evaluable and (guideline.study.not_evaluable is not None or worst is None):
         return guideline.study.not_evaluable, True
     return (guideline.study.without_nodules, True) if worst is None else (worst, False)
 
@@ -159,26 +169,26 @@ def _deciding(
 def _follow_up(
     guideline: Guideline, nodules: Sequence[FindingCategory], risk: Risk | None
 ) -> Iterator[str]:
-    """What is recommended for the worst nodule of each group, the worst group first."""
+    """Yields the follow-up of the worst nodule of each group, the worst group first."""
     groups: dict[str | None, list[int]] = defaultdict(list)
-    for one in nodules:
-        group = guideline.category(one.category).group
-        groups[group].append(guideline.severity(one.category))
+    for nodule in nodules:
+        group = guideline.category(nodule.category).group
+        groups[group].append(guideline.severity(nodule.category))
     for severities in sorted(groups.values(), key=max, reverse=True):
         worst = guideline.categories[max(severities)]
         yield from worst.texts(nodules="multiple" if len(severities) > 1 else "single", risk=risk)
 
 
-def _doubts(nodules: Sequence[FindingCategory]) -> Iterator[str]:
-    for number, one in enumerate(nodules, start=1):
-        if one.assumed:
-            yield f"nodule {number} is taken to be {' and '.join(one.assumed)}: not measured"
-        if one.missing:
-            facts = ", ".join(name.removesuffix("_mm").replace("_", " ") for name in one.missing)
-            yield f"nodule {number} may be {' or '.join(one.possible)}: {facts} not known"
+def _uncertainties(nodules: Sequence[FindingCategory]) -> Iterator[str]:
+    for number, nodule in enumerate(nodules, start=1):
+        if nodule.assumed:
+            yield f"nodule {number} is taken to be {' and '.join(nodule.assumed)}: not measured"
+        if nodule.missing:
+            facts = ", ".join(name.removesuffix("_mm").replace("_", " ") for name in nodule.missing)
+            yield f"nodule {number} may be {' or '.join(nodule.possible)}: {facts} not known"
 
 
-def _uncompared(findings: Sequence[NoduleFacts]) -> Iterator[str]:
-    for number, one in enumerate(findings, start=1):
-        if one.course is None:
+def _not_compared(findings: Sequence[NoduleFacts]) -> Iterator[str]:
+    for number, nodule in enumerate(findings, start=1):
+        if nodule.interval_change is None:
             yield f"nodule {number} could not be compared: the first-study table is used for it"

@@ -1,13 +1,13 @@
-"""`NoduleFacts`: what guidelines ask about a nodule, as far as it is known."""
+"""`NoduleFacts`: the facts about a nodule that guidelines ask for."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
-Texture = Literal["solid", "part_solid", "non_solid", "calcified"]
-Margin = Literal["smooth", "lobulated", "spiculated"]
+from hounsfield.models.measurements.kinds import Margin, Texture
+
 IntervalChange = Literal["new", "growing", "stable"]
 Flag = Literal["touches_pleura", "lentiform", "benign_calcification"]
 
@@ -16,11 +16,11 @@ FLAG_WORDS: dict[Flag, str] = {
     "lentiform": "oval, lentiform or triangular in shape",
     "benign_calcification": "benign in its calcification (all through, central, popcorn, rings)",
 }
-"""How each flag reads in a sentence when it is true."""
+"""Wording of each flag, when it is true, in a sentence."""
 
 
 class IntervalChanges(NamedTuple):
-    """What became of a nodule and of its solid part since an earlier study; None: not compared."""
+    """Interval change of a nodule and of its solid part; None: not compared with a prior study."""
 
     nodule: IntervalChange | None = None
     solid_part: IntervalChange | None = None
@@ -28,22 +28,22 @@ class IntervalChanges(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoduleFacts:
-    """What is known of one nodule; None is unknown. Lengths are not rounded.
+    """Facts about one nodule; None is unknown. Lengths are not rounded.
 
     Attributes:
         mean_diameter_mm: Average of the long and the short axis.
-        texture: What it is made of.
-        solid_part_mm: The same average for the solid part of a part-solid nodule.
-        margin: What its edge looks like.
-        touches_pleura: Whether it lies against the pleura.
-        lentiform: Whether it is oval, lentiform or triangular.
-        benign_calcification: Whether it is calcified all through, centrally, like popcorn or in
-            rings.
-        course: What became of it since an earlier study; None where it was not compared.
-        solid_part_change: The same of the solid part.
+        texture: Attenuation type.
+        solid_part_mm: Average of both axes of the solid part of a part-solid nodule.
+        margin: Margin type.
+        touches_pleura: Whether the nodule is juxtapleural.
+        lentiform: Whether the nodule is oval, lentiform or triangular.
+        benign_calcification: Whether the calcification is complete, central, popcorn or
+            concentric.
+        interval_change: Change since the prior study; None where the nodule was not compared.
+        solid_part_change: Change of the solid part since the prior study; None likewise.
 
     Raises:
-        ValueError: A length is not one, or a word is not known.
+        ValueError: A length is out of range, or texture or margin is not a known value.
     """
 
     mean_diameter_mm: float
@@ -53,7 +53,7 @@ class NoduleFacts:
     touches_pleura: bool | None = None
     lentiform: bool | None = None
     benign_calcification: bool | None = None
-    course: IntervalChange | None = None
+    interval_change: IntervalChange | None = None
     solid_part_change: IntervalChange | None = None
 
     def __post_init__(self) -> None:
@@ -63,8 +63,8 @@ class NoduleFacts:
         if self.solid_part_mm is not None and not 0 <= self.solid_part_mm < math.inf:
             msg = f"solid_part_mm must be 0 or more, got {self.solid_part_mm}"
             raise ValueError(msg)
-        for name, words in (("texture", get_args(Texture)), ("margin", get_args(Margin))):
-            word = getattr(self, name)
-            if word is not None and word not in words:
-                msg = f"{name} must be one of {', '.join(words)}, got {word!r}"
+        for name, known in (("texture", tuple(Texture)), ("margin", tuple(Margin))):
+            value = getattr(self, name)
+            if value is not None and value not in known:
+                msg = f"{name} must be one of {', '.join(known)}, got {value!r}"
                 raise ValueError(msg)

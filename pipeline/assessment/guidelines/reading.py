@@ -1,16 +1,17 @@
-"""Finds and reads guidelines; one that leaves a nodule without a category is refused."""
+"""Finds and reads guidelines; refuses one that leaves a nodule without a category."""
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from pydantic import ValidationError
 
-from hounsfield.pipeline.assessment.guidelines.facts import Flag, Margin, NoduleFacts, Texture
-from hounsfield.pipeline.assessment.guidelines.rules import fit
+from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.pipeline.assessment.guidelines.facts import Flag, NoduleFacts
+from hounsfield.pipeline.assessment.guidelines.rules import match_rule
 from hounsfield.pipeline.assessment.guidelines.schema import Guideline
 from hounsfield.pipeline.config import read_yaml
 from hounsfield.preprocessing.errors import UsageError
@@ -18,13 +19,15 @@ from hounsfield.preprocessing.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hounsfield.pipeline.assessment.guidelines.schema import Bounds
+
 GUIDELINES_FOLDER = Path(__file__).parent
 _MIN_MM = 0.001
-"""Stands for every length that is below all bounds."""
+"""Stands for every length below the smallest bound."""
 
 
 def guideline_names() -> tuple[str, ...]:
-    """The guidelines that come with the program."""
+    """Returns the names of the guidelines that are part of the package."""
     return tuple(sorted(file.stem for file in GUIDELINES_FOLDER.glob("*.yaml")))
 
 
@@ -34,9 +37,12 @@ def load_guideline(name_or_file: str | Path) -> Guideline:
     Args:
         name_or_file: One of `guideline_names`, or the path of a YAML file.
 
+    Returns:
+        The guideline, checked to have a category for every nodule.
+
     Raises:
-        UsageError: There is no such file, it is not YAML, a key or value is not known, or some
-            nodule would have no category.
+        UsageError: The file is missing or no YAML, a key or value is unknown, or some nodule
+            would have no category.
     """
     path = _find(name_or_file)
     try:
@@ -44,16 +50,15 @@ def load_guideline(name_or_file: str | Path) -> Guideline:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
+        problem = first["msg"].removeprefix("Value error, ")
         got = f", got {first['input']!r}" if isinstance(first["input"], str | int | float) else ""
-        msg = f"{path}: {f'{key}: ' if key else ''}{said}{got}"
+        msg = f"{path}: {f'{key}: ' if key else ''}{problem}{got}"
         raise UsageError(msg) from error
-    for nodule in _every_kind(guideline):
-        fits = (fit(rule, nodule, decimals=guideline.round_to_decimals) for rule in guideline.rules)
-        if not any(one.fits for one in fits):
-            known = {f.name: getattr(nodule, f.name) for f in fields(nodule)}
-            told = ", ".join(f"{k} {v}" for k, v in known.items() if v is not None)
-            msg = f"{path}: rules: must give every nodule a category, but none fits {told}"
+    for nodule in _representative_nodules(guideline):
+        if not _has_category(nodule, guideline):
+            facts = {field.name: getattr(nodule, field.name) for field in fields(nodule)}
+            known = ", ".join(f"{k} {v}" for k, v in facts.items() if v is not None)
+            msg = f"{path}: rules: must give every nodule a category, but none applies to {known}"
             raise UsageError(msg)
     return guideline
 
@@ -69,21 +74,26 @@ def _find(name_or_file: str | Path) -> Path:
     raise UsageError(msg)
 
 
-def _every_kind(guideline: Guideline) -> Iterator[NoduleFacts]:
-    """One nodule for each of the kinds that the rules tell apart.
+def _has_category(nodule: NoduleFacts, guideline: Guideline) -> bool:
+    decimals = guideline.round_to_decimals
+    return any(match_rule(rule, nodule, decimals=decimals).applies for rule in guideline.rules)
+
+
+def _representative_nodules(guideline: Guideline) -> Iterator[NoduleFacts]:
+    """Yields one nodule for each combination of facts that the rules tell apart.
 
     The bounds cut lengths into ranges that start at a bound, so the bounds stand for all lengths.
-    None was compared with an earlier study: rules that ask for growth only take from the others.
+    No nodule was compared with a prior study: rules on interval change only narrow the others.
     """
     rules = guideline.rules
-    diameters = _starts(rule.mean_diameter_mm for rule in rules)
-    solid_parts = _starts(rule.solid_part_mm for rule in rules)
-    margins = get_args(Margin) if any(rule.margin for rule in rules) else (None,)
+    diameters = _range_starts(rule.mean_diameter_mm for rule in rules)
+    solid_parts = _range_starts(rule.solid_part_mm for rule in rules)
+    margins = tuple(Margin) if any(rule.margin for rule in rules) else (None,)
     named = {flag for rule in rules for flag in (*rule.when, *rule.assuming)}
     flags = [flag for flag in get_args(Flag) if flag in named]
-    for texture, diameter_mm, margin in itertools.product(get_args(Texture), diameters, margins):
+    for texture, diameter_mm, margin in itertools.product(Texture, diameters, margins):
         inner = [mm for mm in solid_parts if mm <= diameter_mm]
-        for solid_mm in inner if texture == "part_solid" else [None]:
+        for solid_mm in inner if texture is Texture.PART_SOLID else [None]:
             for values in itertools.product((True, False), repeat=len(flags)):
                 yield NoduleFacts(
                     texture=texture,
@@ -94,7 +104,6 @@ def _every_kind(guideline: Guideline) -> Iterator[NoduleFacts]:
                 )
 
 
-def _starts(bounds: Iterator[Any]) -> list[float]:
-    given = [one for one in bounds if one is not None]
-    ends = {mm for one in given for mm in (one.from_mm, one.below_mm) if mm is not None}
+def _range_starts(bounds: Iterator[Bounds | None]) -> list[float]:
+    ends = {mm for b in bounds if b is not None for mm in (b.from_mm, b.below_mm) if mm is not None}
     return sorted({_MIN_MM, *ends})

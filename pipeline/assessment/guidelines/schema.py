@@ -1,4 +1,4 @@
-"""`Guideline`: what a guideline's YAML file may hold."""
+"""`Guideline`: the schema of a guideline's YAML file."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from hounsfield.pipeline.assessment.guidelines.facts import Flag, IntervalChange, Margin, Texture
+from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.pipeline.assessment.guidelines.facts import Flag, IntervalChange
 
 Nodules = Literal["single", "multiple"]
 Risk = Literal["low", "high"]
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Bounds(_Part):
-    """A length in mm: `from` is included, `below` is not."""
+class Bounds(_Section):
+    """Range of a length in mm: `from` is included, `below` is not."""
 
     from_mm: float | None = Field(default=None, alias="from", gt=0, allow_inf_nan=False)
     below_mm: float | None = Field(default=None, alias="below", gt=0, allow_inf_nan=False)
@@ -35,16 +36,16 @@ class Bounds(_Part):
         return self
 
 
-class Rule(_Part):
-    """Which nodules have a category; everything that it names must be so.
+class Rule(_Section):
+    """Conditions for a category; all that are named must be met.
 
     Attributes:
-        when: Must be known to be so.
-        assuming: Must not be known to be otherwise; where it is unknown, the result says that it
-            was assumed.
-        course: What became of the nodule since an earlier study; such a rule fits no nodule that
-            was not compared.
-        solid_part_change: The same of its solid part.
+        when: Flags that must be known to have the given value.
+        assuming: Flags that must not be known to have another value; where one is unknown, the
+            result states the assumption.
+        interval_change: Changes since a prior study, of which one must be the nodule's; a rule
+            with this key never applies to a nodule that was not compared.
+        solid_part_change: Changes of the solid part, likewise.
     """
 
     category: str
@@ -52,21 +53,21 @@ class Rule(_Part):
     mean_diameter_mm: Bounds | None = None
     solid_part_mm: Bounds | None = None
     margin: tuple[Margin, ...] | None = None
-    course: tuple[IntervalChange, ...] | None = None
+    interval_change: tuple[IntervalChange, ...] | None = None
     solid_part_change: tuple[IntervalChange, ...] | None = None
     when: dict[Flag, bool] = {}
     assuming: dict[Flag, bool] = {}
 
     @model_validator(mode="after")
     def _solid_part_of_part_solid(self) -> Rule:
-        if self.solid_part_mm is not None and self.texture != ("part_solid",):
+        if self.solid_part_mm is not None and self.texture != (Texture.PART_SOLID,):
             msg = "solid_part_mm needs texture: [part_solid]"
             raise ValueError(msg)
         return self
 
 
-class FollowUp(_Part):
-    """A recommendation; for every number of nodules and every risk unless it says which."""
+class FollowUp(_Section):
+    """A recommendation; it holds for any number of nodules and any risk unless restricted."""
 
     text: str = Field(min_length=1)
     nodules: Nodules | None = None
@@ -77,12 +78,12 @@ def _plain_text(value: object) -> object:
     return [{"text": value}] if isinstance(value, str) else value
 
 
-class Category(_Part):
+class Category(_Section):
     """A category of nodules or studies.
 
     Attributes:
-        group: Nodules are counted, and follow-up is told, for each group of categories apart.
-        follow_up: A text, or a list of texts.
+        group: Group of categories; nodules are counted, and follow-up is given, for each group.
+        follow_up: A text, or a list of texts for different numbers of nodules and risks.
     """
 
     name: str = Field(min_length=1)
@@ -91,17 +92,25 @@ class Category(_Part):
     follow_up: Annotated[tuple[FollowUp, ...], BeforeValidator(_plain_text)]
 
     def texts(self, *, nodules: Nodules, risk: Risk | None) -> tuple[str, ...]:
-        """What is recommended; for both risks, each named, where the risk is not known."""
-        found = []
+        """Selects the recommendations.
+
+        Args:
+            nodules: Whether the group has one nodule or several.
+            risk: Risk of the patient; None is unknown and selects the texts for both, each named.
+
+        Returns:
+            The texts, each preceded by its group and risk where it has them.
+        """
+        selected = []
         for entry in self.follow_up:
             if entry.nodules in {None, nodules} and (risk is None or entry.risk in {None, risk}):
-                whom = [self.group, entry.risk and f"{entry.risk} risk"]
-                named = ", ".join(word for word in whom if word)
-                found.append(f"{named}: {entry.text}" if named else entry.text)
-        return tuple(found)
+                scope = [self.group, entry.risk and f"{entry.risk} risk"]
+                prefix = ", ".join(word for word in scope if word)
+                selected.append(f"{prefix}: {entry.text}" if prefix else entry.text)
+        return tuple(selected)
 
     @model_validator(mode="after")
-    def _told_for_everybody(self) -> Category:
+    def _covers_every_patient(self) -> Category:
         cases: tuple[tuple[Nodules, Risk], ...] = (
             ("single", "low"),
             ("single", "high"),
@@ -115,27 +124,32 @@ class Category(_Part):
         return self
 
 
-class StudyRules(_Part):
-    """Categories of studies that no nodule decides.
+class StudyRules(_Section):
+    """Categories of studies that do not follow from a nodule.
 
     Attributes:
-        not_evaluable: Of a study whose lungs are cut or whose quality failed; None where the
-            guideline has no such category.
+        without_nodules: Category of a study without nodules.
+        not_evaluable: Category of a study with incomplete lungs or insufficient image quality;
+            None where the guideline has no such category.
     """
 
     without_nodules: str
     not_evaluable: str | None
 
 
-class Guideline(_Part):
+class Guideline(_Section):
     """One guideline as data.
 
     Attributes:
-        applies_to: Whom the guideline is for.
-        round_to_decimals: Lengths in mm are rounded so before they are compared, half up.
-        categories: From the mildest to the worst.
-        rules: The first that fits a nodule counts.
-        not_assessed: What the guideline asks for and the measurements do not tell, by key.
+        title: Name and edition of the guideline.
+        source: Publication of its table.
+        applies_to: Patients that the guideline is for.
+        round_to_decimals: Decimals to which lengths in mm are rounded, half up, before they are
+            compared.
+        categories: Categories, from the least to the most suspicious.
+        rules: Rules in order; the first that applies to a nodule decides.
+        study: Categories of studies that do not follow from a nodule.
+        not_assessed: Criteria of the guideline that are not measured, by key.
     """
 
     title: str = Field(min_length=1)
@@ -148,17 +162,17 @@ class Guideline(_Part):
     not_assessed: dict[str, str] = {}
 
     def category(self, name: str) -> Category:
-        """The category of a name."""
+        """Returns the category of a name."""
         return next(category for category in self.categories if category.name == name)
 
     def severity(self, name: str) -> int:
-        """0 for the mildest category, more for worse ones."""
+        """Returns the rank of a category: 0 for the least suspicious."""
         return [category.name for category in self.categories].index(name)
 
     @property
-    def asks_for_growth(self) -> bool:
-        """Whether a rule asks what became of a nodule."""
-        return any(rule.course or rule.solid_part_change for rule in self.rules)
+    def has_growth_rules(self) -> bool:
+        """Whether a rule depends on interval change."""
+        return any(rule.interval_change or rule.solid_part_change for rule in self.rules)
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Guideline:

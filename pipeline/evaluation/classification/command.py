@@ -68,7 +68,7 @@ def classification_command(
     figure = reliability_plot(document.reliability)
     svg = rendered(figure, "svg")
     page = rendered_page(
-        "classification.html.j2", svg=svg, values={"e": document, "overall": _NAMES}
+        "classification.html.jinja", svg=svg, values={"e": document, "overall": _NAMES}
     )
     confusion = confusion_plot(document.model.confusion_matrix, document.class_order)
     write_files(

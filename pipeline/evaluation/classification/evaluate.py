@@ -10,18 +10,18 @@ from hounsfield.pipeline.evaluation import bootstrap
 from hounsfield.pipeline.evaluation.classification.metrics import (
     CLASSES,
     CONFIDENCE_BINS,
-    FIGURES,
+    METRICS,
     OVERALL,
     Cases,
     confusion_matrix,
     reliability,
-    weighted_figures,
+    weighted_metrics,
 )
 from hounsfield.pipeline.evaluation.classification.size_baseline import size_only_probabilities
 from hounsfield.pipeline.evaluation.schema import (
-    ClassFigures,
     ClassificationEvaluation,
-    ClassifierFigures,
+    ClassifierMetrics,
+    ClassMetrics,
     ProtocolWarning,
     ReliabilityBin,
 )
@@ -115,16 +115,16 @@ def evaluate_classification(
 
 def _figures_of(
     cases: Cases, probabilities: NDArray[np.float64], weights: NDArray[np.int32]
-) -> tuple[ClassifierFigures, NDArray[np.float64]]:
+) -> tuple[ClassifierMetrics, NDArray[np.float64]]:
     once = np.ones((1, len(cases.true_class)), np.int32)
-    plain = weighted_figures(cases.true_class, probabilities, once)[0]
-    figures = dict(zip(FIGURES, map(bootstrap.defined_or_none, plain), strict=True))
-    resampled = weighted_figures(cases.true_class, probabilities, weights)
+    plain = weighted_metrics(cases.true_class, probabilities, once)[0]
+    figures = dict(zip(METRICS, map(bootstrap.defined_or_none, plain), strict=True))
+    resampled = weighted_metrics(cases.true_class, probabilities, weights)
     matrix = confusion_matrix(cases.true_class, probabilities, once.astype(np.float64))[0]
-    document = ClassifierFigures(
+    document = ClassifierMetrics(
         confusion_matrix=matrix.astype(int).tolist(),
         classes={
-            name: ClassFigures(
+            name: ClassMetrics(
                 cases=int(matrix[k].sum()),
                 sensitivity=figures[f"sensitivity/{name}"],
                 specificity=figures[f"specificity/{name}"],
@@ -135,9 +135,9 @@ def _figures_of(
         balanced_accuracy=figures["balanced_accuracy"],
         macro_f1=figures["macro_f1"],
         macro_auc=figures["macro_auc"],
-        expected_calibration_error=float(plain[FIGURES.index("expected_calibration_error")]),
-        brier_score=float(plain[FIGURES.index("brier_score")]),
-        interval_95=bootstrap.intervals_by_name(resampled, FIGURES),
+        expected_calibration_error=float(plain[METRICS.index("expected_calibration_error")]),
+        brier_score=float(plain[METRICS.index("brier_score")]),
+        interval_95=bootstrap.intervals_by_name(resampled, METRICS),
     )
     return document, resampled
 

@@ -21,7 +21,7 @@ OVERALL = (
     "expected_calibration_error",
     "brier_score",
 )
-FIGURES = (
+METRICS = (
     *OVERALL,
     *(f"{figure}/{name}" for figure in ("sensitivity", "specificity", "auc") for name in CLASSES),
 )
@@ -45,7 +45,7 @@ class Cases:
     diameter_mm: NDArray[np.float64]
 
 
-def weighted_figures(
+def weighted_metrics(
     true_class: NDArray[np.intp],
     probabilities: NDArray[np.float64],
     weights: NDArray[np.int32],
@@ -63,7 +63,7 @@ def weighted_figures(
         weights: (rows, n) how often each case was drawn.
 
     Returns:
-        (rows, figures) in the order of `FIGURES`, NaN where a figure is not defined.
+        (rows, figures) in the order of `METRICS`, NaN where a figure is not defined.
     """
     step = max(1, _CELLS_AT_ONCE // max(1, len(true_class)))
     blocks = [

@@ -10,7 +10,7 @@ from hounsfield.pipeline.evaluation.luna16.evaluate import (
     PLOT_RATES,
     GroundTruth,
     evaluate_luna16,
-    judge_submission,
+    match_submission,
 )
 from hounsfield.pipeline.evaluation.output_files import write_files
 from hounsfield.pipeline.evaluation.page import rendered_page
@@ -72,10 +72,10 @@ def luna16_command(
         facts=submission.read_series_facts(facts, scans) if facts else None,
     )
     names = _names(predictions, compare)
-    judged = judge_submission(names[0], submission.read_marks(predictions, scans), truth)
+    judged = match_submission(names[0], submission.read_predictions(predictions, scans), truth)
     other = None
     if compare:
-        other = judge_submission(names[1], submission.read_marks(compare, scans), truth)
+        other = match_submission(names[1], submission.read_predictions(compare, scans), truth)
     document, curves = evaluate_luna16(
         judged, truth, other=other, resamplings=resamplings, seed=seed
     )
@@ -83,7 +83,7 @@ def luna16_command(
     svg = rendered(figure, "svg")
     nodule_rows = outcome_tables.nodule_rows(judged, truth)
     page = rendered_page(
-        "luna16.html.j2", svg=svg, values={"e": document, "misses": _largest_misses(nodule_rows)}
+        "luna16.html.jinja", svg=svg, values={"e": document, "misses": _largest_misses(nodule_rows)}
     )
     marks = outcome_tables.csv_text(
         outcome_tables.MARK_COLUMNS, outcome_tables.mark_rows(judged, truth)

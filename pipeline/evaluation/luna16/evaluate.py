@@ -14,7 +14,7 @@ from hounsfield.pipeline.evaluation.luna16.froc import (
     resampled_sensitivity_at,
     sensitivity_at,
 )
-from hounsfield.pipeline.evaluation.luna16.protocol import Judgement, MarkOutcome, judge
+from hounsfield.pipeline.evaluation.luna16.protocol import Judgement, PredictionOutcome, judge
 from hounsfield.pipeline.evaluation.luna16.protocol_check import check_protocol
 from hounsfield.pipeline.evaluation.luna16.strata import strata_of
 from hounsfield.pipeline.evaluation.schema import (
@@ -86,7 +86,7 @@ class Curve:
     interval_95: NDArray[np.float64] | None = None
 
 
-def judge_submission(name: str, all_marks: Marks, truth: GroundTruth) -> Submission:
+def match_submission(name: str, all_marks: Marks, truth: GroundTruth) -> Submission:
     """Judges the marks on listed scans and checks the file against the protocol."""
     if len(truth.nodules.scan) == 0:
         msg = "The annotations must hold a nodule on a listed scan, got none: check both files."
@@ -140,11 +140,12 @@ def evaluate_luna16(
         scans=entries.scans,
         true_positives=judgement.true_positives,
         false_negatives=len(entries.nodule_scan) - judgement.true_positives,
-        false_positives=judgement.count(MarkOutcome.FALSE_POSITIVE),
-        ignored_excluded=judgement.count(MarkOutcome.IGNORED_EXCLUDED),
+        false_positives=judgement.count(PredictionOutcome.FALSE_POSITIVE),
+        ignored_excluded=judgement.count(PredictionOutcome.IGNORED_EXCLUDED),
         ignored_duplicates=judgement.ignored_duplicates,
         marks=len(submission.all_marks.score),
-        marks_after_the_cap=len(judgement.fate) - judgement.count(MarkOutcome.OVER_LIMIT),
+        predictions_within_limit=len(judgement.fate)
+        - judgement.count(PredictionOutcome.OVER_LIMIT),
         protocol_warnings=submission.warnings,
         strata=[_stratum(part) for part in parts],
         comparison=comparison,

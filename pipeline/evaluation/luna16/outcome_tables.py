@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.pipeline.evaluation.luna16.protocol import MarkOutcome, radii_mm
+from hounsfield.pipeline.evaluation.luna16.protocol import PredictionOutcome, radii_mm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,7 +58,7 @@ def nodule_rows(submission: Submission, truth: GroundTruth) -> list[list[str]]:
 
 def mark_rows(submission: Submission, truth: GroundTruth) -> list[list[str]]:
     """Makes a row a judged mark, with the row of the submission's file that it stands in."""
-    marks, names = submission.marks, [fate.name.lower() for fate in MarkOutcome]
+    marks, names = submission.marks, [fate.name.lower() for fate in PredictionOutcome]
     return [
         [str(row), truth.scans.uids[scan], *map(_text, centre), repr(score), names[fate]]
         for row, scan, centre, score, fate in zip(

@@ -26,7 +26,7 @@ UNKNOWN_DIAMETER_MM = 10.0
 """What a negative diameter in the annotations stands for."""
 
 
-class MarkOutcome(IntEnum):
+class PredictionOutcome(IntEnum):
     """What the protocol makes of a mark."""
 
     FALSE_POSITIVE = 0
@@ -41,7 +41,7 @@ class Judgement:
     """A submission judged.
 
     Attributes:
-        fate: (marks,) a `MarkOutcome` each.
+        fate: (marks,) a `PredictionOutcome` each.
         best_mark: (nodules,) index of the mark that counts, -1 for a missed nodule.
         marks_on_nodule: (nodules,) how many marks lie on it.
         entries: What enters the FROC curve.
@@ -52,7 +52,7 @@ class Judgement:
     marks_on_nodule: NDArray[np.intp]
     entries: FrocEntries
 
-    def count(self, fate: MarkOutcome) -> int:
+    def count(self, fate: PredictionOutcome) -> int:
         """Counts the marks with this fate."""
         return int(np.count_nonzero(self.fate == fate))
 
@@ -84,19 +84,19 @@ def judge(
         scans: How many scans are listed.
         marks_per_scan: The cap.
     """
-    kept = top_marks_per_scan(marks.scan, marks.score, marks_per_scan=marks_per_scan)
+    kept = top_predictions_per_scan(marks.scan, marks.score, marks_per_scan=marks_per_scan)
     mark, nodule = hits(marks, nodules, kept)
     mark_excluded, _ = hits(marks, excluded, kept)
 
-    fate = np.full(len(marks.score), MarkOutcome.FALSE_POSITIVE, np.int8)
-    fate[mark_excluded] = MarkOutcome.IGNORED_EXCLUDED
-    fate[mark] = MarkOutcome.IGNORED_DUPLICATE
+    fate = np.full(len(marks.score), PredictionOutcome.FALSE_POSITIVE, np.int8)
+    fate[mark_excluded] = PredictionOutcome.IGNORED_EXCLUDED
+    fate[mark] = PredictionOutcome.IGNORED_DUPLICATE
     best_mark = _best_marks(mark, nodule, marks.score, len(nodules.scan))
     found = best_mark >= 0
-    fate[best_mark[found]] = MarkOutcome.BEST_ON_NODULE
-    fate[~kept] = MarkOutcome.OVER_LIMIT
+    fate[best_mark[found]] = PredictionOutcome.BEST_ON_NODULE
+    fate[~kept] = PredictionOutcome.OVER_LIMIT
 
-    false_positive = fate == MarkOutcome.FALSE_POSITIVE
+    false_positive = fate == PredictionOutcome.FALSE_POSITIVE
     nodule_score = np.full(len(nodules.scan), MISSED_SCORE)
     nodule_score[found] = marks.score[best_mark[found]]
     return Judgement(
@@ -113,7 +113,7 @@ def judge(
     )
 
 
-def top_marks_per_scan(
+def top_predictions_per_scan(
     scan: NDArray[np.intp], score: NDArray[np.float64], *, marks_per_scan: int = MARKS_PER_SCAN
 ) -> NDArray[np.bool_]:
     """Says which marks stay when a scan holds more than the cap.

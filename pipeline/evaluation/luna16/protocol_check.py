@@ -8,7 +8,7 @@ import numpy as np
 
 from hounsfield.pipeline.evaluation.luna16.frame_check import detect_coordinate_frame
 from hounsfield.pipeline.evaluation.luna16.froc import sensitivity_at
-from hounsfield.pipeline.evaluation.luna16.protocol import Judgement, MarkOutcome
+from hounsfield.pipeline.evaluation.luna16.protocol import Judgement, PredictionOutcome
 from hounsfield.pipeline.evaluation.schema import ProtocolWarning
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def check_protocol(
         scans: The list.
         facts: Of the series, where known.
     """
-    within_cap = marks.of(judgement.fate != MarkOutcome.OVER_LIMIT)
+    within_cap = marks.of(judgement.fate != PredictionOutcome.OVER_LIMIT)
     return [
         *_omitted(all_marks, judgement, nodules, scans),
         *_unknown(all_marks),
@@ -142,7 +142,7 @@ def _not_finite(marks: Marks) -> Iterator[ProtocolWarning]:
 
 
 def _over_the_cap(marks: Marks, judgement: Judgement) -> Iterator[ProtocolWarning]:
-    cut = judgement.fate == MarkOutcome.OVER_LIMIT
+    cut = judgement.fate == PredictionOutcome.OVER_LIMIT
     if cut.any():
         scans = len(np.unique(marks.scan[cut]))
         message = (

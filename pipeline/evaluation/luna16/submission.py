@@ -150,7 +150,7 @@ def no_findings() -> Findings:
     return Findings(np.zeros(0, np.intp), np.zeros((0, 3)), np.zeros(0))
 
 
-def read_marks(path: Path, scans: ScanList) -> Marks:
+def read_predictions(path: Path, scans: ScanList) -> Marks:
     """Reads ``seriesuid,coordX,coordY,coordZ,probability``, every row of it.
 
     Raises:

@@ -1,4 +1,8 @@
-"""Why a finding got its class: where the classifier saw what speaks for it, drawn and saved."""
+"""Class activation maps of findings: drawn over the CT, and saved as NIfTI.
+
+A map shows which places raise or lower the logit of the likeliest class (Zhou et al., CVPR 2016;
+docs/activation_maps.md).
+"""
 
 from __future__ import annotations
 
@@ -24,68 +28,81 @@ if TYPE_CHECKING:
 
     from hounsfield.models.contracts import ActivationMap, Finding
 
-_AGAINST, _FOR = (70, 120, 255), (255, 60, 40)
+_AGAINST_COLOUR, _FOR_COLOUR = (70, 120, 255), (255, 60, 40)
 _MAX_OPAQUE = 0.6
 _BAR_STEPS = 201
 _RIM_VOXELS = 2
 _COARSER = 3
-"""So many times coarser than the picture the map is sampled: its voxels are coarser still."""
+"""The map is sampled this many times coarser than the picture: its voxels are coarser still."""
 
 
 def activation_picture(
     panels: Sequence[Panel], finding: Finding, activation_map: ActivationMap
 ) -> bytes:
-    """Lays what speaks for the likeliest class over the panels of a finding.
+    """Draw the activation map for the likeliest class over the panels of a finding.
 
-    That is `ActivationMap.contrast_for`: a carcinoma against normal, or normal against carcinoma.
+    The values are `ActivationMap.contrast_for`: a carcinoma against normal, or normal against
+    carcinoma; red for the class, blue against it.
 
     Full colour is the strongest value of the whole map, shown or not, so that a map whose peak lies
     in none of the planes looks as faint as it is there.
 
     Args:
-        panels: One for each of `FINDING_PLANES`.
-        finding: What they show.
-        activation_map: Of this finding.
+        panels: One for each of `FINDING_PLANES`, as `finding_panels` makes them.
+        finding: The finding in the middle of the panels.
+        activation_map: The finding's map, on the classifier's grid.
 
     Returns:
-        The bytes of a PNG file.
+        The bytes of a PNG file; below the panels, a bar with the strongest value in logits.
     """
-    named = likeliest_class(finding)
-    evidence = activation_map.contrast_for(named)
-    strongest = float(np.abs(evidence).max())
-    # A map of nothing is drawn as nothing.
-    scaled = evidence / strongest if strongest > 0 else evidence
+    shown_class = likeliest_class(finding)
+    contrast = activation_map.contrast_for(shown_class)
+    strongest = float(np.abs(contrast).max())
+    # A map of zeros is drawn fully transparent.
+    scaled = contrast / strongest if strongest > 0 else contrast
     # Cubic, for maps whose voxels are as large as a nodule; the rim lets it fade at the map's edge.
     spline = spline_filter(np.pad(scaled, _RIM_VOXELS), order=3)
-    drawn = [
+    coloured = [
         replace(panel, layer=_layer(panel, plane, finding, spline, activation_map.affine))
         for panel, plane in zip(panels, FINDING_PLANES, strict=True)
     ]
-    other = "carcinoma" if named is NoduleClass.NORMAL else NoduleClass.NORMAL
+    other = "carcinoma" if shown_class is NoduleClass.NORMAL else NoduleClass.NORMAL
     labels = (
-        f"speaks for {other}  -{strongest:.3g}",
-        f"+{strongest:.3g}  speaks for {named.replace('_', ' ')}",
+        f"for {other}  -{strongest:.3g}",
+        f"+{strongest:.3g}  for {shown_class.replace('_', ' ')}",
     )
-    return png(drawn, bar=ColourBar(_colours(np.linspace(-1, 1, _BAR_STEPS)), labels))
+    return png(coloured, bar=ColourBar(_colours(np.linspace(-1, 1, _BAR_STEPS)), labels))
 
 
 def activation_files(findings: Sequence[Finding]) -> dict[str, bytes]:
-    """Makes the NIfTI files of all findings that have evidence, by name.
+    """Make the NIfTI files of all findings that have an activation map.
 
-    Each holds what speaks for the likeliest class, on the grid on which the classifier saw it.
+    Args:
+        findings: Best score first; numbered from 1 in this order.
+
+    Returns:
+        Files by name: float32 contrast for the likeliest class, on the classifier's grid, with a
+        RAS affine.
     """
     files = {}
     for number, finding in enumerate(findings, start=1):
         if finding.activation_map is not None:
             stream = io.BytesIO()
-            evidence = finding.activation_map.contrast_for(likeliest_class(finding))
-            write_nifti(evidence, finding.activation_map.affine, stream)
+            contrast = finding.activation_map.contrast_for(likeliest_class(finding))
+            write_nifti(contrast, finding.activation_map.affine, stream)
             files[activation_file_name(number)] = stream.getvalue()
     return files
 
 
 def likeliest_class(finding: Finding) -> NoduleClass:
-    """The class with the largest probability; the first in order where they tie."""
+    """Choose the class with the largest probability; of equal ones, the first in order.
+
+    Args:
+        finding: Its class probabilities count, in the order of `NoduleClass`.
+
+    Returns:
+        The class.
+    """
     return list(NoduleClass)[int(np.argmax(finding.class_probabilities))]
 
 
@@ -96,7 +113,7 @@ def _layer(
     spline: NDArray[np.float64],
     affine: NDArray[np.float64],
 ) -> NDArray[np.uint8]:
-    """Colours over a panel, ``[row, column, 4]``; transparent where the map says nothing."""
+    """Colours over a panel, ``[row, column, 4]``; transparent where the map is 0."""
     height, width = panel.grey.shape
     shape = (height // _COARSER, width // _COARSER)
     # The coarse picture covers the same mm as the fine one.
@@ -113,6 +130,6 @@ def _layer(
 def _colours(scaled: NDArray[np.floating]) -> NDArray[np.uint8]:
     """RGBA of values from -1 (against) to 1 (for); the nearer 0, the more transparent."""
     colours = np.empty((*scaled.shape, 4), np.uint8)
-    colours[..., :3] = np.where((scaled > 0)[..., None], _FOR, _AGAINST)
+    colours[..., :3] = np.where((scaled > 0)[..., None], _FOR_COLOUR, _AGAINST_COLOUR)
     colours[..., 3] = np.rint(255 * _MAX_OPAQUE * np.minimum(np.abs(scaled), 1))
     return colours

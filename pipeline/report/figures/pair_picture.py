@@ -1,4 +1,4 @@
-"""A finding then and now, side by side and to one scale."""
+"""A finding in the earlier study and in this one, side by side and to one scale."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hounsfield.models.contracts import Candidate
+from hounsfield.pipeline.report.figures.finding_picture import finding_panels
 from hounsfield.pipeline.report.figures.panel import png
-from hounsfield.pipeline.report.figures.pictures import finding_panels
 from hounsfield.pipeline.report.filenames import growth_picture_name
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from hounsfield.pipeline.config import ReportConfig
     from hounsfield.preprocessing.volume import Volume
 
-PLANES = 2
-"""Axial and coronal: the first of those in which a finding is shown."""
+_PLANES = 2
+"""Axial and coronal: the first two of `FINDING_PLANES`."""
 
 
 def pair_pictures(
@@ -34,9 +34,9 @@ def pair_pictures(
     Args:
         growth: The comparison with the earlier study.
         volume: The later series on its native grid.
-        findings: Findings of the later study.
-        outlines: Outline of each finding; None where it has none.
-        config: Field of view and window of the pictures.
+        findings: Findings of the later study, in the order of the report.
+        outlines: Outline of each finding on the native grid; None where it has none.
+        config: Lung window in HU, and the least width of a panel in mm.
 
     Returns:
         PNG files by name; none where nothing was compared.
@@ -68,25 +68,25 @@ def pair_picture(
     outline: Segmentation | None,
     config: ReportConfig,
 ) -> bytes:
-    """Draws each plane of the earlier study and beside it that of this one.
+    """Draw each plane of the earlier study and, to its right, the same plane of this one.
 
     Args:
-        earlier: The earlier series.
-        earlier_place_world_mm: Where the finding lies there.
-        earlier_outline: Its voxels there, if it is there.
-        volume: This series.
-        finding: The finding of this study; its size is that of all panels.
-        outline: Its voxels.
-        config: Width and window.
+        earlier: The earlier series on its native grid.
+        earlier_place_world_mm: The finding's place in the earlier series, (x, y, z) in LPS mm.
+        earlier_outline: Voxels of the nodule in the earlier series; None where it has none.
+        volume: This series on its native grid.
+        finding: The finding of this series; its diameter sets the scale of all panels.
+        outline: Voxels of the finding; None where it was not segmented.
+        config: Lung window in HU, and the least width of a panel in mm.
 
     Returns:
         The bytes of a PNG file.
     """
-    there = Candidate(earlier_place_world_mm, finding.diameter_mm, finding.score)
-    before = finding_panels(earlier, there, config, earlier_outline)
+    earlier_finding = Candidate(earlier_place_world_mm, finding.diameter_mm, finding.score)
+    before = finding_panels(earlier, earlier_finding, config, earlier_outline)
     now = finding_panels(volume, finding, config, outline)
     panels = []
-    for old, new in zip(before[:PLANES], now[:PLANES], strict=True):
+    for old, new in zip(before[:_PLANES], now[:_PLANES], strict=True):
         panels += [
             replace(old, title=f"earlier  {old.title}"),
             replace(new, title=f"now  {new.title}"),

@@ -1,4 +1,4 @@
-"""The planes of a picture: which directions of the patient grow to the right, and downwards."""
+"""The planes in which a picture shows the patient: axial, coronal, sagittal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.pipeline.report.figures.panel import Edges
+from hounsfield.pipeline.report.figures.annotations import Edges
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,14 +19,14 @@ _WORLD_AXES = "xyz"
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """A plane as radiologists look at it.
+    """A plane in the orientation that radiologists use.
 
     Attributes:
-        name: As radiologists call it.
-        right: World axis that runs to the right, and its sign.
+        name: The plane's name in radiology.
+        right: World axis that runs to the right of the picture, and its sign.
         down: World axis that runs downwards, and its sign.
-        edges: The patient's directions at the picture's edges.
-        normal: Name of the world axis that stands on it.
+        edges: The patient's directions at the picture's four sides.
+        normal: Name of the world axis perpendicular to the plane.
     """
 
     name: str
@@ -35,22 +35,35 @@ class Plane:
     edges: Edges
     normal: str
 
-    def height_mm(self, place_world_mm: WorldPoint) -> float:
-        """Where the plane through a place stands along its normal."""
-        return place_world_mm[_WORLD_AXES.index(self.normal)]
+    def position_mm(self, point_world_mm: WorldPoint) -> float:
+        """Coordinate, along the normal, of the plane through a point.
+
+        Args:
+            point_world_mm: Any point of the plane, (x, y, z) in LPS mm.
+
+        Returns:
+            LPS mm.
+        """
+        return point_world_mm[_WORLD_AXES.index(self.normal)]
 
 
 AXIAL = Plane("axial", (0, 1), (1, 1), Edges("R", "L", "A", "P"), "z")
 CORONAL = Plane("coronal", (0, 1), (2, -1), Edges("R", "L", "H", "F"), "y")
 SAGITTAL = Plane("sagittal", (1, 1), (2, -1), Edges("A", "P", "H", "F"), "x")
 FINDING_PLANES = (AXIAL, CORONAL, SAGITTAL)
-"""Those in which a finding is shown, from left to right."""
+"""The planes of a finding's picture, from left to right."""
 
 
 def plane_world_mm(
     plane: Plane, centre_world_mm: WorldPoint, shape: tuple[int, int], mm_per_px: float
 ) -> NDArray[np.float64]:
-    """Gives the place of each pixel of a plane whose middle is `centre_world_mm`.
+    """Compute the world coordinates of each pixel of a plane.
+
+    Args:
+        plane: Orientation of the picture.
+        centre_world_mm: Middle of the picture, (x, y, z) in LPS mm.
+        shape: (rows, columns) of the picture.
+        mm_per_px: Size of a pixel in mm.
 
     Returns:
         (x, y, z) in LPS mm, ``[row, column, 3]``.

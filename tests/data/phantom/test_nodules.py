@@ -27,28 +27,33 @@ def test_volume_is_that_of_a_sphere_of_the_diameter_at_any_spacing(
     _, _, nodule = painted(spec, spacing_xyz)
     sphere_mm3 = np.pi / 6 * diameter_mm**3
     assert nodule.volume_mm3 == pytest.approx(sphere_mm3, rel=1e-6)
-    assert nodule.share.sum() * np.prod(spacing_xyz) == pytest.approx(sphere_mm3, rel=0.03)
+    assert nodule.fraction.sum() * np.prod(spacing_xyz) == pytest.approx(sphere_mm3, rel=0.03)
 
 
 @pytest.mark.parametrize("margin", ["smooth", "lobulated"])
-def test_centre_is_the_centre_of_mass_of_what_is_drawn(margin):
+def test_the_centre_is_the_centre_of_mass_of_the_painted_nodule(margin):
     spec = NoduleSpec(diameter_mm=15, margin=margin, elongation=1.5)
     hu, centre, nodule = painted(spec, seed=3)
     assert nodule.centre_voxel_zyx == pytest.approx(centre)
     added = hu - LUNG_HU
     indices = np.indices(hu.shape).reshape(3, -1)
-    drawn = (indices * added.ravel()).sum(1) / added.sum()
-    assert drawn == pytest.approx(centre, abs=0.1)
+    centre_of_mass = (indices * added.ravel()).sum(1) / added.sum()
+    assert centre_of_mass == pytest.approx(centre, abs=0.1)
 
 
-def test_outside_the_lung_nothing_is_drawn_and_the_truth_is_of_what_is_left():
+def test_the_lung_cuts_a_nodule_and_the_ground_truth_describes_the_remainder():
     spec = NoduleSpec(diameter_mm=20)
     shape = (60, 60, 60)
     lung = np.ones(shape, np.float32)
     lung[:, 30:] = 0
     hu = np.full(shape, LUNG_HU, np.float32)
     nodule = paint_nodule(
-        hu, (1, 1, 1), (30, 29.5, 30), spec, np.random.default_rng(1), lung_share=lung.__getitem__
+        hu,
+        (1, 1, 1),
+        (30, 29.5, 30),
+        spec,
+        np.random.default_rng(1),
+        lung_fraction=lung.__getitem__,
     )
     assert np.all(hu[:, 30:] == LUNG_HU)
     assert nodule.volume_mm3 == pytest.approx(np.pi / 12 * 20**3, rel=0.1)
@@ -62,11 +67,11 @@ def middle_hu(**attributes):
     return float(hu[z - 2 : z + 3, y - 2 : y + 3, x - 2 : x + 3].mean())
 
 
-def test_density_cavity_and_necrosis_show_in_the_hu():
+def test_density_cavity_and_necrosis_are_visible_in_the_hu():
     assert 0 < middle_hu(density="solid") < 80
     assert middle_hu(density="calcified") > 150
     assert -750 < middle_hu(density="ground_glass") < -400
-    assert middle_hu(density="part_solid", solid_share=0.6) > -100
+    assert middle_hu(density="part_solid", solid_fraction=0.6) > -100
     assert middle_hu(cavity=0.5) < -900
     assert middle_hu(necrosis=0.6) < middle_hu(density="solid")
 
@@ -102,19 +107,19 @@ def test_classes_have_the_names_of_the_contract():
     assert set(HISTOLOGIES) == {kind.value for kind in NoduleClass}
 
 
-def test_drawn_nodules_look_as_their_class_does():
+def test_nodules_of_a_class_have_its_typical_features():
     rng = np.random.default_rng(0)
-    drawn = {name: [draw_nodule(name, rng) for _ in range(300)] for name in HISTOLOGIES}
+    specs_of = {name: [draw_nodule(name, rng) for _ in range(300)] for name in HISTOLOGIES}
 
-    def share(name, rule):
-        return np.mean([rule(spec) for spec in drawn[name]])
+    def fraction(name, rule):
+        return np.mean([rule(spec) for spec in specs_of[name]])
 
-    assert all(spec.histology == name for name, specs in drawn.items() for spec in specs)
-    assert share("squamous_cell_carcinoma", lambda s: s.cavity > 0) > 0.3
-    assert share("squamous_cell_carcinoma", lambda s: s.place == "hilar") > 0.5
-    assert share("adenocarcinoma", lambda s: s.density != "solid") > 0.4
-    assert np.median([s.diameter_mm for s in drawn["large_cell_carcinoma"]]) > 40
-    assert np.median([s.diameter_mm for s in drawn["normal"]]) < 10
+    assert all(spec.histology == name for name, specs in specs_of.items() for spec in specs)
+    assert fraction("squamous_cell_carcinoma", lambda s: s.cavity > 0) > 0.3
+    assert fraction("squamous_cell_carcinoma", lambda s: s.place == "hilar") > 0.5
+    assert fraction("adenocarcinoma", lambda s: s.density != "solid") > 0.4
+    assert np.median([s.diameter_mm for s in specs_of["large_cell_carcinoma"]]) > 40
+    assert np.median([s.diameter_mm for s in specs_of["normal"]]) < 10
 
 
 @pytest.mark.parametrize(
@@ -122,7 +127,7 @@ def test_drawn_nodules_look_as_their_class_does():
     [
         ({"diameter_mm": 1}, "diameter_mm must be from 2 to 120, got 1"),
         ({"diameter_mm": 5, "density": "soft"}, "density must be one of solid, .* got 'soft'"),
-        ({"diameter_mm": 5, "cavity": 1.5}, "cavity must be a share .* got 1.5"),
+        ({"diameter_mm": 5, "cavity": 1.5}, "cavity must be a fraction .* got 1.5"),
     ],
 )
 def test_a_wrong_specification_is_refused(attributes, message):

@@ -1,21 +1,21 @@
-"""The same digital person at a later visit."""
+"""A follow-up scan of the same phantom."""
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from hounsfield.data.phantom import Visit
-from tests.digital_patient import DAYS, FIRST, LATER, VOLUME_RATIO, scanned
+from tests.phantom_patient import DAYS, FIRST, LATER, VOLUME_RATIO, scanned
 
 
-def test_nodules_have_the_volumes_that_the_visit_asks_for():
+def test_nodules_grow_by_the_volume_ratio_of_the_visit():
     first, later = scanned(FIRST), scanned(LATER)
     assert len(first.nodules) == len(later.nodules) == 3
     grown, before = later.nodules[0], first.nodules[0]
     assert grown.volume_mm3 / before.volume_mm3 == pytest.approx(VOLUME_RATIO, rel=0.02)
 
 
-def test_it_is_another_study_of_the_same_patient_on_a_later_day():
+def test_a_visit_is_another_study_of_the_same_patient_on_a_later_day():
     first, later = (scanned(visit).volume.series for visit in (FIRST, LATER))
     assert first.patient_id == later.patient_id
     assert first.study_uid != later.study_uid
@@ -23,7 +23,7 @@ def test_it_is_another_study_of_the_same_patient_on_a_later_day():
     assert DAYS == 180
 
 
-def test_the_truth_is_where_the_moved_body_shows_the_nodule():
+def test_the_ground_truth_is_where_the_moved_body_shows_the_nodule():
     phantom = scanned(LATER)
     for nodule in phantom.nodules:
         x, y, z = np.rint(phantom.volume.voxel_xyz(nodule.centre_world_mm)).astype(int)

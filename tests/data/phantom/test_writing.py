@@ -2,6 +2,7 @@ import csv
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -15,7 +16,7 @@ from hounsfield.data.phantom import (
     make_phantom,
     write_phantom,
 )
-from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import OutputError, UsageError
 
 SETTINGS = PhantomSettings(
     shape_zyx=(24, 72, 72), spacing_mm=(4.8, 4.8, 10.0), vessel_ends=300, contrast_hu=200.0
@@ -34,7 +35,7 @@ def written(phantom, tmp_path_factory):
     return write_phantom(phantom, out, formats=("dicom", "luna16", "nifti"))
 
 
-def test_ct_series_gives_the_volume_back(phantom, written):
+def test_the_ct_series_holds_the_voxels_and_geometry_of_the_volume(phantom, written):
     reader = SimpleITK.ImageSeriesReader()
     reader.SetFileNames([str(path) for path in sorted((written / "dicom").iterdir())])
     image = reader.Execute()
@@ -43,7 +44,7 @@ def test_ct_series_gives_the_volume_back(phantom, written):
     assert image.GetOrigin() == pytest.approx(phantom.volume.affine[:3, 3])
 
 
-def test_metaimage_and_annotations_are_as_luna16_has_them(phantom, written):
+def test_metaimage_and_annotations_have_the_form_of_luna16(phantom, written):
     uid = phantom.volume.series.series_uid
     image = SimpleITK.ReadImage(str(written / "luna16" / f"{uid}.mhd"))
     assert np.array_equal(SimpleITK.GetArrayFromImage(image), phantom.volume.hu)
@@ -52,21 +53,21 @@ def test_metaimage_and_annotations_are_as_luna16_has_them(phantom, written):
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["seriesuid", "coordX", "coordY", "coordZ", "diameter_mm"]
     for row, nodule in zip(rows, phantom.nodules, strict=True):
-        place = [float(row[f"coord{axis}"]) for axis in "XYZ"]
-        assert place == pytest.approx(nodule.centre_world_mm)
+        position = [float(row[f"coord{axis}"]) for axis in "XYZ"]
+        assert position == pytest.approx(nodule.centre_world_mm)
         assert float(row["diameter_mm"]) == pytest.approx(nodule.diameter_mm)
-        index = np.rint(image.TransformPhysicalPointToContinuousIndex(place)).astype(int)
+        index = np.rint(image.TransformPhysicalPointToContinuousIndex(position)).astype(int)
         assert index == pytest.approx(phantom.volume.voxel_xyz(nodule.centre_world_mm), abs=0.51)
 
 
-def test_nifti_has_the_ras_affine_of_the_volume(phantom, written):
+def test_the_nifti_file_has_the_ras_affine_of_the_volume(phantom, written):
     image = nibabel.load(written / "nifti" / f"{phantom.volume.series.series_uid}.nii.gz")
     assert np.array_equal(np.asarray(image.dataobj).T, phantom.volume.hu)
     corner_lps = phantom.volume.world_mm((3, 5, 7))
     assert image.affine @ (3, 5, 7, 1) == pytest.approx([*(corner_lps * (-1, -1, 1)), 1], abs=1e-3)
 
 
-def test_truth_file_tells_every_nodule(phantom, written):
+def test_truth_json_lists_every_nodule(phantom, written):
     truth = PhantomTruth.model_validate(json.loads((written / "truth.json").read_text()))
     assert truth.series_uid == phantom.volume.series.series_uid
     assert [n.centre_world_mm for n in truth.nodules] == [
@@ -92,7 +93,7 @@ def test_ct_series_conforms_to_the_standard(written):
     assert not findings
 
 
-def test_a_folder_in_use_is_left_alone(phantom, tmp_path):
+def test_a_folder_in_use_is_refused_and_left_unchanged(phantom, tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(UsageError, match="needs a new or empty folder"):
         write_phantom(phantom, tmp_path)
@@ -100,15 +101,20 @@ def test_a_folder_in_use_is_left_alone(phantom, tmp_path):
 
 
 def test_an_unknown_format_is_refused(phantom, tmp_path):
-    with pytest.raises(UsageError, match="must be among dicom, luna16, nifti, got 'png'"):
+    with pytest.raises(UsageError, match="formats must be among dicom, luna16, nifti, got 'png'"):
         write_phantom(phantom, tmp_path / "out", formats=("png",))
 
 
-def test_a_failure_half_way_leaves_nothing(phantom, tmp_path, monkeypatch):
-    def fail(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(nibabel, "save", fail)
-    with pytest.raises(OSError, match="No space left"):
-        write_phantom(phantom, tmp_path / "out", formats=("dicom", "nifti"))
+def test_a_failure_after_the_first_format_leaves_nothing(phantom, tmp_path):
+    too_dark = replace(phantom.volume, hu=phantom.volume.hu - np.int16(5000))  # for a CT series
+    with pytest.raises(ValueError, match="hu must be at least -1024"):
+        write_phantom(
+            replace(phantom, volume=too_dark), tmp_path / "out", formats=("nifti", "dicom")
+        )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_named(phantom, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file/out cannot be written: "):
+        write_phantom(phantom, tmp_path / "file" / "out")

@@ -65,7 +65,7 @@ def test_a_prepared_phantom_tells_what_its_nodules_were_drawn_as(tmp_path):
     wanted = NoduleSpec(diameter_mm=12, margin="spiculated", place="pleura")
     save_case(PhantomCase(3, TINY, (wanted,)).make(), tmp_path / "case")
     (finding,) = load_facts(tmp_path / "case").findings
-    assert finding.drawn_as == wanted
+    assert finding.specified == wanted
 
 
 def test_other_nodules_make_a_phantom_anew():

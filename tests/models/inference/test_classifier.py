@@ -32,7 +32,7 @@ def network():
 
 def a_classifier(network, flips=1, **calibration):
     manifest = SimpleNamespace(
-        hu_window=(-1000, 400), calibration=Calibration(**calibration), familiarity=None
+        hu_window=(-1000, 400), calibration=Calibration(**calibration), training_distribution=None
     )
     return NoduleClassifier(manifest, network, flips=flips)
 

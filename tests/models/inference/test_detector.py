@@ -7,7 +7,7 @@ from scipy import special
 
 from hounsfield.models.inference.detector import HeatmapDetector
 from hounsfield.models.inference.runtimes import torch_network
-from hounsfield.models.networks.centre_marks import OUTPUT_CHANNELS, STRIDE
+from hounsfield.models.networks.centre_heatmap import OUTPUT_CHANNELS, STRIDE
 from hounsfield.models.networks.centre_net import CentreNet
 from hounsfield.models.store.manifest import Calibration
 from hounsfield.models.training.detector.targets import CropNodule, detection_target

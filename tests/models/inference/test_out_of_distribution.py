@@ -4,13 +4,13 @@ import pytest
 from hounsfield.models.contracts import Candidate, ConfidenceBand, confidence_band
 from hounsfield.models.inference.classifier import NoduleClassifier
 from hounsfield.models.inference.out_of_distribution import (
-    KNOWN_SHARE,
-    fit_familiarity,
-    strangeness,
+    IN_DISTRIBUTION_QUANTILE,
+    fit_training_distribution,
+    mahalanobis_distances,
     view_features,
 )
 from hounsfield.models.store.folders import model_folder, read_manifest
-from hounsfield.models.store.manifest import Calibration, Familiarity
+from hounsfield.models.store.manifest import Calibration, TrainingDistribution
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
 SIZE = 24
@@ -29,13 +29,18 @@ def lung_views(count, seed):
 
 
 @pytest.fixture(scope="module")
-def familiarity():
-    return fit_familiarity(view_features(lung_views(300, 1)), view_features(lung_views(200, 2)))
+def training_distribution():
+    return fit_training_distribution(
+        view_features(lung_views(300, 1)), view_features(lung_views(200, 2))
+    )
 
 
-def test_views_of_the_same_making_are_familiar(familiarity):
-    strange = strangeness(lung_views(200, 3), familiarity) > familiarity.limit
-    assert strange.mean() < 5 * (1 - KNOWN_SHARE)
+def test_views_of_the_same_making_are_familiar(training_distribution):
+    strange = (
+        mahalanobis_distances(lung_views(200, 3), training_distribution)
+        > training_distribution.limit
+    )
+    assert strange.mean() < 5 * (1 - IN_DISTRIBUTION_QUANTILE)
 
 
 def shuffled(views):
@@ -46,8 +51,11 @@ def shuffled(views):
 @pytest.mark.parametrize(
     "spoil", [shuffled, lambda views: 1 - views, lambda views: np.clip(views + 0.55, 0, 1)]
 )
-def test_shuffled_inverted_and_solid_views_are_strange(familiarity, spoil):
-    assert (strangeness(spoil(lung_views(50, 5)), familiarity) > familiarity.limit).all()
+def test_shuffled_inverted_and_solid_views_are_strange(training_distribution, spoil):
+    assert (
+        mahalanobis_distances(spoil(lung_views(50, 5)), training_distribution)
+        > training_distribution.limit
+    ).all()
 
 
 def test_what_is_strange_is_out_of_distribution_whatever_the_probability():
@@ -60,7 +68,7 @@ def test_what_is_strange_is_out_of_distribution_whatever_the_probability():
 def test_a_classifier_says_which_candidates_are_strange(limit, strange):
     shape = (60, 60, 60)
     count = view_features(np.zeros((1, 2, 40, 40, 40), np.float32)).shape[1]
-    plain = Familiarity(
+    plain = TrainingDistribution(
         mean=(0.5,) * count,
         scale=(1.0,) * count,
         precision=tuple(map(tuple, np.eye(count).tolist())),
@@ -68,7 +76,7 @@ def test_a_classifier_says_which_candidates_are_strange(limit, strange):
     )
     manifest = read_manifest(model_folder("nodule_classifier"))
     classifier = NoduleClassifier(
-        manifest.model_copy(update={"familiarity": plain, "calibration": Calibration()}),
+        manifest.model_copy(update={"training_distribution": plain, "calibration": Calibration()}),
         lambda views: np.zeros((len(views), 2, 4, 2, 2, 2), np.float32),
     )
     volume = WorkingVolume(

@@ -21,7 +21,7 @@ class TwoEdges:
 def test_a_nodule_has_both_edges_and_its_density_inside_the_one_that_readers_would_draw():
     volume, wide = a_ball_volume(18.0, inside_hu=-600)
     _, core = a_ball_volume(9.0)
-    hu = np.where(core.share >= 0.5, 30, volume.hu).astype(np.int16)
+    hu = np.where(core.fraction >= 0.5, 30, volume.hu).astype(np.int16)
     seen = type(volume)(hu, volume.affine, volume.series)
     (nodule,) = segment_findings(TwoEdges(core, wide), seen, [None])
     assert (nodule.boundary, nodule.reader_style) == (core, wide)

@@ -14,10 +14,14 @@ from monai.transforms import Orientation, ScaleIntensityRange
 from safetensors.torch import save
 
 from hounsfield.models.inference.retina_detector import RetinaDetector, box_diameters, window_xyz
-from hounsfield.models.networks.retina_net import RetinaConfig, retina_net, retina_plan
+from hounsfield.models.networks.onnx_graph import network_graph
+from hounsfield.models.networks.retina_net import (
+    RETINA_GRAPH,
+    RetinaConfig,
+    retina_config,
+    retina_net,
+)
 from hounsfield.models.store.manifest import Calibration
-from hounsfield.models.training.engine.onnx_graph import network_graph
-from hounsfield.models.training.retinanet.task import RETINA_GRAPH
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
@@ -204,4 +208,4 @@ def test_the_diameter_is_that_of_the_sphere_in_a_cube_of_the_same_volume():
 
 def test_an_unknown_setting_of_the_network_is_named():
     with pytest.raises(UsageError, match="'widths' is not known"):
-        retina_plan({"widths": [1]})
+        retina_config({"widths": [1]})

@@ -13,8 +13,9 @@ from hounsfield.models.inference.runtimes import (
     openvino_network,
     torch_network,
 )
-from hounsfield.models.networks.centre_marks import SIZE_DIVISOR
+from hounsfield.models.networks.centre_heatmap import SIZE_DIVISOR
 from hounsfield.models.networks.centre_net import CentreNet
+from hounsfield.models.networks.onnx_graph import GraphSpec, network_graph
 from hounsfield.models.store.export import onnx_model
 from hounsfield.models.store.folders import (
     STORE,
@@ -25,8 +26,7 @@ from hounsfield.models.store.folders import (
     verified_weights,
 )
 from hounsfield.models.store.manifest import Manifest
-from hounsfield.models.training.engine.onnx_graph import GraphPlan, network_graph
-from hounsfield.models.training.engine.publishing import half_precision_weights
+from hounsfield.models.store.publishing import half_precision_weights
 from hounsfield.preprocessing.errors import UsageError
 
 SMALL = {"stem_channels": 4, "stage_channels": (8, 8, 8), "pyramid_channels": 8}
@@ -43,7 +43,7 @@ def made():
             value.uniform_(0.5, 2.0)
         elif value.is_floating_point():
             value.add_(0.1 * torch.randn_like(value))
-    graph = network_graph(network, GraphPlan((1, 32, 32, 32), divisors=(SIZE_DIVISOR,) * 3))
+    graph = network_graph(network, GraphSpec((1, 32, 32, 32), divisors=(SIZE_DIVISOR,) * 3))
     return half_precision_weights(network), graph
 
 

@@ -52,7 +52,7 @@ def test_a_ball_comes_back_from_the_view_with_its_volume(diameter_mm, spacing_mm
     edge = (diameter_mm / 2 - away) / view_spacing_mm(diameter_mm)
     probability = np.clip(0.5 + 0.5 * edge, 0, 1).astype(np.float32)
     found = on_native_grid(probability, (19.3, 34.7, 35.0), diameter_mm, volume)
-    whole = volume_mm3(found.share, volume.spacing_mm)
+    whole = volume_mm3(found.fraction, volume.spacing_mm)
     assert sphere_diameter_mm(whole) == pytest.approx(diameter_mm, rel=0.02)
 
 
@@ -73,9 +73,9 @@ def test_a_nodule_told_at_the_wrong_place_and_size_is_looked_at_again(segmenter)
     inside = np.zeros(volume.shape_zyx, bool)
     inside[found.box] = found.mask
     assert (inside == truth.mask).mean() > 0.995
-    exact = volume_mm3(truth.share, volume.spacing_mm)
-    assert volume_mm3(found.share, volume.spacing_mm) == pytest.approx(exact, rel=0.08)
-    np.testing.assert_array_equal(drawn.share, found.share)  # the network gives both alike
+    exact = volume_mm3(truth.fraction, volume.spacing_mm)
+    assert volume_mm3(found.fraction, volume.spacing_mm) == pytest.approx(exact, rel=0.08)
+    np.testing.assert_array_equal(drawn.fraction, found.fraction)  # the network gives both alike
 
 
 def test_where_nothing_is_there_nothing_is_segmented(segmenter):

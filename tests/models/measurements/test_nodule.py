@@ -4,14 +4,9 @@ from scipy import ndimage
 
 from hounsfield.models.contracts import Segmentation
 from hounsfield.models.inference.outlines import SegmentedNodule
-from hounsfield.models.measurements.density import (
-    Density,
-    Texture,
-    density_of,
-    inside_rim,
-    is_above,
-)
-from hounsfield.models.measurements.margin import Margin, margin_of, solidity
+from hounsfield.models.measurements.density import Density, density_of, inside_rim, is_above
+from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.models.measurements.margin import margin_of, solidity
 from hounsfield.models.measurements.nodule import measure
 from hounsfield.models.measurements.pleura import REACH_MM, pleura_distance_mm
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
@@ -41,7 +36,7 @@ def test_a_ball_of_one_density_has_its_texture_and_hu(inside_hu, texture):
 def test_the_solid_part_of_a_part_solid_nodule_is_measured():
     volume, segmentation = a_ball_volume(16.0, inside_hu=-600)
     _, core = a_ball_volume(9.0)
-    hu = np.where(core.share >= 0.5, 30, volume.hu).astype(np.int16)
+    hu = np.where(core.fraction >= 0.5, 30, volume.hu).astype(np.int16)
     measured = measured_on(type(volume)(hu, volume.affine, volume.series), segmentation)
     assert measured.texture is Texture.PART_SOLID
     assert measured.solid_part_mm == pytest.approx(9.0, abs=0.7)
@@ -51,7 +46,7 @@ def test_the_solid_part_of_a_part_solid_nodule_is_measured():
 def test_texture_is_read_off_what_readers_would_outline():
     volume, drawn = a_ball_volume(16.0, inside_hu=-600)
     _, core = a_ball_volume(9.0)
-    hu = np.where(core.share >= 0.5, 30, volume.hu).astype(np.int16)
+    hu = np.where(core.fraction >= 0.5, 30, volume.hu).astype(np.int16)
     seen = type(volume)(hu, volume.affine, volume.series)
     assert measured_on(seen, core, drawn).texture is Texture.PART_SOLID
     inside_core = measured_on(seen, core)

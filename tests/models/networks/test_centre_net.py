@@ -1,6 +1,6 @@
 import torch
 
-from hounsfield.models.networks.centre_marks import HEAT, SIZE_DIVISOR, STRIDE
+from hounsfield.models.networks.centre_heatmap import HEAT, SIZE_DIVISOR, STRIDE
 from hounsfield.models.networks.centre_net import CentreNet
 
 SMALL = {"stem_channels": 4, "stage_channels": (6, 8, 10), "pyramid_channels": 8}

@@ -18,7 +18,7 @@ def a_case(uid, *, nodule=False):
     lung = np.full(hu.shape, 0 if nodule else RIGHT_LUNG, np.uint8)
     working = WorkingVolume(hu, lung, np.ones(hu.shape, bool), np.eye(4))
     findings = (KnownFinding((19.5, 19.5, 19.5), 9.0),) if nodule else ()
-    mask = np.rint(255 * ball.share).astype(np.uint8) if nodule else None
+    mask = np.rint(255 * ball.fraction).astype(np.uint8) if nodule else None
     return PreparedCase(uid, uid, working, findings, synthetic=False, nodule_mask=mask)
 
 

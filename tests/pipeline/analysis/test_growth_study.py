@@ -19,7 +19,7 @@ from hounsfield.pipeline.batch.run_summary import RunOptions
 from hounsfield.pipeline.batch.work_plan import make_plan
 from hounsfield.pipeline.report.schema import Report
 from hounsfield.preprocessing.discovery import discover
-from tests.digital_patient import DAYS, FIRST, LATER, VOLUME_RATIO, scanned
+from tests.phantom_patient import DAYS, FIRST, LATER, VOLUME_RATIO, scanned
 from tests.pipeline.fakes import fake_analyser
 from tests.pipeline.scripted import scripted_config
 

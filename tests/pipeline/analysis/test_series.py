@@ -176,7 +176,7 @@ def test_what_is_known_of_a_patient_gives_risks_and_makes_another_run(study):
     assert brock.used["sex"] == "female"
     assert set(mayo.missing) <= {"upper_lobe"}
     assert {"family_history", "emphysema"} <= set(brock.missing)
-    assert 0 < brock.min < brock.max < 1
+    assert 0 < brock.lower < brock.upper < 1
     _, without = read_report(folder / "out")
     assert without.findings[0].risks == ()
     assert report.provenance.fingerprint != without.provenance.fingerprint

@@ -1,4 +1,4 @@
-"""Nodules and studies in few words, for the tests of guidelines."""
+"""Short constructors of nodules and studies for the tests of guidelines."""
 
 from hounsfield.pipeline.assessment.guidelines import NoduleFacts, classify_study
 

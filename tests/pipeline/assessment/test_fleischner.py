@@ -75,15 +75,15 @@ NONE, OPTIONAL = "No routine follow-up.", "Optional CT at 12 months."
     ],
 )
 def test_fleischner_follow_up_by_size_number_and_risk(texture, mean_mm, solid_mm, single, multiple):
-    one = nodule(texture, mean_mm, solid_mm)
+    finding = nodule(texture, mean_mm, solid_mm)
     group = "solid" if texture == "solid" else "subsolid"
-    for findings, wanted in (((one,), single), ((one, one), multiple)):
-        if isinstance(wanted, str):
-            assert study(FLEISCHNER, *findings).follow_up == (f"{group}: {wanted}",)
+    for findings, expected in (((finding,), single), ((finding, finding), multiple)):
+        if isinstance(expected, str):
+            assert study(FLEISCHNER, *findings).follow_up == (f"{group}: {expected}",)
             continue
-        told = {risk: f"{group}, {risk} risk: {text}" for risk, text in wanted.items()}
-        assert study(FLEISCHNER, *findings).follow_up == (told["low"], told["high"])
-        assert study(FLEISCHNER, *findings, risk="high").follow_up == (told["high"],)
+        texts = {risk: f"{group}, {risk} risk: {text}" for risk, text in expected.items()}
+        assert study(FLEISCHNER, *findings).follow_up == (texts["low"], texts["high"])
+        assert study(FLEISCHNER, *findings, risk="high").follow_up == (texts["high"],)
 
 
 def test_fleischner_counts_solid_and_subsolid_nodules_apart_and_calcified_ones_not():

@@ -28,7 +28,11 @@ def test_a_guideline_is_added_by_a_file_alone(tmp_path):
     path.write_text(MINE)
     mine = load_guideline(path)
     findings = (nodule("solid", 11.4), nodule("solid", 11.45), nodule("non_solid", 30.0))
-    assert [one.category for one in study(mine, *findings).findings] == ["small", "large", "small"]
+    assert [nodule.category for nodule in study(mine, *findings).findings] == [
+        "small",
+        "large",
+        "small",
+    ]
     assert study(mine, nodule("solid", 3.0, margin="spiculated")).follow_up == ("soon",)
 
 
@@ -42,6 +46,7 @@ def test_a_guideline_is_added_by_a_file_alone(tmp_path):
         ("from: 11.5", "from: wide", "rules.0.mean_diameter_mm.from: .*, got 'wide'"),
         ("{name: small", "{name: 1", "categories.0.name: .*valid string, got 1"),
         ("{name: small", "{name: large", "categories must have different names"),
+        ("not_evaluable: null", "not_evaluable: bad", "category 'bad' must be one of small, large"),
         ("without_nodules: small", "without_nodules: none", "category 'none' must be one of small"),
         ("[solid], margin", "[solit], margin", "rules.1.texture.0: .* got 'solit'"),
         (
@@ -50,7 +55,11 @@ def test_a_guideline_is_added_by_a_file_alone(tmp_path):
             r"rules.1: solid_part_mm needs texture: \[part_solid\]",
         ),
         ("follow_up: soon", "follow_up: [{risk: low, text: soon}]", "a text for single .* at high"),
-        ("[solid, part_solid, ", "[part_solid, ", "none fits mean_diameter_mm 0.001, .*solid"),
+        (
+            "[solid, part_solid, ",
+            "[part_solid, ",
+            "none applies to mean_diameter_mm 0.001, .*solid",
+        ),
         ("  - {category: small, texture", "  - {texture", "rules.2.category: Field required"),
         ("study:", "study: [", "cannot be read as YAML"),
     ],
@@ -63,7 +72,7 @@ def test_a_broken_guideline_is_refused_with_its_key(tmp_path, old, new, message)
         load_guideline(path)
 
 
-def test_a_gap_between_two_bounds_is_refused(tmp_path):
+def test_a_gap_between_bounds_of_two_rules_is_refused(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(
         MINE.replace(
@@ -72,16 +81,16 @@ def test_a_gap_between_two_bounds_is_refused(tmp_path):
             "  - {category: small, texture: [",
         )
     )
-    with pytest.raises(UsageError, match=r"none fits mean_diameter_mm 11\.4, texture solid"):
+    with pytest.raises(UsageError, match=r"none applies to mean_diameter_mm 11\.4, texture solid"):
         load_guideline(path)
 
 
-def test_an_unknown_guideline_tells_the_known_ones():
+def test_the_error_for_an_unknown_guideline_lists_the_known_ones():
     with pytest.raises(UsageError, match=r"one of: c_lung_rads, .* got 'lung_rads_1'"):
         load_guideline("lung_rads_1")
 
 
-def test_guidelines_and_risk_models_need_nothing_heavy():
+def test_guidelines_and_risk_models_import_no_numpy_scipy_torch_or_simpleitk():
     program = (
         "import sys; from hounsfield.pipeline.assessment import guidelines, risk_models; "
         "sys.exit(bool({'torch', 'numpy', 'scipy', 'SimpleITK'} & set(sys.modules)))"

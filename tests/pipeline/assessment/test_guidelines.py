@@ -14,7 +14,7 @@ C_LUNG_RADS = load_guideline("c_lung_rads")
 FLEISCHNER = load_guideline("fleischner_2017")
 
 
-def test_every_guideline_that_comes_with_the_program_can_be_read():
+def test_every_packaged_guideline_can_be_read():
     assert guideline_names() == ("c_lung_rads", "fleischner_2017", "lung_rads_2022")
     for name in guideline_names():
         assert load_guideline(name).source
@@ -53,8 +53,8 @@ def test_every_guideline_that_comes_with_the_program_can_be_read():
 def test_lung_rads_has_its_category_on_both_sides_of_every_threshold(
     texture, mean_mm, solid_mm, category
 ):
-    found = classify_finding(LUNG_RADS, nodule(texture, mean_mm, solid_mm))
-    assert (found.category, found.possible, found.missing) == (category, (category,), ())
+    proposed = classify_finding(LUNG_RADS, nodule(texture, mean_mm, solid_mm))
+    assert (proposed.category, proposed.possible, proposed.missing) == (category, (category,), ())
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_lung_rads_has_its_category_on_both_sides_of_every_threshold(
 def test_c_lung_rads_has_its_category_on_both_sides_of_every_threshold(
     texture, mean_mm, solid_mm, category
 ):
-    found = classify_finding(C_LUNG_RADS, nodule(texture, mean_mm, solid_mm))
-    assert (found.category, found.possible, found.missing) == (category, (category,), ())
+    proposed = classify_finding(C_LUNG_RADS, nodule(texture, mean_mm, solid_mm))
+    assert (proposed.category, proposed.possible, proposed.missing) == (category, (category,), ())
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_c_lung_rads_has_its_category_on_both_sides_of_every_threshold(
 def test_diameters_are_rounded_half_up_in_decimal_before_they_are_compared(
     mean_mm, rounded_mm, category
 ):
-    found = classify_finding(LUNG_RADS, nodule("solid", mean_mm))
-    assert (found.mean_diameter_mm, found.category) == (rounded_mm, category)
+    proposed = classify_finding(LUNG_RADS, nodule("solid", mean_mm))
+    assert (proposed.mean_diameter_mm, proposed.category) == (rounded_mm, category)
 
 
 def test_the_solid_part_is_rounded_too():
@@ -114,16 +114,16 @@ def test_the_solid_part_is_rounded_too():
     assert categories == ["3", "4A", "4A", "4B"]
 
 
-# Juxtapleural nodules, and what is missing or assumed.
+# Juxtapleural nodules; missing and assumed facts.
 
 JUXTAPLEURAL = {"margin": "smooth", "touches_pleura": True}
 
 
 @pytest.mark.parametrize(("mean_mm", "category"), [(6.0, "2"), (9.94, "2"), (9.95, "4A")])
 def test_a_smooth_solid_nodule_at_the_pleura_is_benign_below_10_mm(mean_mm, category):
-    found = classify_finding(LUNG_RADS, nodule("solid", mean_mm, **JUXTAPLEURAL))
-    assert found.category == category
-    assert bool(found.assumed) == (category == "2")
+    proposed = classify_finding(LUNG_RADS, nodule("solid", mean_mm, **JUXTAPLEURAL))
+    assert proposed.category == category
+    assert bool(proposed.assumed) == (category == "2")
 
 
 @pytest.mark.parametrize(
@@ -136,21 +136,21 @@ def test_a_smooth_solid_nodule_at_the_pleura_is_benign_below_10_mm(mean_mm, cate
     ],
 )
 def test_the_juxtapleural_rule_asks_for_all_of_its_conditions(otherwise):
-    found = classify_finding(LUNG_RADS, nodule("solid", 7.0, **(JUXTAPLEURAL | otherwise)))
-    assert (found.category, found.possible) == ("3", ("3",))
+    proposed = classify_finding(LUNG_RADS, nodule("solid", 7.0, **(JUXTAPLEURAL | otherwise)))
+    assert (proposed.category, proposed.possible) == ("3", ("3",))
 
 
 def test_the_juxtapleural_rule_is_for_solid_nodules():
-    found = classify_finding(LUNG_RADS, nodule("part_solid", 8.0, 7.0, **JUXTAPLEURAL))
-    assert found.category == "4A"
+    proposed = classify_finding(LUNG_RADS, nodule("part_solid", 8.0, 7.0, **JUXTAPLEURAL))
+    assert proposed.category == "4A"
 
 
-def test_a_measured_shape_is_not_called_assumed():
+def test_a_known_shape_is_not_reported_as_assumed():
     known = classify_finding(LUNG_RADS, nodule("solid", 7.0, lentiform=True, **JUXTAPLEURAL))
     assert (known.category, known.assumed) == ("2", ())
 
 
-def test_a_calcification_that_is_known_not_to_be_benign_is_judged_by_size():
+def test_a_calcification_known_not_to_be_benign_is_categorised_by_size():
     assumed = classify_finding(LUNG_RADS, nodule("calcified", 9.0))
     other = classify_finding(LUNG_RADS, nodule("calcified", 9.0, benign_calcification=False))
     assert (assumed.category, len(assumed.assumed)) == ("1", 1)
@@ -178,18 +178,24 @@ def test_a_calcification_that_is_known_not_to_be_benign_is_judged_by_size():
         ),
     ],
 )
-def test_a_missing_fact_gives_the_worst_that_is_possible_and_names_itself(facts, possible, missing):
-    found = classify_finding(LUNG_RADS, NoduleFacts(**facts))
-    assert (found.category, found.possible, found.missing) == (possible[-1], possible, missing)
+def test_a_missing_fact_gives_the_most_suspicious_possible_category_and_is_named(
+    facts, possible, missing
+):
+    proposed = classify_finding(LUNG_RADS, NoduleFacts(**facts))
+    assert (proposed.category, proposed.possible, proposed.missing) == (
+        possible[-1],
+        possible,
+        missing,
+    )
 
 
-def test_the_category_of_an_unknown_texture_is_no_milder_than_that_of_any_texture():
+def test_an_unknown_texture_is_at_least_as_suspicious_as_any_texture():
     for mean_mm in (3.0, 6.0, 9.0, 16.0, 31.0):
         unknown = classify_finding(LUNG_RADS, NoduleFacts(mean_diameter_mm=mean_mm))
         for texture in ("solid", "part_solid", "non_solid", "calcified"):
-            one = classify_finding(LUNG_RADS, nodule(texture, mean_mm, mean_mm))
-            assert one.category in unknown.possible
-            assert LUNG_RADS.severity(unknown.category) >= LUNG_RADS.severity(one.category)
+            known = classify_finding(LUNG_RADS, nodule(texture, mean_mm, mean_mm))
+            assert known.category in unknown.possible
+            assert LUNG_RADS.severity(unknown.category) >= LUNG_RADS.severity(known.category)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +220,7 @@ def test_a_study_has_the_category_of_its_worst_nodules():
         LUNG_RADS, nodule("solid", 9.0), nodule("non_solid", 12.0), nodule("solid", 14.0)
     )
     assert (proposed.category, proposed.driven_by) == ("4A", (1, 3))
-    assert [one.category for one in proposed.findings] == ["4A", "2", "4A"]
+    assert [nodule.category for nodule in proposed.findings] == ["4A", "2", "4A"]
     assert proposed.follow_up == LUNG_RADS.category("4A").texts(nodules="multiple", risk=None)
 
 
@@ -226,48 +232,51 @@ def test_a_study_without_nodules_is_negative(guideline, category):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "told"),
+    ("limitation", "text"),
     [({"lungs_cut": True}, LUNGS_CUT), ({"quality_failed": True}, QUALITY_FAILED)],
 )
-def test_lung_rads_is_0_where_lungs_are_cut_or_the_quality_failed(trouble, told):
-    empty, seen = study(LUNG_RADS, **trouble), study(LUNG_RADS, nodule("solid", 16.0), **trouble)
+def test_lung_rads_is_0_where_lungs_are_cut_or_the_quality_failed(limitation, text):
+    empty, seen = (
+        study(LUNG_RADS, **limitation),
+        study(LUNG_RADS, nodule("solid", 16.0), **limitation),
+    )
     assert (empty.category, seen.category, seen.driven_by) == ("0", "0", ())
-    assert told in empty.not_assessed
+    assert text in empty.not_assessed
     assert seen.follow_up[1].startswith("For the nodules seen: Refer")
 
 
-def test_a_guideline_without_category_0_gives_none_to_an_empty_study_that_cannot_be_evaluated():
+def test_without_a_category_0_an_empty_study_that_cannot_be_evaluated_has_no_category():
     assert study(C_LUNG_RADS, lungs_cut=True).category is None
     seen = study(C_LUNG_RADS, nodule("solid", 7.0), lungs_cut=True)
     assert (seen.category, seen.driven_by) == ("2", (1,))
     assert LUNGS_CUT in seen.not_assessed
 
 
-def test_what_was_not_assessed_or_assumed_is_listed():
+def test_unassessed_criteria_and_assumptions_are_listed():
     proposed = study(
         LUNG_RADS,
         nodule("solid", 7.0, **JUXTAPLEURAL),
         NoduleFacts(texture="part_solid", mean_diameter_mm=7.0),
     )
-    told = " / ".join(proposed.not_assessed)
+    text = " / ".join(proposed.not_assessed)
     for words in ("growth", "airways", "modifier S", "4X"):
-        assert words in told
-    assert "nodule 1 is taken to be oval, lentiform or triangular in shape: not measured" in told
-    assert "nodule 2 may be 3 or 4A: solid part not known" in told
+        assert words in text
+    assert "nodule 1 is taken to be oval, lentiform or triangular in shape: not measured" in text
+    assert "nodule 2 may be 3 or 4A: solid part not known" in text
 
 
-def test_what_was_assessed_after_all_is_not_listed():
+def test_an_assessed_criterion_is_not_listed():
     without = study(LUNG_RADS, assessed={"growth"}).not_assessed
     assert set(study(LUNG_RADS).not_assessed) - set(without) == {
         LUNG_RADS.not_assessed["growth"],
     }
 
 
-# Growth since an earlier study.
+# Interval change since a prior study.
 
 
 @pytest.mark.parametrize(
-    ("texture", "mean_mm", "course", "category"),
+    ("texture", "mean_mm", "change", "category"),
     [
         ("solid", 3.9, "new", "2"),
         ("solid", 4.0, "new", "3"),
@@ -289,14 +298,15 @@ def test_what_was_assessed_after_all_is_not_listed():
         ("calcified", 9.0, "growing", "1"),
     ],
 )
-def test_lung_rads_has_the_category_of_a_nodule_that_was_compared(
-    texture, mean_mm, course, category
-):
-    assert classify_finding(LUNG_RADS, nodule(texture, mean_mm, course=course)).category == category
+def test_lung_rads_category_of_a_nodule_that_was_compared(texture, mean_mm, change, category):
+    assert (
+        classify_finding(LUNG_RADS, nodule(texture, mean_mm, interval_change=change)).category
+        == category
+    )
 
 
 @pytest.mark.parametrize(
-    ("mean_mm", "solid_mm", "course", "solid_course", "category"),
+    ("mean_mm", "solid_mm", "change", "solid_change", "category"),
     [
         (5.9, 0.0, "new", "new", "3"),
         (5.9, 3.9, "new", "new", "3"),
@@ -312,24 +322,28 @@ def test_lung_rads_has_the_category_of_a_nodule_that_was_compared(
         (9.0, 6.0, "growing", "stable", "4A"),
     ],
 )
-def test_lung_rads_looks_at_the_course_of_the_solid_part(
-    mean_mm, solid_mm, course, solid_course, category
+def test_lung_rads_depends_on_the_interval_change_of_the_solid_part(
+    mean_mm, solid_mm, change, solid_change, category
 ):
-    facts = nodule("part_solid", mean_mm, solid_mm, course=course, solid_part_change=solid_course)
+    facts = nodule(
+        "part_solid", mean_mm, solid_mm, interval_change=change, solid_part_change=solid_change
+    )
     assert classify_finding(LUNG_RADS, facts).category == category
 
 
-def test_a_new_nodule_at_the_pleura_may_be_benign_a_growing_one_is_not():
+def test_a_juxtapleural_nodule_may_be_benign_unless_it_grows():
     categories = [
-        classify_finding(LUNG_RADS, nodule("solid", 7.0, course=course, **JUXTAPLEURAL)).category
-        for course in ("new", "stable", "growing")
+        classify_finding(
+            LUNG_RADS, nodule("solid", 7.0, interval_change=change, **JUXTAPLEURAL)
+        ).category
+        for change in ("new", "stable", "growing")
     ]
     assert categories == ["2", "2", "4A"]
 
 
-def test_a_nodule_that_could_not_be_compared_is_judged_by_the_first_study_table_and_named():
-    nodules = (nodule("solid", 7.0), nodule("solid", 5.0, course="stable"))
-    told = " / ".join(study(LUNG_RADS, *nodules, assessed={"growth"}).not_assessed)
-    assert "nodule 1 could not be compared" in told
-    assert "nodule 2" not in told
+def test_a_nodule_that_could_not_be_compared_is_listed_and_categorised_by_the_first_study_table():
+    nodules = (nodule("solid", 7.0), nodule("solid", 5.0, interval_change="stable"))
+    text = " / ".join(study(LUNG_RADS, *nodules, assessed={"growth"}).not_assessed)
+    assert "nodule 1 could not be compared" in text
+    assert "nodule 2" not in text
     assert "could not be compared" not in " / ".join(study(LUNG_RADS, *nodules).not_assessed)

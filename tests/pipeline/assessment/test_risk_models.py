@@ -45,7 +45,7 @@ def odds(probability):
 def test_brock_gives_the_worked_value():
     estimate = brock(KNOWN)
     assert estimate.probability == pytest.approx(0.145887, abs=5e-7)
-    assert (estimate.least, estimate.missing) == (estimate.most, ())
+    assert (estimate.lower, estimate.missing) == (estimate.upper, ())
 
 
 def test_mayo_gives_a_value_worked_by_hand():
@@ -121,24 +121,24 @@ ENDS = {
 @pytest.mark.parametrize(
     "missing", [*itertools.combinations(ENDS, 2), ("sex", "age_years", "smoker", "texture")]
 )
-def test_the_range_spans_exactly_what_the_missing_inputs_could_give(model, missing):
+def test_the_range_spans_exactly_the_values_that_missing_inputs_could_take(model, missing):
     unknown = model(with_facts(KNOWN, **dict.fromkeys(missing)))
-    told = [
+    possible = [
         model(with_facts(KNOWN, **dict(zip(missing, values, strict=True)))).probability
         for values in itertools.product(*(ENDS[name] for name in missing))
     ]
-    assert unknown.least == pytest.approx(min(told), abs=1e-12)
-    assert unknown.most == pytest.approx(max(told), abs=1e-12)
-    asked = {*model(KNOWN).used}
-    assert {*unknown.missing} == asked & {*missing}
-    assert {*unknown.used} == asked - {*missing}
+    assert unknown.lower == pytest.approx(min(possible), abs=1e-12)
+    assert unknown.upper == pytest.approx(max(possible), abs=1e-12)
+    inputs = {*model(KNOWN).used}
+    assert {*unknown.missing} == inputs & {*missing}
+    assert {*unknown.used} == inputs - {*missing}
     assert (unknown.probability is None) == bool(unknown.missing)
 
 
-def test_nothing_known_still_gives_a_range_and_no_figure():
+def test_without_any_input_there_is_a_range_but_no_probability():
     for model in (brock, mayo):
         estimate = model(RiskInputs())
-        assert 0 < estimate.least < estimate.most < 1
+        assert 0 < estimate.lower < estimate.upper < 1
         assert (estimate.probability, estimate.used) == (None, {})
 
 

@@ -11,9 +11,9 @@ from scipy.stats import mannwhitneyu
 from hounsfield.pipeline.evaluation.classification.command import classification_command
 from hounsfield.pipeline.evaluation.classification.metrics import (
     CLASSES,
-    FIGURES,
+    METRICS,
     Cases,
-    weighted_figures,
+    weighted_metrics,
 )
 from hounsfield.pipeline.evaluation.classification.size_baseline import size_only_probabilities
 from hounsfield.preprocessing.errors import UsageError
@@ -24,8 +24,8 @@ HEADER = "patient_id,case_id,true_class," + ",".join(f"p_{name}" for name in CLA
 def figures(true_class, probabilities, weights=None):
     truth = np.array(true_class)
     weights = np.ones(len(truth), np.int32) if weights is None else weights
-    row = weighted_figures(truth, np.array(probabilities, float), weights[None])[0]
-    return dict(zip(FIGURES, row.tolist(), strict=True))
+    row = weighted_metrics(truth, np.array(probabilities, float), weights[None])[0]
+    return dict(zip(METRICS, row.tolist(), strict=True))
 
 
 def random_cases(seed, count=60):
@@ -122,7 +122,7 @@ def test_the_command_leaves_document_plot_and_page(tmp_path):
     document = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert (document["cases"], document["patients"]) == (40, 20)
     assert sum(map(sum, document["model"]["confusion_matrix"])) == 40
-    assert set(document["size_only_baseline"]["interval_95"]) == set(FIGURES)
+    assert set(document["size_only_baseline"]["interval_95"]) == set(METRICS)
     assert document["notices"] == []
     page = (tmp_path / "out" / "index.html").read_text()
     assert "Size-only baseline" in page

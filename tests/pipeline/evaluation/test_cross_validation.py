@@ -122,7 +122,7 @@ class Bright:
 @pytest.fixture
 def training(monkeypatch):
     fake = Training()
-    monkeypatch.setitem(sys.modules, "hounsfield.models.training.engine.train", fake)
+    monkeypatch.setitem(sys.modules, "hounsfield.models.training.train", fake)
     monkeypatch.setattr(loading, "load_detector", lambda _folder, *, threads: Bright())  # noqa: ARG005
     return fake
 

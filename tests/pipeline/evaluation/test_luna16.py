@@ -14,12 +14,12 @@ from hounsfield.pipeline.evaluation.luna16.froc import (
     resampled_sensitivity_at,
     sensitivity_at,
 )
-from hounsfield.pipeline.evaluation.luna16.protocol import MarkOutcome, judge
+from hounsfield.pipeline.evaluation.luna16.protocol import PredictionOutcome, judge
 from hounsfield.pipeline.evaluation.luna16.submission import (
     Findings,
     Marks,
     read_findings,
-    read_marks,
+    read_predictions,
     read_scan_list,
 )
 from tests.pipeline.evaluation.slow_reading import slow_luna16
@@ -46,7 +46,7 @@ def judged(mark_rows, nodule_rows, excluded_rows=(), scans=1):
 def test_a_mark_on_the_rim_is_no_hit_and_one_just_inside_is():
     # diameter 10 mm: a mark at exactly 5 mm (3, 4, 0) is outside, since 25 < 25 is false
     assert judged([(0, 3, 4, 0, 0.9)], [(0, 0, 0, 0, 10)]).fate.tolist() == [
-        MarkOutcome.FALSE_POSITIVE
+        PredictionOutcome.FALSE_POSITIVE
     ]
     assert judged([(0, 3, 3.999, 0, 0.9)], [(0, 0, 0, 0, 10)]).true_positives == 1
 
@@ -54,12 +54,12 @@ def test_a_mark_on_the_rim_is_no_hit_and_one_just_inside_is():
 def test_a_negative_diameter_counts_as_10_mm():
     rows = [(0, 4.9, 0, 0, 0.5), (0, 5.0, 0, 0, 0.4)]
     assert judged(rows, [(0, 0, 0, 0, -1)]).fate.tolist() == [
-        MarkOutcome.BEST_ON_NODULE,
-        MarkOutcome.FALSE_POSITIVE,
+        PredictionOutcome.BEST_ON_NODULE,
+        PredictionOutcome.FALSE_POSITIVE,
     ]
     assert judged(rows, [], [(0, 0, 0, 0, -1)]).fate.tolist() == [
-        MarkOutcome.IGNORED_EXCLUDED,
-        MarkOutcome.FALSE_POSITIVE,
+        PredictionOutcome.IGNORED_EXCLUDED,
+        PredictionOutcome.FALSE_POSITIVE,
     ]
 
 
@@ -67,26 +67,31 @@ def test_ties_with_the_101st_score_are_all_cut():
     # 99 marks above, then four of one score across the edge: 99 stay, not 100
     rows = [(0, 100 + i, 0, 0, 1 + i) for i in range(99)] + [(0, 0, i, 0, 0.5) for i in range(4)]
     result = judged(rows, [(0, 0, 0, 0, 4)])
-    assert result.count(MarkOutcome.OVER_LIMIT) == 4
-    assert result.count(MarkOutcome.FALSE_POSITIVE) == 99
+    assert result.count(PredictionOutcome.OVER_LIMIT) == 4
+    assert result.count(PredictionOutcome.FALSE_POSITIVE) == 99
     assert result.true_positives == 0  # the nodule's only marks were among the ties
 
 
 def test_101_equal_scores_leave_no_mark_and_100_leave_all():
-    assert judged([(0, i, 9, 9, 0.5) for i in range(101)], []).count(MarkOutcome.OVER_LIMIT) == 101
-    assert judged([(0, i, 9, 9, 0.5) for i in range(100)], []).count(MarkOutcome.OVER_LIMIT) == 0
+    assert (
+        judged([(0, i, 9, 9, 0.5) for i in range(101)], []).count(PredictionOutcome.OVER_LIMIT)
+        == 101
+    )
+    assert (
+        judged([(0, i, 9, 9, 0.5) for i in range(100)], []).count(PredictionOutcome.OVER_LIMIT) == 0
+    )
 
 
 def test_the_cap_is_of_each_scan():
     rows = [(scan, i, 9, 9, i) for scan in (0, 1) for i in range(100)]
-    assert judged(rows, [], scans=2).count(MarkOutcome.OVER_LIMIT) == 0
+    assert judged(rows, [], scans=2).count(PredictionOutcome.OVER_LIMIT) == 0
 
 
 def test_a_mark_on_two_nodules_finds_both_and_is_no_duplicate():
     result = judged([(0, 0, 0, 0, 0.9)], [(0, 1, 0, 0, 8), (0, -1, 0, 0, 8)])
     assert result.true_positives == 2
     assert result.ignored_duplicates == 0
-    assert result.count(MarkOutcome.FALSE_POSITIVE) == 0
+    assert result.count(PredictionOutcome.FALSE_POSITIVE) == 0
 
 
 def test_the_best_mark_on_a_nodule_counts_and_the_others_vanish():
@@ -95,18 +100,18 @@ def test_the_best_mark_on_a_nodule_counts_and_the_others_vanish():
     assert result.best_mark.tolist() == [1]
     assert result.entries.nodule_score.tolist() == [0.7]
     assert result.ignored_duplicates == 2
-    assert result.count(MarkOutcome.FALSE_POSITIVE) == 0
+    assert result.count(PredictionOutcome.FALSE_POSITIVE) == 0
 
 
 def test_a_mark_on_a_nodule_and_an_excluded_finding_is_a_hit():
     result = judged([(0, 0, 0, 0, 0.9)], [(0, 1, 0, 0, 8)], [(0, 0, 0, 0, -1)])
-    assert result.fate.tolist() == [MarkOutcome.BEST_ON_NODULE]
-    assert result.count(MarkOutcome.IGNORED_EXCLUDED) == 0
+    assert result.fate.tolist() == [PredictionOutcome.BEST_ON_NODULE]
+    assert result.count(PredictionOutcome.IGNORED_EXCLUDED) == 0
 
 
 def test_a_mark_on_two_excluded_findings_is_ignored_once():
     result = judged([(0, 0, 0, 0, 0.9)], [], [(0, 1, 0, 0, -1), (0, -1, 0, 0, -1)])
-    assert result.count(MarkOutcome.IGNORED_EXCLUDED) == 1
+    assert result.count(PredictionOutcome.IGNORED_EXCLUDED) == 1
 
 
 def test_a_mark_of_another_scan_hits_nothing():
@@ -169,8 +174,8 @@ def test_a_random_submission_agrees_with_the_slow_reading(seed):
     result = judged(mark_rows, nodules, excluded, scans)
     assert counts == {
         "true_positives": result.true_positives,
-        "false_positives": result.count(MarkOutcome.FALSE_POSITIVE),
-        "ignored_excluded": result.count(MarkOutcome.IGNORED_EXCLUDED),
+        "false_positives": result.count(PredictionOutcome.FALSE_POSITIVE),
+        "ignored_excluded": result.count(PredictionOutcome.IGNORED_EXCLUDED),
         "ignored_duplicates": result.ignored_duplicates,
     }
     np.testing.assert_allclose(sensitivity_at(result.entries), curve, rtol=0, atol=1e-9)
@@ -214,7 +219,7 @@ def test_the_known_result_of_the_official_script_is_met():
     expected = json.loads((known / "expected.json").read_text())
     scans = read_scan_list(known / "seriesuids.csv")
     result = judge(
-        read_marks(known / "submission.csv", scans),
+        read_predictions(known / "submission.csv", scans),
         read_findings(REAL / "annotations.csv", scans),
         read_findings(REAL / "annotations_excluded.csv", scans),
         scans=len(scans.uids),
@@ -222,10 +227,10 @@ def test_the_known_result_of_the_official_script_is_met():
     assert len(scans.uids) == expected["scans"]
     assert len(result.best_mark) == expected["nodules"]
     assert result.true_positives == expected["true_positives"]
-    assert result.count(MarkOutcome.FALSE_POSITIVE) == expected["false_positives"]
-    assert result.count(MarkOutcome.IGNORED_EXCLUDED) == expected["ignored_excluded"]
+    assert result.count(PredictionOutcome.FALSE_POSITIVE) == expected["false_positives"]
+    assert result.count(PredictionOutcome.IGNORED_EXCLUDED) == expected["ignored_excluded"]
     assert result.ignored_duplicates == expected["ignored_duplicates"]
-    assert len(result.fate) == expected["marks_after_the_cap"]
+    assert len(result.fate) == expected["predictions_within_limit"]
     curve = sensitivity_at(result.entries)
     assert curve == pytest.approx(list(expected["sensitivity"].values()), abs=1e-6)
     assert curve.mean() == pytest.approx(expected["cpm"], abs=1e-6)

@@ -25,14 +25,14 @@ def worklist(tmp_path):
     return path
 
 
-def write_truth(folder, rows):
+def ground_truth(folder, rows):
     path = folder / "truth.csv"
     path.write_text("study_uid,true_class\n" + rows)
     return path
 
 
 def test_the_studies_of_both_tables_are_judged_and_the_others_are_told(worklist, tmp_path):
-    truth = write_truth(tmp_path, "1,adenocarcinoma\n2,normal\n4,normal\n7,normal\n")
+    truth = ground_truth(tmp_path, "1,adenocarcinoma\n2,normal\n4,normal\n7,normal\n")
     cases, notices = read_study_cases(worklist, truth)
     assert cases.true_class.tolist() == [0, 3]
     assert cases.probabilities.tolist() == [[0.7, 0.1, 0.1, 0.1], [0, 0, 0, 1]]
@@ -42,7 +42,7 @@ def test_the_studies_of_both_tables_are_judged_and_the_others_are_told(worklist,
 
 
 def test_the_command_makes_an_evaluation_of_a_run(worklist, tmp_path):
-    truth = write_truth(tmp_path, "1,adenocarcinoma\n2,normal\n3,large_cell_carcinoma\n")
+    truth = ground_truth(tmp_path, "1,adenocarcinoma\n2,normal\n3,large_cell_carcinoma\n")
     classification_command(predictions=worklist, truth=truth, out=tmp_path / "out", resamplings=20)
     made = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert made["cases"] == 3
@@ -60,4 +60,4 @@ def test_the_command_makes_an_evaluation_of_a_run(worklist, tmp_path):
 )
 def test_a_wrong_truth_is_named(worklist, tmp_path, rows, message):
     with pytest.raises(UsageError, match=message):
-        read_study_cases(worklist, write_truth(tmp_path, rows))
+        read_study_cases(worklist, ground_truth(tmp_path, rows))

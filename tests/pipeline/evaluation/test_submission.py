@@ -6,7 +6,7 @@ import pytest
 
 from hounsfield.pipeline.evaluation.luna16.submission import (
     read_findings,
-    read_marks,
+    read_predictions,
     read_scan_list,
 )
 from hounsfield.preprocessing.errors import UsageError
@@ -23,7 +23,7 @@ def scans(tmp_path):
 @pytest.mark.parametrize("delimiter", [",", "\t"])
 @pytest.mark.parametrize("header", [None, MARK_HEADER, "uid,x,y,z,score"])
 def test_comma_or_tab_with_or_without_a_header_read_the_same(tmp_path, scans, delimiter, header):
-    marks = read_marks(written(tmp_path / "m", ROWS, header, delimiter), scans)
+    marks = read_predictions(written(tmp_path / "m", ROWS, header, delimiter), scans)
     assert marks.scan.tolist() == [0, 1]
     assert marks.centre_world_mm.tolist() == [[1, 2, 3], [-4, 5.5, 6]]
     assert marks.score.tolist() == [0.5, 0.25]
@@ -33,21 +33,21 @@ def test_columns_of_a_header_are_found_in_any_order(tmp_path, scans):
     path = written(
         tmp_path / "m", [(0.5, 3, 2, 1, "x", "a")], "probability,coordZ,coordY,coordX,by,seriesuid"
     )
-    marks = read_marks(path, scans)
+    marks = read_predictions(path, scans)
     assert marks.centre_world_mm.tolist() == [[1, 2, 3]]
 
 
 def test_windows_line_ends_blank_lines_and_a_byte_order_mark_are_read(tmp_path, scans):
     path = tmp_path / "m"
     path.write_bytes(b"\xef\xbb\xbf" + MARK_HEADER.encode() + b"\r\n\r\na,1,2,3,0.5\r\n")
-    assert read_marks(path, scans).row_number == [3]
+    assert read_predictions(path, scans).row_number == [3]
 
 
 @pytest.mark.parametrize("list_rows", [[(0, "a"), (1, "b")], [("a", 0), ("b", 1)]])
 def test_numbers_are_mapped_through_a_list(tmp_path, list_rows):
     series = written(tmp_path / "series.csv", [["a"], ["b"]])
     scans = read_scan_list(series, written(tmp_path / "ids.csv", list_rows))
-    marks = read_marks(written(tmp_path / "m", [("001", 1, 2, 3, 0.5)], MARK_HEADER), scans)
+    marks = read_predictions(written(tmp_path / "m", [("001", 1, 2, 3, 0.5)], MARK_HEADER), scans)
     assert marks.scan.tolist() == [1]
 
 
@@ -69,18 +69,18 @@ def test_a_wrong_cell_is_named_with_file_row_and_column(tmp_path, scans, text, s
     path = tmp_path / "marks.csv"
     path.write_text(text)
     with pytest.raises(UsageError, match=rf"marks\.csv.*{sentence}"):
-        read_marks(path, scans)
+        read_predictions(path, scans)
 
 
 def test_a_missing_table_is_said(tmp_path, scans):
     with pytest.raises(UsageError, match=r"nothing\.csv: must be a readable table"):
-        read_marks(tmp_path / "nothing.csv", scans)
+        read_predictions(tmp_path / "nothing.csv", scans)
 
 
 def test_a_file_that_is_no_text_is_said(tmp_path, scans):
     (tmp_path / "m").write_bytes(b"\x80\x81\xff\x00")
     with pytest.raises(UsageError, match="comma or tab separated text"):
-        read_marks(tmp_path / "m", scans)
+        read_predictions(tmp_path / "m", scans)
 
 
 def test_a_scan_listed_twice_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""The evidence is drawn over the planes of a finding, and saved, where it lies in the patient."""
+"""Activation maps are drawn over a finding's planes, and saved, where they lie in the patient."""
 
 import gzip
 import io
@@ -12,8 +12,8 @@ from PIL import Image
 from hounsfield.models.contracts import ActivationMap, NoduleClass
 from hounsfield.pipeline.config import load_config
 from hounsfield.pipeline.report.figures.activation_map import activation_files, activation_picture
+from hounsfield.pipeline.report.figures.finding_picture import finding_panels
 from hounsfield.pipeline.report.figures.panel import png
-from hounsfield.pipeline.report.figures.pictures import finding_panels
 from tests.pipeline.report.test_pictures import FINDING, GAP, SIZE, volume_with_ball
 from tests.preprocessing.synthetic_chest import value_at
 
@@ -22,20 +22,20 @@ OBLIQUE = np.array([[0.0, -1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
 """Axes of a map that runs along no axis of the picture."""
 
 
-def finding_with_evidence_at(places_world_mm, *, step_mm=4.0, cells=10):
-    """A finding whose third class has evidence of the given sign around each place, 5 mm wide."""
+def finding_with_activation_at(places_world_mm, *, step_mm=4.0, cells=10):
+    """A finding whose third class is activated with the given sign around each place, 5 mm wide."""
     affine = np.eye(4)
     affine[:3, :3] = OBLIQUE * step_mm
     affine[:3, 3] = -affine[:3, :3] @ np.full(3, (cells - 1) / 2)
     zyx = np.indices((cells,) * 3).reshape(3, -1).T
     world_mm = zyx[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
-    evidence = np.zeros((4, cells**3), np.float32)
+    activation = np.zeros((4, cells**3), np.float32)
     for place_world_mm, sign in places_world_mm:
         away_mm = np.linalg.norm(world_mm - place_world_mm, axis=1)
-        evidence[CLASS_SHOWN] += sign * np.exp(-((away_mm / 5) ** 2) / 2)
-    why = ActivationMap(evidence.reshape(4, cells, cells, cells), affine)
+        activation[CLASS_SHOWN] += sign * np.exp(-((away_mm / 5) ** 2) / 2)
+    activation_map = ActivationMap(activation.reshape(4, cells, cells, cells), affine)
     probabilities = (0.1, 0.1, 0.7, 0.1)
-    return replace(FINDING, class_probabilities=probabilities, activation_map=why)
+    return replace(FINDING, class_probabilities=probabilities, activation_map=activation_map)
 
 
 @pytest.fixture(scope="module")
@@ -71,28 +71,28 @@ def at(panel, right_mm, down_mm):
         ((0.0, 0.0, 12.0), 2, 0, -12),
     ],
 )
-def test_what_speaks_for_the_class_is_red_where_it_lies_and_nothing_is_drawn_elsewhere(
+def test_activation_for_the_class_is_red_at_its_place_and_nowhere_else(
     plain, place_mm, panel, right_mm, down_mm
 ):
-    shown = redness(plain, finding_with_evidence_at([(place_mm, 1)]))[panel]
+    shown = redness(plain, finding_with_activation_at([(place_mm, 1)]))[panel]
     assert at(shown, right_mm, down_mm) > 60
     assert at(shown, -right_mm, -down_mm) == 0
 
 
-def test_what_speaks_against_the_class_is_blue(plain):
+def test_activation_against_the_class_is_blue(plain):
     places = [((12.0, 0.0, 0.0), 1), ((-12.0, 0.0, 0.0), -1)]
-    axial = redness(plain, finding_with_evidence_at(places))[0]
+    axial = redness(plain, finding_with_activation_at(places))[0]
     assert at(axial, 12, 0) > 60
     assert at(axial, -12, 0) < -60
 
 
-def test_a_map_of_nothing_leaves_the_panels_as_they_are(plain):
-    assert not np.any(redness(plain, finding_with_evidence_at([])))
+def test_a_map_of_zeros_leaves_the_panels_as_they_are(plain):
+    assert not np.any(redness(plain, finding_with_activation_at([])))
 
 
-def test_the_file_holds_the_evidence_for_the_class_where_it_lies():
+def test_the_file_holds_the_activation_for_the_class_at_its_place():
     place_world_mm = (6.0, -10.0, 14.0)
-    finding = finding_with_evidence_at([(place_world_mm, 1)])
+    finding = finding_with_activation_at([(place_world_mm, 1)])
     files = activation_files([FINDING, finding])
     assert list(files) == ["finding_02_cam.nii.gz"]
     image = nib.Nifti1Image.from_bytes(gzip.decompress(files["finding_02_cam.nii.gz"]))
@@ -102,16 +102,16 @@ def test_the_file_holds_the_evidence_for_the_class_where_it_lies():
     assert value_at(saved, to_lps, place_world_mm) == pytest.approx(1.0)
 
 
-def test_a_carcinoma_is_told_from_normal_and_normal_from_the_carcinomas():
-    evidence = np.array([3.0, 1.0, 2.0, -6.0], np.float32).reshape(4, 1, 1, 1)
-    why = ActivationMap(evidence, np.eye(4))
-    assert why.contrast_for(NoduleClass.ADENOCARCINOMA).item() == 9
-    assert why.contrast_for(NoduleClass.SQUAMOUS_CELL_CARCINOMA).item() == 8
-    assert why.contrast_for(NoduleClass.NORMAL).item() == -8
+def test_a_carcinoma_is_contrasted_with_normal_and_normal_with_the_carcinomas():
+    activation = np.array([3.0, 1.0, 2.0, -6.0], np.float32).reshape(4, 1, 1, 1)
+    activation_map = ActivationMap(activation, np.eye(4))
+    assert activation_map.contrast_for(NoduleClass.ADENOCARCINOMA).item() == 9
+    assert activation_map.contrast_for(NoduleClass.SQUAMOUS_CELL_CARCINOMA).item() == 8
+    assert activation_map.contrast_for(NoduleClass.NORMAL).item() == -8
 
 
-def test_the_same_evidence_gives_the_same_bytes(plain):
-    finding = finding_with_evidence_at([((3.0, 0.0, 0.0), 1)])
+def test_the_same_map_gives_the_same_bytes(plain):
+    finding = finding_with_activation_at([((3.0, 0.0, 0.0), 1)])
     pictures = [activation_picture(plain, finding, finding.activation_map) for _ in range(2)]
     assert pictures[0] == pictures[1]
     assert activation_files([finding]) == activation_files([finding])

@@ -1,97 +1,197 @@
+"""The report page leads with findings and categories; classes are folded below."""
+
 import re
 
 import pytest
 
-from hounsfield.pipeline.batch.csv_tables import WorklistRow
-from hounsfield.pipeline.report.html import INDEX_ROWS, lead_sentence, report_page, write_index
-from hounsfield.pipeline.report.schema import RESEARCH_CLASSES, RESEARCH_USE, ActivationMapDocument
+from hounsfield.models.contracts import ConfidenceBand
+from hounsfield.pipeline.report.html import report_page
+from hounsfield.pipeline.report.schema import (
+    RESEARCH_CLASSES,
+    RESEARCH_USE,
+    ActivationMapDocument,
+    GuidelineDocument,
+    NoticeDocument,
+    RiskDocument,
+)
 from tests.pipeline.scripted import make_report
 
-CLASS_CELLS = ("normal", 0.1, 0.1, 0.1, 0.7, "review")
 PICTURES = {f"finding_{number:02d}.png": b"png" for number in (1, 2)} | {"key_image.png": b"png"}
+MEASURED = {"volume_mm3": 523.6, "texture": "part_solid", "malignancy": 0.714}
 
 
-@pytest.fixture
-def page():
-    return report_page(make_report(scores=(0.9, 0.5)), PICTURES)
+def guideline(**values):
+    return GuidelineDocument.model_validate(
+        {
+            "name": "lung_rads_2022",
+            "title": "Lung-RADS v2022",
+            "source": "",
+            "category": "4B",
+            "meaning": "very suspicious",
+            "follow_up": ("CT in 3 to 6 months.",),
+            "not_assessed": ("growth",),
+            "driven_by": (2,),
+            "findings": ("2", "4B"),
+        }
+        | values
+    )
 
 
-def test_a_report_needs_no_other_file_no_script_and_no_network(page):
+def full_report(**values):
+    """Two findings with measurements, a category, and notices of series and finding."""
+    report = make_report(scores=(0.9, 0.5))
+    contrast = NoticeDocument(code="contrast", message="Vessels measure 91 HU.")
+    outside = NoticeDocument(code="outside_training", message="Unlike the training data.")
+    second = report.findings[1].model_copy(update={"measurements": MEASURED, "notices": (outside,)})
+    return report.model_copy(
+        update={
+            "findings": (report.findings[0], second),
+            "notices": (contrast,),
+            "guidelines": (guideline(),),
+        }
+        | values
+    )
+
+
+def page_of(report, *, shown=1):
+    return report_page(report, PICTURES | {"finding_01_cam.png": b"cam"}, shown=shown)
+
+
+def place_of(page, *texts):
+    places = [page.index(text) for text in texts]
+    assert places == sorted(places)
+
+
+def test_a_report_needs_no_other_file_no_script_and_no_network():
+    page = page_of(full_report())
     assert not re.search(r"https?://|<script|<link|@import|url\(", page)
     sources = re.findall(r'src="([^"]{0,30})', page)
     assert len(sources) == 3
     assert all(source.startswith("data:image/png;base64,") for source in sources)
 
 
-def test_every_class_is_shown_with_its_band_and_the_research_statement(page):
-    assert RESEARCH_USE in page
-    findings = page.split('<section class="finding">')[1:]
-    assert len(findings) == 2
-    for finding in findings:
+def test_findings_and_categories_come_first_then_the_key_image_each_finding_and_the_classes():
+    place_of(
+        page_of(full_report()),
+        'class="lead"',
+        "<th>Finding</th>",
+        "Guideline categories",
+        "Quality notices",
+        'class="key"',
+        'id="finding-1"',
+        'id="finding-2"',
+        "<details>",
+        "Provenance",
+    )
+
+
+def test_the_table_of_findings_shows_size_texture_category_rating_and_notices():
+    table = page_of(full_report(), shown=2).split("</table>")[0]
+    row = table.split("<tr")[-1]
+    for label, value in (
+        ("Place", "left lung, upper zone"),
+        ("Diameter", "11.0 mm"),
+        ("Volume", "524 mm\u00b3"),
+        ("Texture", "part-solid"),
+        ("Score", "0.50"),
+        ("Lung-RADS v2022", "4B"),
+        ("Malignancy rating", "71%"),
+        ("Notices", '<span class="chip">outside training</span>'),
+    ):
+        assert f'data-label="{label}">{value}</td>' in row
+    assert row.startswith(' class="leading"')
+    assert "not pathology" in page_of(full_report())
+
+
+def test_classes_are_folded_with_their_band_and_the_research_statement():
+    page = page_of(full_report())
+    before, folded = page.split("<details>")
+    folded, after = folded.split("</details>")
+    for text in ("large cell carcinoma", "carcinoma", "squamous"):
+        assert text not in before
+        assert text not in after
+    assert "<details open" not in page
+    assert RESEARCH_USE in before
+    assert RESEARCH_CLASSES in folded
+    assert "Class of the study: <strong>large cell carcinoma</strong> 0.62" in folded
+    assert "from finding 1" in folded
+    assert "So." in folded
+    classes = folded.split('<div class="finding-classes">')[1:]
+    assert len(classes) == 2
+    for finding in classes:
         assert "large cell carcinoma" in finding
         assert 'class="chip review"' in finding
-        assert RESEARCH_CLASSES in finding
 
 
-def test_the_class_of_the_study_stands_above_the_findings_with_band_rule_and_research_statement(
-    page,
-):
-    top = page.split('<section class="key">')[0]
-    assert "Study's class: <strong>large cell carcinoma</strong> 0.62" in top
-    assert "from finding 1" in top
-    assert 'class="chip review"' in top
-    assert "So." in top
-    assert RESEARCH_CLASSES in top
-    without = report_page(make_report(scores=()), {"key_image.png": b"png"})
-    assert "Study's class: <strong>normal</strong>" in without
-    assert "from finding" not in without
+def test_folded_classes_open_when_printed():
+    style = page_of(full_report()).split("</style>")[0]
+    printed = style.split("@media print")[1]
+    assert "details::details-content { display: block; content-visibility: visible" in printed
 
 
-def test_a_finding_is_shown_with_its_evidence_only_where_there_is_some():
-    report = make_report(scores=(0.9, 0.5))
-    why = ActivationMapDocument(picture="finding_01_cam.png", file="finding_01_cam.nii.gz")
-    first = report.findings[0].model_copy(update={"activation_map": why})
-    report = report.model_copy(update={"findings": (first, report.findings[1])})
-    page = report_page(report, PICTURES | {"finding_01_cam.png": b"why"})
-    first, second = page.split('<section class="finding">')[1:]
-    assert 'class="why"' in first
+def test_a_study_without_findings_has_a_class_without_a_finding():
+    page = report_page(make_report(scores=()), {"key_image.png": b"png"}, shown=None)
+    assert "Class of the study: <strong>normal</strong>" in page
+    assert "from finding" not in page
+
+
+def test_a_class_activation_map_is_shown_only_where_there_is_one():
+    report = full_report()
+    activation_map = ActivationMapDocument(
+        picture="finding_01_cam.png", file="finding_01_cam.nii.gz"
+    )
+    first = report.findings[0].model_copy(update={"activation_map": activation_map})
+    page = page_of(report.model_copy(update={"findings": (first, report.findings[1])}))
+    first, second = page.split('<div class="finding-classes">')[1:]
+    assert "Class activation map" in first
     assert "proves no diagnosis" in first
-    assert "Why" not in second
+    assert "Class activation map" not in second
 
 
-def test_a_report_without_findings_does_not_speak_of_marks():
-    page = report_page(make_report(scores=()), {"key_image.png": b"png"})
-    assert "No finding above the operating point." in page
-    assert "marked" not in page
+def test_a_report_without_findings_does_not_speak_of_rings_or_categories_of_findings():
+    page = report_page(make_report(scores=()), {"key_image.png": b"png"}, shown=None)
+    assert "No finding above the operating point" in page
+    assert "axial slice through the middle of the lungs" in page
+    assert "ringed" not in page
+    assert 'class="finding"' not in page
 
 
-def test_what_a_header_says_cannot_become_markup():
-    page = report_page(make_report(series_description="<b>bold</b>"), PICTURES)
-    assert "<b>" not in page
+def test_the_key_image_is_described_as_it_was_drawn():
+    assert "axial slice through finding 2" in page_of(full_report(), shown=2)
+    assert "axial slice through finding 1" in page_of(full_report(), shown=1)
+
+
+def test_text_of_a_header_cannot_become_markup():
+    report = make_report(scores=(0.9, 0.5), series_description="<b>bold</b>")
+    page = page_of(report)
+    assert "<b>bold" not in page
     assert "&lt;b&gt;bold" in page
 
 
-def test_the_first_sentence_tells_how_many_and_the_most_suspicious():
-    assert lead_sentence(make_report(scores=())) == "No finding above the operating point."
-    one = lead_sentence(make_report(scores=(0.9,)))
-    assert one == "One finding: 10.0 mm, left lung, upper zone."
-    two = lead_sentence(make_report(scores=(0.9, 0.5)))
-    assert two == "2 findings; the most suspicious is number 1: 10.0 mm, left lung, upper zone."
+def test_a_number_stays_on_one_line_with_its_unit_and_its_range():
+    page = page_of(full_report())
+    assert "CT in 3\u00a0to\u00a06\u00a0months." in page
+    assert "Vessels measure 91\u00a0HU." in page
+    numbers = re.findall(r'<td class="([^"]*)"[^>]*>[\d.]+ mm', page)
+    assert numbers
+    assert {*numbers} <= {"number", "whole"}
 
 
-def test_the_headline_and_the_key_image_are_of_the_finding_that_decides_the_study_s_class():
-    report = make_report(scores=(0.9, 0.5))
-    second = report.study_class.model_copy(update={"finding": 2})
-    page = report_page(report.model_copy(update={"study_class": second}), PICTURES)
-    assert "the most suspicious is number 2: 11.0 mm" in page
-    assert "axial slice through finding 2" in page
+@pytest.mark.parametrize("band", list(ConfidenceBand))
+def test_every_band_is_explained(band):
+    report = full_report()
+    first = report.findings[0].model_copy(update={"confidence_band": band})
+    page = page_of(report.model_copy(update={"findings": (first, report.findings[1])}))
+    assert f'<span class="chip {band}">{band.replace("_", " ")}</span> <span class="aside">' in page
 
 
-def test_the_index_stays_small_however_many_studies_there_are(tmp_path):
-    row = WorklistRow(
-        "1", "1.1", "p", "20000131", "analysed", "", 1, 0.9, 9.0, *CLASS_CELLS, "", "x/report.html"
-    )
-    path = write_index(tmp_path, [row] * (INDEX_ROWS + 5), {("analysed", ""): INDEX_ROWS + 5})
-    text = path.read_text()
-    assert text.count('href="x/report.html"') == INDEX_ROWS
-    assert f"all {INDEX_ROWS + 5} are in worklist.csv" in text
+def test_a_risk_with_a_missing_input_is_shown_as_a_range():
+    known = {"model": "Brock", "source": "", "least": 0.1, "most": 0.1, "used": {}, "missing": ()}
+    ranged = known | {"model": "Mayo", "most": 0.25, "missing": ("family_history",)}
+    report = full_report()
+    risks = tuple(RiskDocument.model_validate(values) for values in (known, ranged))
+    first = report.findings[0].model_copy(update={"risks": risks})
+    page = page_of(report.model_copy(update={"findings": (first, report.findings[1])}))
+    assert '<th>Probability of cancer, Brock</th><td><span class="whole">10.0%</span></td>' in page
+    assert "10.0% to 25.0%" in page
+    assert "not known: family history" in page

@@ -1,4 +1,4 @@
-"""The pictures show the patient as radiologists look: R on the left, A on top, H on top."""
+"""Pictures show the patient as radiologists do: R on the left, A on top, H on top."""
 
 import io
 from dataclasses import replace
@@ -9,8 +9,15 @@ from PIL import Image
 
 from hounsfield.models.contracts import ConfidenceBand, Finding, Lung, LungLocation, Zone
 from hounsfield.pipeline.config import load_config
-from hounsfield.pipeline.report.figures.panel import Edges, Panel, Ring, png
-from hounsfield.pipeline.report.figures.pictures import finding_panels, key_picture
+from hounsfield.pipeline.report.figures.annotations import (
+    TEXT_COLOUR,
+    Edges,
+    Ring,
+    annotation_layer,
+)
+from hounsfield.pipeline.report.figures.finding_picture import finding_panels
+from hounsfield.pipeline.report.figures.key_picture import key_picture, projection_window_hu
+from hounsfield.pipeline.report.figures.panel import Panel, png
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 from hounsfield.preprocessing.working_volume import WorkingVolume
 
@@ -63,7 +70,7 @@ def is_bright(panel, right_mm, down_mm):
     ],
     ids=["axial L", "axial P", "coronal L", "coronal H", "sagittal P", "sagittal H"],
 )
-def test_a_direction_of_the_patient_lies_where_its_letter_says(
+def test_each_letter_of_direction_is_on_its_side_of_the_patient(
     ball_mm, panel, right_mm, down_mm, flipped
 ):
     volume = volume_with_ball(ball_mm, flipped=flipped)
@@ -79,7 +86,7 @@ def test_the_ring_leaves_the_finding_itself_free():
         assert (middle == 246).all()  # 100 HU in the lung window
 
 
-def test_the_key_slice_goes_through_the_finding_that_is_asked_for():
+def test_the_slice_of_the_key_image_goes_through_the_chosen_finding():
     volume = volume_with_ball((0.0, 0.0, 18.0), flipped=False)
     labels = np.zeros(volume.shape_zyx, np.uint8)
     labels[10:71, 10:71, 10:71] = 1
@@ -96,6 +103,40 @@ def test_the_key_slice_goes_through_the_finding_that_is_asked_for():
     assert bright_in_the_slice(2)
     assert not bright_in_the_slice(1)
     assert not bright_in_the_slice(None)
+
+
+def test_vessels_and_hila_are_not_blown_out_in_the_projection():
+    lungs = np.full(10_000, -700)
+    for vessels_hu in (50, 180, 400):
+        projection = np.concatenate((lungs, np.full(5_000, vessels_hu)))
+        black, white = projection_window_hu(projection)
+        assert white >= vessels_hu + 150
+        assert black == -750
+    assert projection_window_hu(np.concatenate((lungs, np.full(5_000, 50))))[1] == 250
+
+
+def test_metal_does_not_darken_the_projection():
+    projection = np.concatenate((np.full(9_000, -700), np.full(1_000, 3000)))
+    assert projection_window_hu(projection)[1] == 700
+
+
+def test_a_projection_without_lungs_has_a_window():
+    black, white = projection_window_hu(np.array([], np.int16))
+    assert black < white
+
+
+def test_labels_cover_neither_the_title_nor_the_scale_bar():
+    edges = Edges("R", "L", "A", "P")
+    for centre_px in ((40.0, 24.0), (170.0, 180.0)):
+        rings = [(Ring(centre_px, 9.0, label),) for label in ("", "12")]
+        plain, labelled = (
+            np.asarray(annotation_layer((200, 200), 0.5, "axial  z 10 mm", edges, ring))
+            for ring in rings
+        )
+        text = (plain == (*TEXT_COLOUR, 255)).all(axis=2)
+        assert text.any()
+        assert (labelled[text] == plain[text]).all()
+        assert (labelled != plain).any()
 
 
 def test_the_same_panel_gives_the_same_bytes():

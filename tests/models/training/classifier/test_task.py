@@ -14,6 +14,7 @@ from hounsfield.models.contracts import Candidate, NoduleClass
 from hounsfield.models.inference.loading import load_classifier
 from hounsfield.models.networks.class_net import ATTRIBUTES
 from hounsfield.models.store.folders import model_folder, read_manifest
+from hounsfield.models.store.publishing import half_precision_weights, publish
 from hounsfield.models.training.augmentation.lung_places import GAP_MM, HILUM_MM, LungPlaces
 from hounsfield.models.training.classifier.class_material import (
     CARCINOMAS,
@@ -21,9 +22,9 @@ from hounsfield.models.training.classifier.class_material import (
     allowed_classes,
     attributes_of,
 )
+from hounsfield.models.training.classifier.configuration import ClassifierSamplingConfig
 from hounsfield.models.training.classifier.publication import classifier_manifest, fit_calibration
 from hounsfield.models.training.classifier.samples import ClassificationSamples
-from hounsfield.models.training.classifier.sampling_config import ClassifierSamplingConfig
 from hounsfield.models.training.classifier.task import (
     ATTRIBUTES_WEIGHT,
     calibration_samples,
@@ -32,7 +33,6 @@ from hounsfield.models.training.classifier.task import (
 )
 from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.models.training.engine.material import read_cases, training_material
-from hounsfield.models.training.engine.publishing import half_precision_weights, publish
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
 from tests.models.training.toy_training import toy_plan, toy_train
@@ -148,7 +148,7 @@ def test_the_loss_is_minus_the_log_of_the_probability_of_what_is_allowed():
 
 def test_looks_that_are_known_are_asked_each_by_itself():
     maps = torch.zeros(2, 2, 4 + len(ATTRIBUTES), 2, 2, 2)
-    maps[:, 1, 4 + ATTRIBUTES.index("hollow")] = np.log(3.0)
+    maps[:, 1, 4 + ATTRIBUTES.index("cavitary")] = np.log(3.0)
     hollow = attributes_of(NoduleSpec(diameter_mm=20.0, cavity=0.4))
     batch = {
         "allowed": torch.ones(2, 4),
@@ -170,7 +170,7 @@ def test_a_drawn_nodule_comes_with_its_looks_and_another_without():
 
 def test_a_phantom_s_own_nodule_comes_with_the_looks_it_was_drawn_with():
     spec = NoduleSpec(diameter_mm=16.0, margin="spiculated", place="hilar", cavity=0.4)
-    finding = replace(a_finding("squamous_cell_carcinoma"), drawn_as=spec)
+    finding = replace(a_finding("squamous_cell_carcinoma"), specified=spec)
     own = samples_of(a_case("1.1", finding), own=1.0)
     assert own[0]["looks"].tolist() == attributes_of(spec).tolist()
 
@@ -308,7 +308,7 @@ def test_a_classifier_is_calibrated_on_the_series_that_are_kept_for_it(recipe):
     config = calibrated_on(recipe, a_case("3.0", a_finding("large_cell_carcinoma")))
     apart = classifier_manifest(config, trained_with, weights)
     assert apart.calibration.class_intercepts[1] > plain.calibration.class_intercepts[1]
-    assert apart.familiarity == plain.familiarity
+    assert apart.training_distribution == plain.training_distribution
 
 
 def test_a_recipe_with_an_unknown_setting_is_refused(recipe):

@@ -5,8 +5,8 @@ from safetensors.torch import load
 from hounsfield.models.store.folders import read_manifest, verified_weights
 from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.models.training.engine.fine_tuning import begin_with
-from hounsfield.models.training.engine.train import run_training
 from hounsfield.models.training.segmenter.task import segmenter_task
+from hounsfield.models.training.train import run_training
 from hounsfield.preprocessing.errors import UsageError
 from tests.models.training.toy_material import a_segmenter_recipe
 
@@ -40,7 +40,7 @@ def test_the_new_model_tells_what_it_began_with_and_that_this_was_trained_on_too
     kept = other.model_copy(update={"training_material": (*other.training_material, older)})
     (first / "manifest.json").write_text(kept.model_dump_json())
     manifest = run_training(a_recipe_from(first), tmp_path / "second")
-    assert manifest.trained_with.started_from.sha256 == other.sha256
+    assert manifest.trained_with.fine_tuned_from.sha256 == other.sha256
     assert manifest.training_material == kept.training_material
     card = (tmp_path / "second" / "README.md").read_text()
     assert f"Began with: toy_segmenter 0.1.0 (sha256 `{other.sha256}`)" in card

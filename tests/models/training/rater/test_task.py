@@ -8,10 +8,10 @@ from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_rater
-from hounsfield.models.training.engine.train import run_training
 from hounsfield.models.training.rater.samples import RaterSamplingConfig, RatingSamples
 from hounsfield.models.training.rater.task import fitted_calibration
-from hounsfield.models.views.rating import MEASURES_SPREAD
+from hounsfield.models.training.train import run_training
+from hounsfield.models.views.rating import FEATURE_SD
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import WorkingVolume
 from tests.models.balls import a_ball_volume
@@ -50,7 +50,7 @@ def test_the_size_is_told_whatever_the_augmentation():
         sizes.append(images[:, 2, 0, 0, 0])
     assert min(sizes[1]) > max(sizes[0])
     assert float(sizes[1].mean() - sizes[0].mean()) == pytest.approx(
-        np.log(8) / MEASURES_SPREAD[0], rel=0.2
+        np.log(8) / FEATURE_SD[0], rel=0.2
     )
 
 

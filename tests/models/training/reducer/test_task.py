@@ -15,14 +15,14 @@ from hounsfield.models.networks.centre_net import CentreNet
 from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.store.manifest import Calibration
+from hounsfield.models.store.publishing import half_precision_weights, publish
 from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
 from hounsfield.models.training.detector.calibration import scored
 from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.models.training.engine.loop import Task
-from hounsfield.models.training.engine.publishing import half_precision_weights, publish
-from hounsfield.models.training.engine.train import run_training
 from hounsfield.models.training.reducer.publication import joint_calibration, reducer_manifest
 from hounsfield.models.training.reducer.task import reducer_task, reduction_loss
+from hounsfield.models.training.train import run_training
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 from tests.models.training.toy_training import toy_plan, toy_train

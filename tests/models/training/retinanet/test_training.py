@@ -11,9 +11,8 @@ from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
 from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
 from hounsfield.models.inference.loading import load_detector
 from hounsfield.models.inference.retina_detector import lps_centres, ras_image
-from hounsfield.models.networks.retina_net import RetinaConfig, anchors_of, retina_net
-from hounsfield.models.training.engine import train
-from hounsfield.models.training.engine.train import run_training
+from hounsfield.models.networks.retina_net import RetinaConfig, anchor_generator, retina_net
+from hounsfield.models.training import train
 from hounsfield.models.training.retinanet.loss import RetinaLoss
 from hounsfield.models.training.retinanet.samples import (
     IGNORED,
@@ -25,6 +24,7 @@ from hounsfield.models.training.retinanet.samples import (
     turned,
 )
 from hounsfield.models.training.retinanet.task import retina_task
+from hounsfield.models.training.train import run_training
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 
@@ -189,7 +189,7 @@ def test_a_patch_around_a_nodule_holds_it_whole_and_one_larger_than_the_volume_c
 
 def a_loss():
     plan = RetinaConfig(**TOY)
-    return RetinaLoss(retina_net(plan), plan), anchors_of(plan)
+    return RetinaLoss(retina_net(plan), plan), anchor_generator(plan)
 
 
 def test_anchors_in_a_place_to_ignore_are_neither_nodule_nor_background():

@@ -7,13 +7,13 @@ from hounsfield.data.prepared.nodule_crops import NoduleCrop
 from hounsfield.models.contracts import Candidate
 from hounsfield.models.inference.loading import load_segmenter
 from hounsfield.models.training.augmentation.sites import vessel_site_in
-from hounsfield.models.training.engine.train import run_training
 from hounsfield.models.training.segmenter.samples import (
     SegmentationSamples,
     SegmenterSamplingConfig,
 )
 from hounsfield.models.training.segmenter.task import segmentation_loss
-from hounsfield.models.views.segmentation import DRAWN_EDGE, EXACT_EDGE
+from hounsfield.models.training.train import run_training
+from hounsfield.models.views.segmentation import BOUNDARY_CHANNEL, READER_STYLE_CHANNEL
 from tests.models.balls import a_ball_volume
 from tests.models.training.toy_material import a_case, a_segmenter_recipe
 
@@ -37,7 +37,7 @@ def test_a_sample_depends_on_its_index_alone_and_shows_its_nodule(kind):
     one, other = samples(kind)[4], samples(kind)[4]
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert one["image"].shape == (2, 32, 32, 32)
-    edge = EXACT_EDGE if kind in {"painted", "plain"} else DRAWN_EDGE
+    edge = BOUNDARY_CHANNEL if kind in {"painted", "plain"} else READER_STYLE_CHANNEL
     known, share = one["known"][edge] > 0, one["share"][edge]
     inside, outside = (share > 0.9) & known, (share < 0.1) & known
     assert inside.sum() > 20
@@ -48,7 +48,7 @@ def test_a_sample_depends_on_its_index_alone_and_shows_its_nodule(kind):
 def test_a_digital_nodule_lies_where_it_is_told_wherever_its_kind_lies():
     shown = samples("plain", jitter_mm=0.0, size_jitter=0.0)
     for index in range(9):
-        share = shown[index]["share"][EXACT_EDGE].numpy()
+        share = shown[index]["share"][BOUNDARY_CHANNEL].numpy()
         centre = np.argwhere(share >= 0.5).mean(axis=0)
         widest = np.ptp(np.argwhere(share >= 0.5), axis=0).max() + 1
         assert np.linalg.norm(centre - 15.5) < 0.35 * widest  # the lung's edge may cut it
@@ -59,7 +59,7 @@ def told_over_true(part_solid):
     exact_sizes = {"jitter_mm": 0.0, "size_jitter": 0.0, "ground_glass": 0.0}
     shown = samples("plain", part_solid=part_solid, **exact_sizes)
     told = [float((shown[index]["image"][1] > 0.5).sum()) for index in range(9)]
-    true = [float((shown[index]["share"][EXACT_EDGE] >= 0.5).sum()) for index in range(9)]
+    true = [float((shown[index]["share"][BOUNDARY_CHANNEL] >= 0.5).sum()) for index in range(9)]
     return np.divide(told, true)
 
 
@@ -81,7 +81,7 @@ def test_a_site_on_a_vessel_is_the_brightest_near():
 
 
 def test_beyond_the_slices_of_a_real_crop_nothing_is_known():
-    known = samples("real", jitter_mm=0.0, size_jitter=0.0)[0]["known"][DRAWN_EDGE]
+    known = samples("real", jitter_mm=0.0, size_jitter=0.0)[0]["known"][READER_STYLE_CHANNEL]
     slices = (known > 0).any(dim=(1, 2)).sum()
     view_mm = 2.6 * 9 / 32
     assert slices == pytest.approx(9 / view_mm, abs=1.5)
@@ -90,15 +90,15 @@ def test_beyond_the_slices_of_a_real_crop_nothing_is_known():
 def test_of_a_real_nodule_the_true_edge_is_known_outside_and_deep_inside_alone():
     one = samples("real", jitter_mm=0.0, size_jitter=0.0)[0]
     drawn, exact = one["known"] > 0
-    share = one["share"][EXACT_EDGE]
+    share = one["share"][BOUNDARY_CHANNEL]
     ring = drawn & (share > 0.4) & (share < 0.6)
     assert ring.any()
     assert not (exact & ring).any()
     assert (exact & (share > 0.9)).any()
     assert (exact & (share == 0)).any()
     painted = samples("painted")[0]["known"]
-    assert not painted[DRAWN_EDGE].any()
-    assert painted[EXACT_EDGE].all()
+    assert not painted[READER_STYLE_CHANNEL].any()
+    assert painted[BOUNDARY_CHANNEL].all()
 
 
 def test_what_is_not_known_costs_nothing():

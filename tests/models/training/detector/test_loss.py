@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from hounsfield.models.training.losses import detection_loss, partial_label_loss
+from hounsfield.models.training.detector.loss import detection_loss, partial_label_loss
 
 
 def a_target():

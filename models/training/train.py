@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from hounsfield.models.networks.onnx_graph import network_graph
 from hounsfield.models.store.manifest import TrainedWith
+from hounsfield.models.store.publishing import half_precision_weights, hardware, publish
 from hounsfield.models.training.classifier.publication import classifier_manifest
 from hounsfield.models.training.classifier.task import classifier_task
 from hounsfield.models.training.detector.publication import detector_manifest
 from hounsfield.models.training.detector.task import detector_task
 from hounsfield.models.training.engine.configuration import read_training_config
-from hounsfield.models.training.engine.fine_tuning import all_material, begin_with, started_from
+from hounsfield.models.training.engine.fine_tuning import all_material, begin_with, fine_tuned_from
 from hounsfield.models.training.engine.loop import train
 from hounsfield.models.training.engine.material import allow_many_files
-from hounsfield.models.training.engine.onnx_graph import network_graph
 from hounsfield.models.training.engine.process_group import join_process_group
-from hounsfield.models.training.engine.publishing import half_precision_weights, hardware, publish
 from hounsfield.models.training.rater.task import rater_manifest, rater_task
 from hounsfield.models.training.reducer.publication import reducer_manifest
 from hounsfield.models.training.reducer.task import reducer_task
@@ -103,7 +103,7 @@ def run_training(
         steps=trained.steps,
         hours=round(trained.seconds / 3600, 2),
         hardware=hardware(),
-        started_from=started_from(start),
+        fine_tuned_from=fine_tuned_from(start),
     )
     weights = half_precision_weights(trained.network)
     log.info("calibrating on held-out data")

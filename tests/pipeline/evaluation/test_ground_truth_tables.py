@@ -6,8 +6,8 @@ import pytest
 
 from hounsfield.data.prepared.case import KnownFinding
 from hounsfield.data.readers.luna16 import read_findings
+from hounsfield.pipeline.evaluation.ground_truth_tables import write_ground_truth_tables
 from hounsfield.pipeline.evaluation.luna16.command import luna16_command
-from hounsfield.pipeline.evaluation.prepared_truth import write_truth
 
 REAL = Path(__file__).parents[4] / "shared" / "real" / "luna16"
 
@@ -19,7 +19,7 @@ def a_case(uid, *findings):
 def test_nodules_and_ignored_findings_go_apart_and_every_scan_is_listed(tmp_path):
     nodule = KnownFinding((0.1 + 0.2, -2.0, 3.0), 8.5)
     ignored = KnownFinding((4.0, 5.0, 6.0), 10.0, ignored=True)
-    tables = write_truth([a_case("1.1", nodule, ignored), a_case("1.2")], tmp_path)
+    tables = write_ground_truth_tables([a_case("1.1", nodule, ignored), a_case("1.2")], tmp_path)
     header = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
     # coordinates keep every digit: a mark on the rim must fall on the same side
     assert tables.annotations.read_text() == header + "1.1,0.30000000000000004,-2.0,3.0,8.5\n"
@@ -36,7 +36,7 @@ def test_the_tables_of_prepared_scans_give_the_figure_of_the_official_ones(tmp_p
     excluded = read_findings(REAL / "annotations_excluded.csv", ignored=True)
     uids = (known / "seriesuids.csv").read_text().split()
     cases = [a_case(uid, *nodules.get(uid, ()), *excluded.get(uid, ())) for uid in uids]
-    tables = write_truth(cases, tmp_path)
+    tables = write_ground_truth_tables(cases, tmp_path)
     found = luna16_command(
         annotations=tables.annotations,
         excluded=tables.excluded,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from hounsfield.models.networks.centre_marks import HEAT, LOG_DIAMETER, OFFSET
+from hounsfield.models.networks.centre_heatmap import HEAT, LOG_DIAMETER, OFFSET
 
 if TYPE_CHECKING:
     from torch import Tensor

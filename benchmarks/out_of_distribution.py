@@ -1,6 +1,6 @@
 """How well the classifier knows what it was not trained on: spoilt and abdominal views.
 
-Run as ``python -m benchmarks.familiarity RECIPE UNSEEN SERIES...``: nodules of the recipe's test
+Run as ``python -m benchmarks.out_of_distribution RECIPE UNSEEN SERIES...``: nodules of the test
 fold are put into the prepared series of UNSEEN, whose patients are in no training; these are the
 true findings. Against them: the same views shuffled, inverted, and places in the upper abdomen of
 the CT series of the folders SERIES.
@@ -17,7 +17,7 @@ from scipy.stats import mannwhitneyu
 
 from hounsfield.data.prepared.case import load_case
 from hounsfield.data.prepared.splits import read_split
-from hounsfield.models.inference.out_of_distribution import strangeness
+from hounsfield.models.inference.out_of_distribution import mahalanobis_distances
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.training.augmentation.insertion import insert_nodules
 from hounsfield.models.training.engine.configuration import read_training_config
@@ -49,7 +49,7 @@ def main() -> None:
         print("not run: it needs a recipe, a prepared folder and CT series, see its docstring")
         return
     manifest = read_manifest(model_folder(load_config().models.classifier))
-    if manifest.familiarity is None:
+    if manifest.training_distribution is None:
         print("not run: the classifier knows nothing of what it was trained on")
         return
     nodules = read_nodules(read_training_config(Path(sys.argv[1])).data, "test")
@@ -65,11 +65,11 @@ def main() -> None:
         "inverted": 1 - true,
         "abdominal": normalise_hu(np.stack(abdomen), manifest.hu_window),
     }
-    limit = manifest.familiarity.limit
-    of_true = strangeness(true, manifest.familiarity)
+    limit = manifest.training_distribution.limit
+    of_true = mahalanobis_distances(true, manifest.training_distribution)
     print(f"{len(true)} true findings, {np.mean(of_true > limit):.1%} of them called strange")
     for name, views in strange.items():
-        found = strangeness(views, manifest.familiarity)
+        found = mahalanobis_distances(views, manifest.training_distribution)
         area = mannwhitneyu(found, of_true).statistic / (len(found) * len(of_true))
         called = np.mean(found > limit)
         print(f"{name:10} {len(views):4} views: AUROC {area:.3f}, {called:.1%} called strange")

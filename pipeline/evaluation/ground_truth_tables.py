@@ -18,7 +18,7 @@ _COLUMNS = ("seriesuid", "coordX", "coordY", "coordZ", "diameter_mm")
 
 
 @dataclass(frozen=True, slots=True)
-class TruthTables:
+class GroundTruthTables:
     """The written tables, and how many nodules they count."""
 
     annotations: Path
@@ -27,7 +27,7 @@ class TruthTables:
     nodules: int
 
 
-def write_truth(scans: Sequence[CaseFacts], folder: Path) -> TruthTables:
+def write_ground_truth_tables(scans: Sequence[CaseFacts], folder: Path) -> GroundTruthTables:
     """Writes annotations.csv, annotations_excluded.csv and seriesuids.csv of some scans.
 
     Nodules are the findings that are not ignored, excluded ones those that are.
@@ -35,7 +35,7 @@ def write_truth(scans: Sequence[CaseFacts], folder: Path) -> TruthTables:
     Raises:
         OutputError: They cannot be written.
     """
-    tables = TruthTables(
+    tables = GroundTruthTables(
         annotations=folder / "annotations.csv",
         excluded=folder / "annotations_excluded.csv",
         series=folder / "seriesuids.csv",

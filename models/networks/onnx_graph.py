@@ -1,4 +1,4 @@
-"""Writes the graph of a network, without its weights, for runtimes other than torch."""
+"""Exports a network as an ONNX graph without its weights, for inference without torch."""
 
 from __future__ import annotations
 
@@ -7,54 +7,61 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
-from hounsfield.models.inference.runtimes import IMAGE
-
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 OPSET = 18
 
+IMAGE = "image"
+"""Name of the one input of a graph that is not a weight."""
+
 
 @dataclass(frozen=True, slots=True)
-class GraphPlan:
-    """What a network takes.
+class GraphSpec:
+    """The inputs and outputs of a network.
 
     Attributes:
-        shape: Of an image, the channels and three sizes. The number of images is free.
-        divisors: Where they are given, the sizes are free too, as multiples of these.
-        answers: How many arrays the network gives.
+        shape: Of one image, (channels, and its three sizes). The batch size is free.
+        divisors: The sizes are free too, as multiples of these; None fixes them.
+        outputs: Number of arrays that the network returns.
     """
 
     shape: tuple[int, int, int, int]
     divisors: tuple[int, int, int] | None = None
-    answers: int = 1
+    outputs: int = 1
 
 
-def network_graph(network: nn.Module, plan: GraphPlan) -> bytes:
-    """The network as ONNX whose weights are inputs with the names of its state.
+def network_graph(network: nn.Module, spec: GraphSpec) -> bytes:
+    """Exports a network as ONNX, with its weights as inputs under the names of its state.
 
-    The network may be in any mode, and is not changed.
+    Args:
+        network: Network in training or evaluation mode, on any device; it is not changed.
+        spec: Shape of the images that the graph accepts.
+
+    Returns:
+        The serialised ONNX model.
     """
+    import torch
     from torch.export import Dim
 
     free: dict[int, object] = {0: Dim("images")}
-    if plan.divisors is not None:
+    if spec.divisors is not None:
         free |= {
             axis: divisor * Dim(f"cells_{axis}")
-            for axis, divisor in enumerate(plan.divisors, start=2)
+            for axis, divisor in enumerate(spec.divisors, start=2)
         }
-    example = torch.zeros(2, *plan.shape)
+    example = torch.zeros(2, *spec.shape)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own, about torch's inside
+        warnings.simplefilter("ignore")  # from inside torch's exporter
         program = torch.onnx.export(
             copy.deepcopy(network).cpu().float().eval(),
             (example,),
             dynamo=True,
             optimize=False,
             input_names=[IMAGE],
-            output_names=[f"answer_{number}" for number in range(plan.answers)],
+            # The names are part of the graphs that are published.
+            output_names=[f"answer_{number}" for number in range(spec.outputs)],
             dynamic_shapes=(free,),
             opset_version=OPSET,
             verbose=False,
@@ -75,7 +82,7 @@ def _weights_as_inputs(model: object, state: dict[str, torch.Tensor]) -> bytes:
         )
         graph.initializer.remove(tensor)
     for node in graph.node:
-        del node.metadata_props[:]  # where in the source it came from: of no use to a runtime
+        del node.metadata_props[:]  # source lines, which no runtime needs
         if node.op_type == "Conv" and len(node.input) == 3 and node.input[2] not in state:
             del node.input[2]  # a convolution without bias is exported with computed zeros
     content: bytes = model.SerializeToString()

@@ -1,4 +1,4 @@
-"""One digital patient, scanned twice: elsewhere, in another breath, with nodules that changed."""
+"""One phantom, scanned twice: in another position and breath, with changed nodules."""
 
 from functools import cache
 
@@ -13,7 +13,7 @@ LATER = Visit(
     turn_rad=0.05,
     volume_ratio=(VOLUME_RATIO, 1.0, 0.0, 1.0),
 )
-"""The nodules: one grows, one is new, one goes, one stays."""
+"""Of four nodules one grows, one is new, one disappears, one is stable."""
 
 _SETTINGS = PhantomSettings(
     shape_zyx=(150, 128, 128),
@@ -27,5 +27,5 @@ _NODULES = [NoduleSpec(diameter_mm=mm) for mm in (16.0, 12.0, 15.0, 14.0)]
 
 @cache
 def scanned(visit, *, seed=7):
-    """The phantom of a visit; made once."""
+    """Makes the phantom of a visit, once per process."""
     return make_phantom(seed, settings=_SETTINGS, nodules=_NODULES, visit=visit)

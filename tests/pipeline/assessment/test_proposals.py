@@ -1,0 +1,301 @@
+"""From measurements, location and headers to categories and risks."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hounsfield.models.contracts import ConfidenceBand, Finding, Lung, LungLocation, Zone
+from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.pipeline.assessment.clinical_table import (
+    ClinicalFacts,
+    ClinicalRow,
+    ClinicalTable,
+)
+from hounsfield.pipeline.assessment.guidelines import (
+    IntervalChanges,
+    classify_finding,
+    guideline_names,
+    load_guideline,
+)
+from hounsfield.pipeline.assessment.proposals import (
+    CALCIFIED_THROUGH_FROM,
+    TOUCHING_MM,
+    clinical_facts,
+    guide,
+    nodule_facts,
+    risks_of,
+)
+from hounsfield.pipeline.assessment.risk_models import RiskInputs, brock, mayo
+from hounsfield.preprocessing.codes import Notice, NoticeCode
+from hounsfield.preprocessing.volume import SeriesFacts
+
+GUIDELINES = {name: load_guideline(name) for name in guideline_names()}
+LUNG_RADS = {"lung_rads_2022": GUIDELINES["lung_rads_2022"]}
+PATIENT = ClinicalFacts(68, "female", True, False, True, False)
+UNLIKE_ANY_MEASUREMENT_MM = 44.0
+
+
+def a_finding(*, zone=Zone.UPPER, diameter_mm=UNLIKE_ANY_MEASUREMENT_MM, **measurements):
+    """A finding with some measurements; all that is not given was not measured."""
+    return Finding(
+        centre_world_mm=(0.0, 0.0, 0.0),
+        diameter_mm=diameter_mm,
+        score=0.9,
+        class_probabilities=(0.25, 0.25, 0.25, 0.25),
+        confidence_band=ConfidenceBand.UNCERTAIN,
+        location=LungLocation(Lung.LEFT, zone),
+        measurements=measurements,
+    )
+
+
+# From a finding to the facts of a nodule.
+
+
+def test_measurements_become_facts_of_the_nodule():
+    facts = nodule_facts(
+        a_finding(
+            mean_diameter_mm=9.04,
+            long_axis_mm=11.0,
+            texture="part_solid",
+            solid_part_mm=4.0,
+            margin="spiculated",
+            pleura_distance_mm=5.0,
+        )
+    )
+    assert (facts.mean_diameter_mm, facts.solid_part_mm) == (9.04, 4.0)
+    assert (facts.texture, facts.margin) == (Texture.PART_SOLID, Margin.SPICULATED)
+    assert facts.touches_pleura is False
+    assert (facts.benign_calcification, facts.lentiform) == (None, None)
+    assert (facts.interval_change, facts.solid_part_change) == (None, None)
+
+
+def test_without_measurements_the_diameter_of_the_detector_is_used_and_nothing_else_is_known():
+    facts = nodule_facts(a_finding(diameter_mm=7.5))
+    assert facts.mean_diameter_mm == 7.5
+    assert (facts.texture, facts.solid_part_mm, facts.margin) == (None, None, None)
+    assert (facts.touches_pleura, facts.benign_calcification) == (None, None)
+
+
+def test_a_solid_part_too_small_to_measure_is_0_and_not_unknown():
+    assert nodule_facts(a_finding(texture="part_solid", solid_part_mm=0.0)).solid_part_mm == 0.0
+
+
+@pytest.mark.parametrize(
+    ("distance_mm", "touches"),
+    [(0.0, True), (TOUCHING_MM, True), (TOUCHING_MM + 1e-6, False), (20.0, False), (None, None)],
+)
+def test_a_nodule_touches_the_pleura_up_to_1_mm_from_it(distance_mm, touches):
+    measured = {} if distance_mm is None else {"pleura_distance_mm": distance_mm}
+    assert TOUCHING_MM == 1.0
+    assert nodule_facts(a_finding(**measured)).touches_pleura is touches
+
+
+@pytest.mark.parametrize(
+    ("fraction", "benign"),
+    [
+        (CALCIFIED_THROUGH_FROM - 1e-6, False),
+        (CALCIFIED_THROUGH_FROM, True),
+        (1.0, True),
+    ],
+)
+def test_a_calcified_nodule_is_benign_from_a_calcified_fraction_of_one_half(fraction, benign):
+    calcified = a_finding(texture="calcified", calcification_fraction=fraction)
+    assert CALCIFIED_THROUGH_FROM == 0.5
+    assert nodule_facts(calcified).benign_calcification is benign
+
+
+@pytest.mark.parametrize("texture", ["solid", "part_solid", "non_solid"])
+def test_calcification_is_assessed_only_in_calcified_nodules(texture):
+    facts = nodule_facts(a_finding(texture=texture, calcification_fraction=1.0))
+    assert facts.benign_calcification is None
+
+
+def test_interval_changes_become_facts_of_the_nodule():
+    facts = nodule_facts(a_finding(), IntervalChanges(nodule="stable", solid_part="growing"))
+    assert (facts.interval_change, facts.solid_part_change) == ("stable", "growing")
+
+
+# The facts of every nodule against the rules of every guideline.
+
+CHANGES = ["new", "growing", "stable", None]
+
+
+@st.composite
+def measured_nodules(draw):
+    """All measurements of a nodule, and its interval changes."""
+    mean_mm = draw(st.floats(0.5, 60, allow_nan=False))
+    texture = draw(st.sampled_from(Texture))
+    measured = {
+        "mean_diameter_mm": mean_mm,
+        "texture": str(texture),
+        "margin": str(draw(st.sampled_from(Margin))),
+        "pleura_distance_mm": draw(st.floats(0, 20)),
+        "calcification_fraction": draw(st.floats(0, 1)),
+    }
+    if texture is Texture.PART_SOLID:
+        measured["solid_part_mm"] = draw(st.floats(0, mean_mm))
+    changes = IntervalChanges(draw(st.sampled_from(CHANGES)), draw(st.sampled_from(CHANGES)))
+    return measured, changes
+
+
+@given(measured_nodules())
+def test_a_fully_measured_nodule_has_exactly_one_category_in_every_guideline(nodule):
+    measured, changes = nodule
+    for guideline in GUIDELINES.values():
+        proposed = classify_finding(guideline, nodule_facts(a_finding(**measured), changes))
+        assert proposed.possible == (proposed.category,)
+        assert proposed.missing == ()
+
+
+@given(measured_nodules(), st.floats(1, 3), st.floats(1, 3))
+def test_a_larger_nodule_never_has_a_less_suspicious_category(nodule, growth, solid_growth):
+    measured, changes = nodule
+    larger = measured | {"mean_diameter_mm": measured["mean_diameter_mm"] * growth * solid_growth}
+    if "solid_part_mm" in measured:
+        larger["solid_part_mm"] = measured["solid_part_mm"] * solid_growth
+    for guideline in GUIDELINES.values():
+        severities = [
+            guideline.severity(
+                classify_finding(guideline, nodule_facts(a_finding(**size), changes)).category
+            )
+            for size in (measured, larger)
+        ]
+        assert severities == sorted(severities)
+
+
+@given(measured_nodules(), st.sets(st.sampled_from(["texture", "margin", "pleura_distance_mm"])))
+def test_a_missing_measurement_never_makes_a_category_less_suspicious(nodule, missing):
+    measured, changes = nodule
+    partial = {name: value for name, value in measured.items() if name not in missing}
+    for guideline in GUIDELINES.values():
+        known = classify_finding(guideline, nodule_facts(a_finding(**measured), changes))
+        unknown = classify_finding(guideline, nodule_facts(a_finding(**partial), changes))
+        assert guideline.severity(unknown.category) >= guideline.severity(known.category)
+
+
+# From findings and notices to the proposal for a study.
+
+
+def test_a_study_has_the_category_of_its_most_suspicious_finding():
+    findings = [
+        a_finding(mean_diameter_mm=9.0, texture="solid", margin="lobulated"),
+        a_finding(mean_diameter_mm=12.0, texture="non_solid"),
+    ]
+    (document,) = guide(LUNG_RADS, findings, [])
+    assert (document.name, document.title) == ("lung_rads_2022", "Lung-RADS v2022")
+    assert (document.category, document.meaning, document.driven_by) == ("4A", "suspicious", (1,))
+    assert document.findings == ("4A", "2")
+
+
+@pytest.mark.parametrize("code", [NoticeCode.LUNGS_CUT, NoticeCode.HU_SUSPECT])
+def test_cut_lungs_or_suspect_hu_make_a_study_incomplete(code):
+    (document,) = guide(LUNG_RADS, [], [Notice(code, "")])
+    assert document.category == "0"
+
+
+def test_other_notices_leave_the_category():
+    (document,) = guide(LUNG_RADS, [], [Notice(NoticeCode.THICK_SLICES, "")])
+    assert document.category == "1"
+
+
+def test_growth_is_assessed_where_a_prior_study_was_compared():
+    finding = a_finding(mean_diameter_mm=7.0, texture="solid", margin="lobulated")
+    growth = LUNG_RADS["lung_rads_2022"].not_assessed["growth"]
+    (alone,) = guide(LUNG_RADS, [finding], [])
+    (compared,) = guide(LUNG_RADS, [finding], [], [IntervalChanges("growing")])
+    assert (alone.category, growth in alone.not_assessed) == ("3", True)
+    assert (compared.category, growth in compared.not_assessed) == ("4A", False)
+
+
+def test_a_guideline_without_rules_for_growth_keeps_it_unassessed():
+    guideline = GUIDELINES["c_lung_rads"]
+    (document,) = guide({"c_lung_rads": guideline}, [a_finding()], [], [IntervalChanges("new")])
+    assert guideline.not_assessed["growth"] in document.not_assessed
+
+
+# From a finding and a patient to risks.
+
+
+def test_without_clinical_data_there_are_no_risks():
+    assert risks_of(a_finding(), ClinicalFacts(), nodule_count=1) == ()
+
+
+def test_risks_use_the_long_axis_the_texture_the_margin_and_the_count():
+    finding = a_finding(
+        mean_diameter_mm=9.0, long_axis_mm=11.0, texture="part_solid", margin="spiculated"
+    )
+    inputs = RiskInputs(
+        clinical=PATIENT,
+        diameter_mm=11.0,
+        texture=Texture.PART_SOLID,
+        spiculated=True,
+        upper_lobe=True,
+        nodule_count=3,
+    )
+    documents = risks_of(finding, PATIENT, nodule_count=3)
+    for document, estimate in zip(documents, (brock(inputs), mayo(inputs)), strict=True):
+        assert document.model == estimate.model
+        assert document.least == document.most == round(estimate.probability, 4)
+        assert document.used == dict(estimate.used)
+        assert document.missing == ()
+
+
+def test_without_measurements_the_risks_use_the_diameter_of_the_detector():
+    document, _ = risks_of(a_finding(diameter_mm=7.5), PATIENT, nodule_count=1)
+    assert document.used["diameter_mm"] == 7.5
+    assert document.missing == ("texture", "spiculated")
+
+
+@pytest.mark.parametrize("margin", ["smooth", "lobulated"])
+def test_only_a_spiculated_margin_is_spiculated(margin):
+    document, _ = risks_of(a_finding(margin=margin), PATIENT, nodule_count=1)
+    assert document.used["spiculated"] is False
+
+
+@pytest.mark.parametrize(
+    ("zone", "upper_lobe"), [(Zone.UPPER, True), (Zone.MIDDLE, None), (Zone.LOWER, False)]
+)
+def test_the_upper_zone_stands_for_the_upper_lobe_and_the_middle_zone_for_none(zone, upper_lobe):
+    for document in risks_of(a_finding(zone=zone), PATIENT, nodule_count=1):
+        assert document.used.get("upper_lobe") is upper_lobe
+        assert ("upper_lobe" in document.missing) == (upper_lobe is None)
+
+
+# From a clinical table and headers to the facts of a patient.
+
+
+def a_table(tmp_path, **facts):
+    row = ClinicalRow(2, "P1", "", ClinicalFacts(**facts))
+    return ClinicalTable(tmp_path / "clinical.csv", {}, {"P1": row})
+
+
+def headers(patient_id="P1", sex="M", age_years=61.0):
+    return SeriesFacts("1", "1.1", patient_id, patient_sex=sex, patient_age_years=age_years)
+
+
+def test_without_a_table_nothing_is_known_of_the_patient():
+    assert clinical_facts(None, headers()) == ClinicalFacts()
+
+
+def test_the_headers_add_sex_and_age_where_the_table_leaves_them_empty(tmp_path):
+    facts = clinical_facts(a_table(tmp_path, smoker=True), headers())
+    assert facts == ClinicalFacts(age_years=61.0, sex="male", smoker=True)
+
+
+def test_the_table_has_priority_over_the_headers(tmp_path):
+    facts = clinical_facts(a_table(tmp_path, age_years=70.0, sex="female"), headers())
+    assert (facts.age_years, facts.sex) == (70.0, "female")
+
+
+@pytest.mark.parametrize(("code", "sex"), [("F", "female"), ("M", "male"), ("O", None), ("", None)])
+def test_the_sex_of_the_headers_is_used_if_it_is_f_or_m(tmp_path, code, sex):
+    assert clinical_facts(a_table(tmp_path, smoker=True), headers(sex=code)).sex == sex
+
+
+def test_an_unknown_age_in_the_headers_stays_unknown(tmp_path):
+    facts = clinical_facts(a_table(tmp_path, smoker=True), headers(age_years=None))
+    assert facts.age_years is None
+
+
+def test_the_headers_alone_give_no_clinical_data_for_a_patient_missing_from_the_table(tmp_path):
+    assert clinical_facts(a_table(tmp_path, smoker=True), headers("P2")) == ClinicalFacts()

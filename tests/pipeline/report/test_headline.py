@@ -1,0 +1,65 @@
+"""The first sentence counts the findings, names the most suspicious one and the notices."""
+
+import pytest
+
+from hounsfield.pipeline.report.headline import headline, leading_finding
+from hounsfield.pipeline.report.schema import NoticeDocument
+from tests.pipeline.report.test_html import full_report, guideline
+from tests.pipeline.scripted import make_report
+
+
+@pytest.mark.parametrize(
+    ("findings", "driven_by", "leading"),
+    [
+        (0, [], None),
+        (3, [], 1),
+        (3, [()], 1),
+        (3, [(2,)], 2),
+        (3, [(3, 2), (1,)], 2),
+        (3, [(), (3,)], 3),
+    ],
+    ids=[
+        "no finding",
+        "no guideline",
+        "no category",
+        "the finding that decides the category",
+        "of several the best score, by the first guideline",
+        "the next guideline where the first has no category",
+    ],
+)
+def test_the_category_decides_which_finding_leads(findings, driven_by, leading):
+    guidelines = [guideline(driven_by=numbers) for numbers in driven_by]
+    assert leading_finding(findings, guidelines) == leading
+
+
+def test_the_headline_names_count_most_suspicious_finding_category_and_notices():
+    assert headline(full_report()) == (
+        "2 findings, the most suspicious number 2: part-solid, 11.0 mm, left lung, upper zone, "
+        "Lung-RADS v2022 4B; quality notices: contrast."
+    )
+
+
+def test_a_single_finding_is_not_numbered():
+    report = make_report(scores=(0.9,))
+    assert headline(report) == "One finding: 10.0 mm, left lung, upper zone; no quality notices."
+
+
+def test_without_a_category_the_best_score_leads():
+    report = make_report(scores=(0.9, 0.5))
+    assert headline(report).startswith("2 findings, the best score has number 1: 10.0 mm")
+
+
+def test_no_finding_is_said_with_the_category():
+    report = make_report(scores=())
+    assert headline(report) == "No finding above the operating point; no quality notices."
+    negative = guideline(category="1", meaning="negative", driven_by=(), findings=())
+    report = report.model_copy(update={"guidelines": (negative,)})
+    assert headline(report) == (
+        "No finding above the operating point, Lung-RADS v2022 1; no quality notices."
+    )
+
+
+def test_a_notice_is_named_once():
+    slices = tuple(NoticeDocument(code="thick_slices", message=text) for text in ("3 mm", "5 mm"))
+    report = full_report(notices=slices)
+    assert headline(report).endswith("; quality notices: thick slices.")
