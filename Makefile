@@ -73,7 +73,7 @@ schemas: setup
 	$(BIN)/python -m hounsfield.pipeline.schemas docs/schemas
 
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) phantom-study build dist site *.egg-info src/*.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache
