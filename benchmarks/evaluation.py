@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 
 from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
-from hounsfield.pipeline.evaluation.luna16.evaluate import (
+from hounsfield.pipeline.evaluation.luna16.document import (
     GroundTruth,
-    evaluate_luna16,
+    evaluate_submission,
     match_submission,
 )
 from hounsfield.pipeline.evaluation.luna16.froc import (
@@ -36,14 +36,14 @@ from hounsfield.pipeline.evaluation.luna16.froc import (
     resampled_sensitivity_at,
     sensitivity_at,
 )
-from hounsfield.pipeline.evaluation.luna16.protocol import judge
-from hounsfield.pipeline.evaluation.luna16.submission import (
+from hounsfield.pipeline.evaluation.luna16.input_tables import (
     Findings,
-    Marks,
+    Predictions,
     read_findings,
     read_predictions,
     read_scan_list,
 )
+from hounsfield.pipeline.evaluation.luna16.protocol import match_predictions
 
 SCANS, NODULES, EXCLUDED, MARKS = 888, 1_186, 35_192, 55_000
 RESAMPLINGS = 1_000
@@ -76,12 +76,12 @@ def measure(folder: Path, loop_bootstraps: int, repeats: int) -> dict[str, float
         )
         marks = read_predictions(folder / "marks.csv", scans)
         read = time.perf_counter()
-        evaluate_luna16(match_submission("marks.csv", marks, truth), truth)
+        evaluate_submission(match_submission("marks.csv", marks, truth), truth)
         evaluated = time.perf_counter()
-        judgement = judge(marks, truth.nodules, truth.excluded, scans=SCANS)
+        matches = match_predictions(marks, truth.nodules, truth.excluded, scans=SCANS)
         counts = draw_counts(SCANS, resamplings=RESAMPLINGS, seed=0)
-        plain = sensitivity_at(judgement.entries)
-        resampled = resampled_sensitivity_at(judgement.entries, counts)
+        plain = sensitivity_at(matches.entries)
+        resampled = resampled_sensitivity_at(matches.entries, counts)
         interval(resampled)
         core.append(time.perf_counter() - evaluated)
         reading.append(read - start)
@@ -96,7 +96,7 @@ def measure(folder: Path, loop_bootstraps: int, repeats: int) -> dict[str, float
     share = RESAMPLINGS / loop_bootstraps
     loop_s = judging_s + share * (time.perf_counter() - start)
     start = time.perf_counter()
-    numpy_curves = [numpy_curve(judgement.entries, scans_drawn) for scans_drawn in drawn]
+    numpy_curves = [numpy_curve(matches.entries, scans_drawn) for scans_drawn in drawn]
     numpy_s = judging_s + share * (time.perf_counter() - start)
     np.testing.assert_allclose(loop_curves, resampled[:loop_bootstraps], atol=1e-9)
     np.testing.assert_allclose(numpy_curves, resampled[:loop_bootstraps], atol=1e-9)
@@ -147,7 +147,7 @@ def write_submission(folder: Path) -> None:
 
 
 def loop_judge(
-    truth: GroundTruth, marks: Marks
+    truth: GroundTruth, marks: Predictions
 ) -> tuple[dict[int, list[float | None]], dict[int, list[float]]]:
     """Judges mark by mark; returns the nodules' scores and the false positives' by scan."""
     by_scan: dict[int, list[tuple[float, ...]]] = {}

@@ -28,12 +28,12 @@ import numpy as np
 from scipy import special
 
 from benchmarks.real_nodules import (
-    NEVER_TRAINED_ON,
     patient_weights,
     real_nodules,
     with_interval,
 )
 from hounsfield.data.prepared.case import load_case
+from hounsfield.data.prepared.held_out import read_held_out
 from hounsfield.data.prepared.nodule_crops import as_crop
 from hounsfield.data.prepared.splits import read_split
 from hounsfield.models.inference.loading import load_rater, load_segmenter
@@ -174,9 +174,10 @@ def print_doubtful(judged: Judged) -> None:
 
 def _outlined_by_readers(nodules: Path) -> dict[int, list[_Rated]]:
     rated: dict[int, list[_Rated]] = {}
+    held_out = read_held_out("held_out")
     for entry in read_split(nodules).series:
         crop = as_crop(load_case(nodules / entry.case))
-        if entry.patient_id != NEVER_TRAINED_ON and crop.finding.malignancy is not None:
+        if entry.patient_id not in held_out and crop.finding.malignancy is not None:
             one = _Rated(crop.patient_id, crop.finding, as_outlined(crop))
             rated.setdefault(entry.fold, []).append(one)
     return rated

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from hounsfield.data.prepared.splits import is_held_out, patient_fold
+from hounsfield.data.prepared.held_out import read_held_out
+from hounsfield.data.prepared.splits import patient_fold
 from hounsfield.data.readers.nodule_crop_files import NoduleFiles, read_nodule_crops
 from hounsfield.models.contracts import Candidate
 from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from hounsfield.data.prepared.case import KnownFinding
     from hounsfield.preprocessing.volume import Volume
 
-NEVER_TRAINED_ON = "LIDC-IDRI-0001"
 JITTER_MM, SIZE_JITTER = 1.2, 0.15
 RESAMPLINGS = 2000
 
@@ -42,9 +42,10 @@ class RealNodule:
 def real_nodules(source: Path, chosen: Callable[[int], bool]) -> Iterator[RealNodule]:
     """The nodules of the chosen folds, and what is told of each."""
     rng = np.random.default_rng(1)
+    held_out = read_held_out("held_out")
     for crop in read_nodule_crops(source).cases:
         assert isinstance(crop, NoduleFiles)
-        if crop.patient_id == NEVER_TRAINED_ON or is_held_out(crop.patient_id):
+        if crop.patient_id in held_out:
             continue
         if not chosen(patient_fold(crop.patient_id)):
             continue

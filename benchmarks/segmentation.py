@@ -26,7 +26,7 @@ from benchmarks.real_nodules import as_told, patient_weights, real_nodules, with
 from hounsfield.data.phantom import NoduleSpec, PhantomSettings, make_phantom
 from hounsfield.models.inference.loading import load_segmenter
 from hounsfield.models.inference.outlines import segment_findings
-from hounsfield.models.measurements.nodule import NoduleMeasurements, measure
+from hounsfield.models.measurements.nodule import measure
 from hounsfield.models.store.folders import model_folder
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.data.prepared.case import KnownFinding
-    from hounsfield.models.contracts import Segmentation
+    from hounsfield.models.contracts import NoduleMeasurements, Segmentation
     from hounsfield.models.inference.segmenter import NoduleSegmenter
 
 SHIPPED = "nodule_segmenter"

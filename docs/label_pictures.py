@@ -1,8 +1,8 @@
-"""Draws what the data sets' readers make of real labels, so that an eye can check them.
+"""Draws the annotations of real series as the data set readers read them, to check them by eye.
 
 Run as ``python docs/label_pictures.py REAL OUT``, where REAL holds folders such as
-``lidc-idri-0001`` with a series and its labels. The pictures show patients: keep them out of
-the repository.
+``lidc-idri-0001`` with a series and its annotations. The pictures show patients: keep them out
+of the repository.
 """
 
 from __future__ import annotations
@@ -29,34 +29,48 @@ SCALE = 4
 MAJORITY_RGB, SPHERE_RGB, BOX_RGB = (255, 90, 60), (80, 200, 255), (255, 220, 0)
 
 
+STEPS = (-0.3, 0.0, 0.3)
+"""Slices through a finding, in diameters from its centre."""
+
+
 def main(real: Path, out: Path) -> None:
-    """Writes a picture a folder: the slices through each finding, without text."""
+    """Writes one picture per finding: three slices side by side, without text."""
     out.mkdir(parents=True, exist_ok=True)
     for folder in ("lidc-idri-0001", "lidc-idri-0002"):
-        volume = _volume(real / folder)
-        for path in (real / folder).glob("*.xml"):
-            if (readings := read_lidc_xml(path)) is not None:
-                for number, nodule in enumerate(consensus_nodules(readings.nodules, volume)):
-                    mask = np.zeros(volume.shape_zyx, dtype=bool)
-                    mask.ravel()[nodule.majority.flat] = True
-                    sheet = [
-                        _slice(volume, nodule.centre_world_mm, nodule.diameter_mm, step, mask)
-                        for step in (-0.3, 0.0, 0.3)
-                    ]
-                    _save(sheet, out / f"{folder}-{number}.png")
-    folder = "lung-pet-ct-dx-a0001"
-    volume = _volume(real / folder)
-    boxes = [box for path in (real / folder).rglob("*.xml") for box in read_boxes(path)]
+        _draw_lidc_idri(real / folder, out)
+    _draw_lung_pet_ct_dx(real / "lung-pet-ct-dx-a0001", out)
+
+
+def _draw_lidc_idri(folder: Path, out: Path) -> None:
+    volume = _volume(folder)
+    for path in folder.glob("*.xml"):
+        readings = read_lidc_xml(path)
+        if readings is None:
+            continue
+        for number, nodule in enumerate(consensus_nodules(readings.nodules, volume)):
+            mask = np.zeros(volume.shape_zyx, dtype=bool)
+            mask.ravel()[nodule.majority.flat] = True
+            slices = [
+                _slice(volume, nodule.centre_world_mm, nodule.diameter_mm, step, mask)
+                for step in STEPS
+            ]
+            _save(slices, out / f"{folder.name}-{number}.png")
+
+
+def _draw_lung_pet_ct_dx(folder: Path, out: Path) -> None:
+    volume = _volume(folder)
+    boxes = [box for path in folder.rglob("*.xml") for box in read_boxes(path)]
     for number, lesion in enumerate(boxed_lesions(boxes, volume)):
-        sheet = [
+        slices = [
             _slice(volume, lesion.centre_world_mm, lesion.diameter_mm, step, None, lesion.size_mm)
-            for step in (-0.3, 0.0, 0.3)
+            for step in STEPS
         ]
-        _save(sheet, out / f"{folder}-{number}.png")
+        _save(slices, out / f"{folder.name}-{number}.png")
 
 
 def _volume(folder: Path) -> Volume:
-    return read_volume(next(one for one in discover([folder]).series if one.rejection is None))
+    usable = (series for series in discover([folder]).series if series.rejection is None)
+    return read_volume(next(usable))
 
 
 def _slice(
@@ -67,7 +81,7 @@ def _slice(
     mask: np.ndarray | None,
     size_mm: tuple[float, float, float] | None = None,
 ) -> Image.Image:
-    """The slice at ``step`` diameters from the centre, cut around the finding."""
+    """Cuts the slice at ``step`` diameters from the centre to the surroundings of the finding."""
     spacing = np.asarray(volume.spacing_mm)
     x, y, z = volume.voxel_xyz(centre_world_mm)
     plane = round(float(z + step * diameter_mm / spacing[2]))
@@ -99,13 +113,13 @@ def _slice(
     return image
 
 
-def _save(sheet: list[Image.Image], path: Path) -> None:
-    """Sets the slices side by side."""
-    picture = Image.new("RGB", (sum(one.width for one in sheet), sheet[0].height))
+def _save(slices: list[Image.Image], path: Path) -> None:
+    """Puts the slices side by side."""
+    picture = Image.new("RGB", (sum(image.width for image in slices), slices[0].height))
     left = 0
-    for one in sheet:
-        picture.paste(one, (left, 0))
-        left += one.width
+    for image in slices:
+        picture.paste(image, (left, 0))
+        left += image.width
     picture.save(path, optimize=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hounsfield.models.measurements.nodule import NoduleMeasurements
+    from hounsfield.models.kinds import Margin, Texture
     from hounsfield.preprocessing.codes import Notice
     from hounsfield.preprocessing.volume import SourcePixel, Volume
     from hounsfield.preprocessing.working_volume import WorkingVolume
@@ -45,10 +45,15 @@ HIGH_ABOVE, REVIEW_FROM = 0.85, 0.60
 def confidence_band(
     class_probabilities: Sequence[float], *, out_of_distribution: bool = False
 ) -> ConfidenceBand:
-    """Reads the band off the largest calibrated class probability.
+    """Derive the confidence band from the largest calibrated class probability.
 
-    Above 0.85 `HIGH`; from 0.60 to 0.85, both included, `REVIEW`; below 0.60 `UNCERTAIN`; whatever
-    the probability, `OUT_OF_DISTRIBUTION` for an input unlike the training data.
+    Args:
+        class_probabilities: Calibrated, each 0 to 1, in any order.
+        out_of_distribution: Whether the input is unlike the classifier's training data.
+
+    Returns:
+        Above 0.85 `HIGH`; from 0.60 to 0.85, both included, `REVIEW`; below 0.60 `UNCERTAIN`;
+        `OUT_OF_DISTRIBUTION` for an input unlike the training data, whatever the probability.
     """
     if out_of_distribution:
         return ConfidenceBand.OUT_OF_DISTRIBUTION
@@ -94,6 +99,54 @@ class LungLocation:
 
     lung: Lung
     zone: Zone
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleMeasurements:
+    """Measurements of one nodule; lengths are not rounded.
+
+    Attributes:
+        volume_mm3: Volume inside the boundary, with partial voxels.
+        sphere_diameter_mm: Diameter of the sphere of that volume.
+        long_axis_mm: Longest diameter on the axial slice where it is longest.
+        short_axis_mm: Diameter at a right angle to the long axis on that slice.
+        mean_diameter_mm: Average of both axes.
+        mean_hu: Mean attenuation of the voxels that are at least half nodule.
+        sd_hu: Standard deviation of the attenuation of those voxels.
+        solid_fraction: Fraction of the voxels inside the reader-style outline, without its rim,
+            that are above -300 HU.
+        solid_part_mm: Average of both axes of the solid part of a part-solid nodule, 0 where it is
+            too small to measure; None for other textures.
+        calcification_fraction: Fraction of the voxels inside the reader-style outline above 200 HU.
+        texture: Derived from both fractions.
+        solidity: Area of the axial outlines over that of their convex hulls; 1 is convex.
+        margin: Derived from the solidity.
+        pleura_distance_mm: Distance to the surface of the lung, at most 20; None where the lungs
+            are not known.
+    """
+
+    volume_mm3: float
+    sphere_diameter_mm: float
+    long_axis_mm: float
+    short_axis_mm: float
+    mean_diameter_mm: float
+    mean_hu: float
+    sd_hu: float
+    solid_fraction: float
+    solid_part_mm: float | None
+    calcification_fraction: float
+    texture: Texture
+    solidity: float
+    margin: Margin
+    pleura_distance_mm: float | None
+
+    def as_mapping(self) -> dict[str, float | str]:
+        """Return the measurements by name, without those that are None."""
+        return {
+            name: str(value) if isinstance(value, str) else value
+            for name, value in asdict(self).items()
+            if value is not None
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +202,7 @@ class Segmentation:
 
     @property
     def box(self) -> tuple[slice, slice, slice]:
-        """Where in the volume's arrays the nodule lies."""
+        """The box as slices of the volume's arrays, ``[z, y, x]``."""
         (z, y, x), (depth, height, width) = self.start_zyx, self.fraction.shape
         return slice(z, z + depth), slice(y, y + height), slice(x, x + width)
 
@@ -160,11 +213,11 @@ class Segmentation:
 
 
 class NoduleSegmentations(NamedTuple):
-    """Both outlines of a nodule; None where nothing like one is there.
+    """Both outlines of a nodule; None where the segmenter finds no nodule.
 
     Attributes:
-        boundary: To its true edge.
-        reader_style: As readers outline it.
+        boundary: Outline at its true edge, from which its size is measured.
+        reader_style: Outline as radiologists draw it, which is a little wide of the edge.
     """
 
     boundary: Segmentation | None
@@ -172,36 +225,47 @@ class NoduleSegmentations(NamedTuple):
 
 
 class Detector(Protocol):
-    """Finds candidates."""
+    """Proposes candidates."""
 
     def detect(self, volume: WorkingVolume) -> list[Candidate]:
-        """Returns every candidate, best score first."""
+        """Return every candidate in a working volume, best score first."""
         ...
 
 
 class Reducer(Protocol):
-    """Looks again at what a detector marked, and tells nodules from what only looks like one."""
+    """Scores a detector's candidates again, to separate nodules from false positives."""
 
     def reduce(self, volume: WorkingVolume, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Returns every candidate with the score that counts from here on, best score first."""
+        """Score the candidates again.
+
+        Args:
+            volume: The working volume in which the detector ran.
+            candidates: The detector's candidates with their calibrated scores.
+
+        Returns:
+            Every candidate with its final score, best first.
+        """
         ...
 
 
 class Segmenter(Protocol):
-    """Finds the voxels of each candidate."""
+    """Segments candidates."""
 
     def segment(self, volume: Volume, candidates: Sequence[Candidate]) -> list[NoduleSegmentations]:
-        """Returns both outlines of each candidate.
+        """Segment candidates on the native grid.
 
         Args:
-            volume: The native grid.
-            candidates: LungLocation and size.
+            volume: The series in HU on its native grid.
+            candidates: Candidates with their places in LPS mm and estimated diameters.
+
+        Returns:
+            Both outlines of each candidate, in their order.
         """
         ...
 
 
 class Rater(Protocol):
-    """Tells how suspicious radiologists would find each outlined candidate."""
+    """Estimates how suspicious radiologists would rate segmented candidates."""
 
     def rate(
         self,
@@ -209,23 +273,26 @@ class Rater(Protocol):
         candidates: Sequence[Candidate],
         outlines: Sequence[Segmentation | None],
     ) -> list[float | None]:
-        """Returns the probability of a rating of 4 or 5; None where there is no outline.
+        """Rate the malignancy of candidates.
 
         Args:
-            volume: The native grid.
-            candidates: LungLocation and size.
-            outlines: Of the edge as readers draw it.
+            volume: The series in HU on its native grid.
+            candidates: Candidates with their places in LPS mm.
+            outlines: Reader-style outline of each candidate; None where it has none.
+
+        Returns:
+            Probability of a rating of 4 or 5 of 5, 0 to 1; None where there is no outline.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ActivationMap:
-    """Where a classifier sees what speaks for each class: its logits are made of these values.
+    """Class activation map: the classifier's logits are means of these values.
 
     Attributes:
         activation: float32, ``[class, z, y, x]``, classes in the order of `NoduleClass`; above 0
-            speaks for the class, below against it; the mean over the classes is 0.
+            is evidence for the class, below 0 against it; the mean over the classes is 0.
         affine: 4 x 4; (x, y, z) indices of voxel centres to LPS mm.
     """
 
@@ -233,9 +300,9 @@ class ActivationMap:
     affine: NDArray[np.float64]
 
     def contrast_for(self, name: NoduleClass) -> NDArray[np.float32]:
-        """``[z, y, x]``: for a carcinoma and against normal, or for normal and against carcinoma.
+        """Return the evidence for a class against its alternative, ``[z, y, x]``.
 
-        Against carcinoma is against the mean of the three.
+        The alternative of a carcinoma is normal; that of normal is the mean of the carcinomas.
         """
         classes = list(NoduleClass)
         normal = self.activation[classes.index(NoduleClass.NORMAL)]
@@ -250,7 +317,7 @@ class ActivationMap:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What a classifier says of a candidate.
+    """The class probabilities of a candidate.
 
     Attributes:
         probabilities: Calibrated, in the order of `NoduleClass`.
@@ -264,10 +331,18 @@ class Classification:
 
 
 class Classifier(Protocol):
-    """Gives each candidate its four class probabilities."""
+    """Classifies candidates."""
 
     def classify(
         self, volume: WorkingVolume, candidates: Sequence[Candidate]
     ) -> list[Classification]:
-        """Returns what is said of each candidate."""
+        """Classify candidates.
+
+        Args:
+            volume: The working volume, at 1 mm.
+            candidates: Candidates with their places in LPS mm.
+
+        Returns:
+            Class probabilities of each candidate, in their order.
+        """
         ...

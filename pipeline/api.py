@@ -163,7 +163,7 @@ def evaluate_luna16(
     *,
     annotations: str | Path,
     predictions: str | Path,
-    series: str | Path,
+    seriesuids: str | Path | None = None,
     excluded: str | Path | None = None,
     resamplings: int = 1000,
     seed: int = 0,
@@ -173,7 +173,8 @@ def evaluate_luna16(
     Args:
         annotations: CSV of nodules, LUNA16's ``annotations.csv``.
         predictions: CSV of ``seriesuid, coordX, coordY, coordZ, probability``, in LPS mm.
-        series: List of the scans that count, LUNA16's ``seriesuids.csv``.
+        seriesuids: List of the scans that count, LUNA16's ``seriesuids.csv``; None takes the scans
+            that the other tables name, with a warning.
         excluded: CSV of irrelevant findings, LUNA16's ``annotations_excluded.csv``.
         resamplings: Bootstrap samples over scans for the intervals.
         seed: Seed of the bootstrap.
@@ -187,10 +188,10 @@ def evaluate_luna16(
     from hounsfield.pipeline.evaluation.luna16.evaluate import evaluate_luna16 as evaluate
 
     return evaluate(
-        annotations=Path(annotations),
-        predictions=Path(predictions),
-        series=Path(series),
-        excluded=None if excluded is None else Path(excluded),
+        annotations=annotations,
+        predictions=predictions,
+        seriesuids=seriesuids,
+        excluded=excluded,
         resamplings=resamplings,
         seed=seed,
     )

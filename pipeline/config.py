@@ -1,4 +1,4 @@
-"""`RunConfig`: how a run works, from YAML; every default stands in configs/default.yaml."""
+"""`RunConfig`: the configuration of a run, from YAML; defaults are in configs/default.yaml."""
 
 from __future__ import annotations
 
@@ -6,27 +6,23 @@ import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from hounsfield.preprocessing.documents import Strict, read_yaml, validated
 from hounsfield.preprocessing.errors import UsageError
 
 CONFIGS_FOLDER = Path(__file__).parent.parent / "configs"
 DEFAULT_CONFIG = "default"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SeriesConfig(_Section):
-    """Which series of a study is analysed."""
+class SeriesConfig(Strict):
+    """The choice of a series within a study."""
 
     kernel: Literal["soft", "lung", "any"]
 
 
-class ModelsConfig(_Section):
-    """Which weights."""
+class ModelsConfig(Strict):
+    """The models of a run, by name or folder."""
 
     detector: str
     reducer: str | None
@@ -37,15 +33,15 @@ class ModelsConfig(_Section):
     runtime: Literal["auto", "openvino", "torch"]
 
 
-class DetectionConfig(_Section):
-    """Which candidates become findings."""
+class DetectionConfig(Strict):
+    """The choice of candidates that become findings."""
 
     operating_point: Literal["screening", "default", "strict"]
     max_findings: int = Field(ge=0)
 
 
-class ReportConfig(_Section):
-    """How findings are shown."""
+class ReportConfig(Strict):
+    """Guidelines and pictures of the report."""
 
     guidelines: tuple[str, ...]
     field_of_view_mm: float = Field(gt=0)
@@ -55,16 +51,16 @@ class ReportConfig(_Section):
     activation_maps: bool
 
 
-class ExecutionConfig(_Section):
-    """How the work is done; none of it changes what comes out."""
+class ExecutionConfig(Strict):
+    """Workers and limits; none of them changes a result."""
 
     workers: int = Field(ge=1)
     threads: int = Field(ge=0)
     timeout_s: float = Field(gt=0)
 
 
-class RunConfig(_Section):
-    """All of it; configs/default.yaml says what each value means."""
+class RunConfig(Strict):
+    """The configuration of a run; configs/default.yaml explains each value."""
 
     series: SeriesConfig
     models: ModelsConfig
@@ -73,16 +69,19 @@ class RunConfig(_Section):
     run: ExecutionConfig
 
     def sha256(self) -> str:
-        """The hash of everything that can change a result: all but the section `run`."""
+        """Hash everything that can change a result: all but the section `run`."""
         return hashlib.sha256(self.model_dump_json(exclude={"run"}).encode()).hexdigest()
 
 
 def load_config(name_or_file: str = DEFAULT_CONFIG, *, workers: int | None = None) -> RunConfig:
-    """Reads a configuration; what it does not say is taken from the default one.
+    """Read a configuration; keys that it leaves out come from the default one.
 
     Args:
-        name_or_file: The name of a file in `configs/` without its suffix, or a path.
-        workers: Replaces ``run.workers``.
+        name_or_file: Name of a file in ``configs/`` without its suffix, or a path.
+        workers: Number of worker processes, instead of ``run.workers``.
+
+    Returns:
+        The complete configuration.
 
     Raises:
         UsageError: There is no such file, it is not YAML, or a key or value is not known.
@@ -91,33 +90,7 @@ def load_config(name_or_file: str = DEFAULT_CONFIG, *, workers: int | None = Non
     values = _merged(read_yaml(_find(DEFAULT_CONFIG)), read_yaml(path))
     if workers is not None:
         values = _merged(values, {"run": {"workers": workers}})
-    try:
-        return RunConfig.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        msg = f"{path}: {key}: {first['msg']}, got {first['input']!r}"
-        raise UsageError(msg) from error
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Reads a file of sections; an empty one has none.
-
-    Raises:
-        UsageError: It cannot be read, is not YAML, or holds no sections.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        reason = " ".join(str(error).split())
-        msg = f"{path} cannot be read as YAML: {reason}"
-        raise UsageError(msg) from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        msg = f"{path} must hold sections with keys, got {type(values).__name__}"
-        raise UsageError(msg)
-    return values
+    return validated(values, RunConfig, source=path)
 
 
 def _find(name_or_file: str) -> Path:

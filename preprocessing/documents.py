@@ -1,4 +1,4 @@
-"""Read YAML and JSON documents into pydantic models; a faulty one is refused with one sentence."""
+"""Reads YAML and JSON documents into pydantic models; a faulty one is refused with one sentence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Strict(BaseModel):
 
 
 def read_document(path: Path, model: type[Model], *, remedy: str = "") -> Model:
-    """Read a document into its model.
+    """Reads a document into its model.
 
     Args:
         path: A ``.json`` file; every other suffix is read as YAML. UTF-8, with or without a
@@ -51,7 +51,7 @@ def read_document(path: Path, model: type[Model], *, remedy: str = "") -> Model:
 
 
 def read_yaml(path: Path, *, remedy: str = "") -> dict[str, Any]:
-    """Read a YAML file of keys and values without checking them against a model.
+    """Reads a YAML file of keys and values without checking them against a model.
 
     Args:
         path: The file, UTF-8 with or without a byte order mark.
@@ -83,7 +83,7 @@ def read_yaml(path: Path, *, remedy: str = "") -> dict[str, Any]:
 
 
 def validated(values: object, model: type[Model], *, source: object, remedy: str = "") -> Model:
-    """Check values that were read elsewhere against a model.
+    """Checks values that were read elsewhere against a model.
 
     Args:
         values: A mapping of keys to values, such as `read_yaml` gives.
@@ -104,7 +104,7 @@ def validated(values: object, model: type[Model], *, source: object, remedy: str
 
 
 def validation_sentence(error: ValidationError) -> str:
-    """Turn a pydantic error into ``key.of.the.first.fault: what is wrong, got 'the value'``.
+    """Turns a pydantic error into ``key.of.the.first.fault: what is wrong, got 'the value'``.
 
     Args:
         error: What a model raised; further faults are only counted.

@@ -118,7 +118,7 @@ def test_a_terminate_signal_ends_like_an_interrupt():
     )
     ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
     assert ended.returncode == ExitCode.INTERRUPTED
-    assert b"goes on from here" in ended.stderr
+    assert b"run the same command again to resume" in ended.stderr
 
 
 def test_the_small_phantom_can_be_asked_for(tmp_path):

@@ -1,4 +1,4 @@
-"""The documented way from a download to a CPM, at toy size."""
+"""Runs the documented commands from a download to a CPM, at toy size."""
 
 import csv
 import json
@@ -22,13 +22,13 @@ TOY = PhantomSettings(shape_zyx=(56, 96, 96), spacing_mm=(3.6, 3.6, 5.0), vessel
 
 
 def documented_commands():
-    """The words of each command that the script calls."""
+    """Lists the words of each command in the script."""
     lines = SCRIPT.read_text().splitlines()
     return [shlex.split(line) for line in lines if line.startswith(("hounsfield ", "python "))]
 
 
-def toy_recipe(folder):
-    """The recipe for the real LUNA16 with a network and samples that are quick."""
+def toy_config(folder):
+    """Writes the training configuration for LUNA16 with a small network and small samples."""
     settings = yaml.safe_load((PROJECT / "configs" / "train_luna16.yaml").read_text())
     settings["network"] = {"stem_channels": 4, "stage_channels": [8, 8, 8], "pyramid_channels": 8}
     settings["sampling"]["crop_voxels"] = 32
@@ -39,7 +39,7 @@ def toy_recipe(folder):
         "precision": "float32",
         "validation_samples": 4,
     }
-    path = folder / "recipe.yaml"
+    path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(settings))
     return path
 
@@ -52,9 +52,9 @@ def call(words):
 
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory):
-    """Everything that the script leaves, and what its commands printed."""
+    """The folder in which the script ran, and the output of its commands by name."""
     folder = tmp_path_factory.mktemp("trial")
-    toy = {"$recipe": str(toy_recipe(folder)), "300": str(TOY_STEPS)}
+    toy = {"$config": str(toy_config(folder)), "300": str(TOY_STEPS)}
     printed = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -78,7 +78,7 @@ def rows_of(path):
         return list(csv.DictReader(stream))
 
 
-def test_the_synthetic_set_is_in_the_form_of_luna16(trial):
+def test_the_synthetic_set_has_the_form_of_luna16(trial):
     download = trial[0] / "LUNA16"
     images = sorted(download.glob("subset*/*.mhd"))
     assert [path.parent.name for path in images] == [f"subset{k}" for k in range(TOY_SCANS)]
@@ -89,9 +89,9 @@ def test_the_synthetic_set_is_in_the_form_of_luna16(trial):
     candidates = rows_of(download / "candidates.csv")
     assert len({row["seriesuid"] for row in nodules}) == 3  # one scan is healthy
     assert {row["diameter_mm"] for row in excluded} == {"-1"}
-    places = [tuple(row[axis] for axis in ("coordX", "coordY", "coordZ")) for row in nodules]
+    positions = [tuple(row[axis] for axis in ("coordX", "coordY", "coordZ")) for row in nodules]
     positive = [row for row in candidates if row["class"] == "1"]
-    assert [tuple(row[a] for a in ("coordX", "coordY", "coordZ")) for row in positive] == places
+    assert [tuple(row[a] for a in ("coordX", "coordY", "coordZ")) for row in positive] == positions
     assert sum(row["class"] == "0" for row in candidates) == 20 * TOY_SCANS
 
 
@@ -101,7 +101,7 @@ def test_the_official_subsets_are_the_folds(trial):
         assert (folder / "LUNA16" / f"subset{entry.fold}" / f"{entry.series_uid}.mhd").exists()
 
 
-def test_the_script_ends_in_the_evaluation_that_the_training_made(trial):
+def test_the_script_repeats_the_evaluation_of_the_training(trial):
     folder, printed = trial
     joined = folder / "runs" / "luna16" / "folds-0-1"
     made = json.loads((joined / "evaluation" / "evaluation.json").read_text())
@@ -118,7 +118,7 @@ def test_the_script_ends_in_the_evaluation_that_the_training_made(trial):
 def test_a_fold_never_starts_from_the_weights_of_another(trial, monkeypatch):
     folder = trial[0]
     monkeypatch.chdir(folder)
-    call(["train", "recipe.yaml", "--out", "alone", "--steps", str(TOY_STEPS), "--fold", "1"])
+    call(["train", "config.yaml", "--out", "alone", "--steps", str(TOY_STEPS), "--fold", "1"])
     after_fold_0 = read_manifest(folder / "runs" / "luna16" / "fold-1")
     alone = read_manifest(folder / "alone" / "fold-1")
     assert alone.sha256 == after_fold_0.sha256

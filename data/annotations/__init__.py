@@ -1,1 +1,1 @@
-"""NoduleSegmentations, contours and segmentations by others, as voxels of a volume."""
+"""Annotation formats of others: outlines, contours, segmentations, boxes."""

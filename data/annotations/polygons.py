@@ -1,4 +1,17 @@
-"""From the outline of a region on one plane to its pixels."""
+"""Converts the outline of a region on one plane to pixels, by the rule of its annotation format.
+
+There are two rules, because the formats define an outline differently:
+
+- LIDC-IDRI's readers marked pixels: an outline is a chain of whole pixels, the first ones outside
+  the nodule (Armato et al. 2011, doi 10.1118/1.3528204). Its corners are pixel indices, and the
+  pixels on the chain are outside (or inside, by choice): `pixels_inside`.
+- An RTSTRUCT contour is a polygon in mm with corners anywhere between pixels (PS3.3 C.8.8.6). A
+  pixel is inside where its centre is: `pixel_centres_inside`.
+
+Neither serves for the other: a polygon fill that judges centres would count about half of an
+LIDC outline's own pixels, depending on the side, and a chain of pixels through an RTSTRUCT's
+corners would shift its edge by up to half a pixel.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +24,15 @@ if TYPE_CHECKING:
 
 
 def pixels_inside(outline_xy: ArrayLike, *, with_edge: bool) -> NDArray[np.int64]:
-    """Lists the pixels of a closed outline.
+    """Lists the pixels inside a closed chain of pixels: LIDC-IDRI's rule.
 
     Args:
-        outline_xy: Shape (n, 2): corners in pixels, the first pixel's centre at (0, 0). The
-            last is joined to the first.
-        with_edge: Whether the pixels that the outline itself runs over belong to the region.
+        outline_xy: Corners (column, row), shape (n, 2); (0, 0) is the centre of the first pixel,
+            and the last corner is joined to the first.
+        with_edge: Whether the pixels on the chain belong to the region.
 
     Returns:
-        (x, y) of each pixel, shape (m, 2); it may be empty, and lie outside the image.
+        (x, y) of each pixel, shape (m, 2); possibly none, possibly outside the image.
     """
     from PIL import Image, ImageDraw
 
@@ -40,13 +53,14 @@ def pixels_inside(outline_xy: ArrayLike, *, with_edge: bool) -> NDArray[np.int64
 
 
 def pixel_centres_inside(outline_xy: ArrayLike) -> NDArray[np.int64]:
-    """Lists the pixels whose centre lies inside a closed outline, by the even-odd rule.
+    """Lists the pixels whose centre lies inside a polygon, by the even-odd rule: RTSTRUCT's rule.
 
     Args:
-        outline_xy: Shape (n, 2), corners between pixels as well as on them.
+        outline_xy: Corners (column, row), fractional ones too, shape (n, 2); (0, 0) is the centre
+            of the first pixel, and the last corner is joined to the first.
 
     Returns:
-        (x, y) of each pixel, shape (m, 2).
+        (x, y) of each pixel, shape (m, 2); possibly none, possibly outside the image.
     """
     corners = np.asarray(outline_xy, dtype=np.float64).reshape(-1, 2)
     low = np.floor(corners.min(axis=0)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Tumours drawn by others: RTSTRUCT (PS3.3 A.19) and SEG (PS3.3 A.51), as voxels of a volume."""
+"""Tumours as voxels of a volume: RTSTRUCT (PS3.3 A.19) and SEG (PS3.3 A.51)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,20 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.volume import Volume
 
 TUMOUR_PREFIX = "GTV"
-"""Gross tumour volume; every other region (lung, heart, spinal cord) is passed over."""
+"""Gross tumour volume; every other region (lung, heart, spinal cord) is skipped."""
 
 
 def referenced_series(path: Path) -> str:
-    """SeriesInstanceUID of the CT series on which an RTSTRUCT or SEG was drawn.
+    """Reads the SeriesInstanceUID of the CT series on which an RTSTRUCT or SEG was drawn.
+
+    Args:
+        path: A DICOM file with Modality RTSTRUCT or SEG.
+
+    Returns:
+        The UID of the first referenced series.
 
     Raises:
-        SeriesError: The file cannot be read or does not tell.
+        SeriesError: The file cannot be read or references no series.
     """
     dataset = _read(path, with_pixels=False)
     try:
@@ -39,12 +45,19 @@ def referenced_series(path: Path) -> str:
         study = dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0]
         return str(study.RTReferencedSeriesSequence[0].SeriesInstanceUID)
     except (AttributeError, IndexError) as error:
-        msg = f"{path} does not tell of which series it is: {error}"
+        msg = f"{path} does not reference its CT series: {error}"
         raise SeriesError(Reason.UNREADABLE, msg) from error
 
 
 def read_tumours(path: Path, volume: Volume) -> list[tuple[str, VoxelRegion]]:
-    """Reads the regions whose name begins with ``GTV``, by name.
+    """Reads the regions whose name begins with ``GTV``.
+
+    Args:
+        path: A DICOM file with Modality RTSTRUCT or SEG.
+        volume: The CT series on which it was drawn.
+
+    Returns:
+        Name and voxels of each region, by name.
 
     Raises:
         SeriesError: The file is damaged, holds no such region, or one lies outside the volume.
@@ -55,7 +68,7 @@ def read_tumours(path: Path, volume: Volume) -> list[tuple[str, VoxelRegion]]:
             _segments(dataset, volume) if dataset.Modality == "SEG" else _rois(dataset, volume)
         )
     except (AttributeError, IndexError, KeyError, ValueError) as error:
-        msg = f"{path} cannot be understood as RTSTRUCT or SEG: {error!r}"
+        msg = f"{path} is not a valid RTSTRUCT or SEG: {error!r}"
         raise SeriesError(Reason.UNREADABLE, msg) from error
     if not regions:
         msg = f"{path} must hold a region named {TUMOUR_PREFIX}..., but holds none"
@@ -86,34 +99,34 @@ def _rois(dataset: Dataset, volume: Volume) -> Iterator[tuple[str, VoxelRegion]]
 
 
 def _segments(dataset: Dataset, volume: Volume) -> Iterator[tuple[str, VoxelRegion]]:
-    """Frames of 0 and 1, each with its place in LPS mm."""
+    """Binary frames, each with its position in LPS mm."""
     frames = dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
     shared = dataset.SharedFunctionalGroupsSequence[0]
-    places = dataset.PerFrameFunctionalGroupsSequence
+    groups = dataset.PerFrameFunctionalGroupsSequence
     for segment in dataset.SegmentSequence:
         if not str(segment.SegmentLabel).upper().startswith(TUMOUR_PREFIX):
             continue
         parts = []
-        for frame, place in zip(frames, places, strict=True):
-            identification = place.SegmentIdentificationSequence[0]
+        for frame, group in zip(frames, groups, strict=True):
+            identification = group.SegmentIdentificationSequence[0]
             if identification.ReferencedSegmentNumber == segment.SegmentNumber:
-                corners = np.argwhere(frame)[:, ::-1]
-                world_mm = _frame_world_mm(corners, shared, place)
+                pixels_xy = np.argwhere(frame)[:, ::-1]
+                world_mm = _frame_world_mm(pixels_xy, shared, group)
                 parts.append(np.rint(volume.voxel_xyz(world_mm)).astype(np.int64)[:, ::-1])
         yield str(segment.SegmentLabel), VoxelRegion.of(parts, volume)
 
 
 def _frame_world_mm(
-    pixels_xy: NDArray[np.int64], shared: Dataset, place: Dataset
+    pixels_xy: NDArray[np.int64], shared: Dataset, group: Dataset
 ) -> NDArray[np.float64]:
     """Maps pixels of a frame to LPS mm (PS3.3 C.7.6.2.1.1)."""
-    orientation = (place if "PlaneOrientationSequence" in place else shared)[
+    orientation = (group if "PlaneOrientationSequence" in group else shared)[
         "PlaneOrientationSequence"
     ][0].ImageOrientationPatient
-    measures = (place if "PixelMeasuresSequence" in place else shared)["PixelMeasuresSequence"][0]
+    measures = (group if "PixelMeasuresSequence" in group else shared)["PixelMeasuresSequence"][0]
     across, down = np.asarray(orientation, dtype=np.float64).reshape(2, 3)
     spacing_down, spacing_across = (float(value) for value in measures.PixelSpacing)
-    origin = np.asarray(place.PlanePositionSequence[0].ImagePositionPatient, dtype=np.float64)
+    origin = np.asarray(group.PlanePositionSequence[0].ImagePositionPatient, dtype=np.float64)
     steps = np.stack([across * spacing_across, down * spacing_down])
     world_mm: NDArray[np.float64] = origin + pixels_xy @ steps
     return world_mm

@@ -1,4 +1,4 @@
-"""A region of a volume as the list of its voxels, and the way there from original images."""
+"""A region of a volume as a list of voxels, and the mapping from original images to voxels."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class VoxelRegion:
 
     Attributes:
         flat: Indices into the raveled volume, increasing.
-        shape_zyx: Of the volume.
-        affine: Of the volume.
+        shape_zyx: Shape of the volume.
+        affine: 4 x 4, maps (x, y, z) indices of the volume to LPS mm.
     """
 
     flat: NDArray[np.int64]
@@ -35,7 +35,15 @@ class VoxelRegion:
 
     @classmethod
     def of(cls, parts_zyx: Sequence[NDArray[np.int64]], volume: Volume) -> VoxelRegion:
-        """The voxels of all parts, each of shape (n, 3); what lies outside the volume is left."""
+        """Collects the voxels of all parts.
+
+        Args:
+            parts_zyx: Voxel indices, each of shape (n, 3); those outside the volume are dropped.
+            volume: The volume to which the indices refer.
+
+        Returns:
+            The region.
+        """
         voxels = np.concatenate([np.empty((0, 3), np.int64), *parts_zyx])
         inside = ((voxels >= 0) & (voxels < volume.shape_zyx)).all(axis=1)
         flat = np.unique(np.ravel_multi_index(tuple(voxels[inside].T), volume.shape_zyx))
@@ -51,7 +59,15 @@ class VoxelRegion:
 
     @classmethod
     def union(cls, regions: Sequence[VoxelRegion], volume: Volume) -> VoxelRegion:
-        """The voxels that lie in any of the regions of one volume; none where there are none."""
+        """Unites regions.
+
+        Args:
+            regions: Regions of `volume`; none give an empty region.
+            volume: The volume to which the regions belong.
+
+        Returns:
+            The voxels that lie in any of the regions.
+        """
         flat = np.concatenate([np.empty(0, np.int64), *(region.flat for region in regions)])
         return cls(np.unique(flat), volume.shape_zyx, volume.affine)
 
@@ -72,12 +88,12 @@ class VoxelRegion:
 
     @property
     def diameter_mm(self) -> float:
-        """Of the sphere of the same volume."""
+        """Diameter of the sphere of the same volume."""
         voxel_mm3 = abs(float(np.linalg.det(self.affine[:3, :3])))
         return float(np.cbrt(6 / np.pi * len(self) * voxel_mm3))
 
     def shared(self, other: VoxelRegion) -> int:
-        """How many voxels lie in both."""
+        """Counts the voxels that lie in both."""
         return len(np.intersect1d(self.flat, other.flat, assume_unique=True))
 
     def joined(self, other: VoxelRegion) -> VoxelRegion:
@@ -96,14 +112,29 @@ class VoxelRegion:
 
 
 def source_affines(volume: Volume) -> dict[str, NDArray[np.float64]]:
-    """The affine of each original image by its SOPInstanceUID: (column, row, 0) to LPS mm."""
+    """Gives the affine of each original image.
+
+    Args:
+        volume: A volume read from DICOM; others have no original images.
+
+    Returns:
+        By SOPInstanceUID: 4 x 4, maps (column, row, 0) to LPS mm.
+    """
     return {frame.sop_instance_uid: frame.affine for frame in volume.source_frames}
 
 
 def image_world_mm(
     pixels_xy: ArrayLike, sop_instance_uid: str, affines: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Maps pixels of an original image, shape (n, 2), to LPS mm, shape (n, 3).
+    """Maps pixels of an original image to LPS mm.
+
+    Args:
+        pixels_xy: (column, row), fractional ones too, shape (n, 2).
+        sop_instance_uid: The image to which the pixels belong.
+        affines: The affine of each image, from `source_affines`.
+
+    Returns:
+        LPS mm, shape (n, 3).
 
     Raises:
         SeriesError: The image is not in the series.
@@ -111,8 +142,8 @@ def image_world_mm(
     affine = affines.get(sop_instance_uid)
     if affine is None:
         msg = (
-            f"a mark lies on the image {sop_instance_uid}, which is not in the series: "
-            "the download may be partial"
+            f"a mark is on the image {sop_instance_uid}, which is not in the series: "
+            "the download may be incomplete"
         )
         raise SeriesError(Reason.MISSING_SLICES, msg)
     pixels = np.asarray(pixels_xy, dtype=np.float64).reshape(-1, 2)
@@ -125,7 +156,16 @@ def image_voxels(
     affines: Mapping[str, NDArray[np.float64]],
     volume: Volume,
 ) -> NDArray[np.int64]:
-    """Maps pixels of an original image, shape (n, 2), to the volume's voxels, [z, y, x].
+    """Maps pixels of an original image to the nearest voxels of the volume.
+
+    Args:
+        pixels_xy: (column, row), fractional ones too, shape (n, 2).
+        sop_instance_uid: The image to which the pixels belong.
+        affines: The affine of each image, from `source_affines`.
+        volume: The volume made from the images.
+
+    Returns:
+        Voxel indices, [z, y, x], shape (n, 3); some may lie outside the volume.
 
     Raises:
         SeriesError: The image is not in the series.

@@ -1,4 +1,4 @@
-"""Reads XML files of annotations: without namespaces, and without the entities that do harm."""
+"""Reads XML files of annotations: without namespaces, and without document types."""
 
 from __future__ import annotations
 
@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
 
 def read_xml(path: Path) -> ET.Element:
-    """Reads a file and takes the namespace off every tag.
+    """Reads a file and removes the namespace from every tag.
+
+    Args:
+        path: An XML file of any encoding.
+
+    Returns:
+        The root element.
 
     Raises:
-        SeriesError: It is not whole XML, cannot be read, or declares a document type: none of
-            these formats needs one, and entities could grow without bound.
+        SeriesError: It is not well-formed, cannot be read, or declares a document type: none of
+            these formats needs one, and its entities could grow without bound.
     """
     try:
         content = path.read_bytes()
@@ -26,7 +32,7 @@ def read_xml(path: Path) -> ET.Element:
             raise SeriesError(Reason.UNREADABLE, msg)
         root = ET.fromstring(content)  # noqa: S314 - no document type, so no entities
     except ET.ParseError as error:
-        msg = f"{path} is not whole XML: {error}; get the file anew"
+        msg = f"{path} is not well-formed XML: {error}; download the file again"
         raise SeriesError(Reason.UNREADABLE, msg) from error
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
@@ -37,23 +43,39 @@ def read_xml(path: Path) -> ET.Element:
 
 
 def text_of(parent: ET.Element, tag: str, path: Path) -> str:
-    """The text of a child or descendant (``a/b``) that must be there.
+    """Gives the text of a required child or descendant.
+
+    Args:
+        parent: The element to search.
+        tag: Path of the child below `parent`, such as ``a/b``.
+        path: The file, for messages.
+
+    Returns:
+        The text, stripped of blanks.
 
     Raises:
-        SeriesError: It is not there, or empty.
+        SeriesError: The element is missing or empty.
     """
     text = (parent.findtext(tag) or "").strip()
     if not text:
-        msg = f"{path}: <{parent.tag}> must hold <{tag}>, but it is not there or empty"
+        msg = f"{path}: <{parent.tag}> must hold <{tag}>, but it is missing or empty"
         raise SeriesError(Reason.UNREADABLE, msg)
     return text
 
 
 def number_of(parent: ET.Element, tag: str, path: Path) -> float:
-    """The number in a child or descendant that must be there.
+    """Gives the number in a required child or descendant.
+
+    Args:
+        parent: The element to search.
+        tag: Path of the child below `parent`, such as ``a/b``.
+        path: The file, for messages.
+
+    Returns:
+        The number; ``nan`` and ``inf`` are numbers here.
 
     Raises:
-        SeriesError: It is not there, or no number.
+        SeriesError: The element is missing, or does not hold a number.
     """
     text = text_of(parent, tag, path)
     try:

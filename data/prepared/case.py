@@ -1,20 +1,21 @@
-"""The form that training reads: a working volume with its findings, one folder a series.
+"""The form that training reads: a working volume with its findings, one folder per series.
 
-The arrays lie there as plain ``.npy`` files and are mapped, not read: a thousand series can be
-sampled from at once, in the memory of what is looked at.
+The arrays are plain ``.npy`` files and are memory-mapped: training can sample from a thousand
+series while memory holds only the parts in use.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import ConfigDict, model_validator
 
-from hounsfield.data.phantom import NoduleSpec
+from hounsfield.data.phantom import NoduleSpec  # noqa: TC001 - pydantic needs it at run time
+from hounsfield.preprocessing.documents import Strict, read_document
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.atomic_write import atomic_folder, remove_folder
 from hounsfield.preprocessing.working_volume import WorkingVolume
 
 if TYPE_CHECKING:
@@ -22,32 +23,42 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORM_VERSION = 2
-
 FULL_VOXEL = 255
-"""In a nodule mask, a voxel that is all nodule."""
+"""Value of a voxel in a nodule mask that is all nodule."""
 
 FACTS_FILE = "case.json"
-_VOLUME_ARRAYS = ("hu", "lung_labels", "search_mask")
+REMEDY = "run `hounsfield prepare` again, which replaces damaged cases"
+
+_VOLUME_ARRAYS = {"hu": np.int16, "lung_labels": np.uint8, "search_mask": np.bool_}
+_RENAMED = {
+    "form_version": "version",
+    "specified": "specified",
+    "solid_fraction": "solid_fraction",
+}
+"""Keys of version 2, and what version 3 calls them."""
+
+_Row = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFinding:
-    """A finding that a data set tells of.
+    """A finding that a data set annotates.
 
     Attributes:
         centre_world_mm: (x, y, z) in LPS mm.
-        diameter_mm: Of the sphere of its size; for an `ignored` one, of the sphere to leave out.
+        diameter_mm: Diameter of the sphere of its volume; where `ignored`, of the sphere in which
+            neither a hit nor a false positive is counted.
         ignored: Neither a nodule to find nor a place to call empty.
-        histology: One of the four class names, ``small_cell_carcinoma``, or empty where it is
-            not known.
-        readers: How many radiologists marked it; 0 where that is not known.
-        malignancy: Median of their ratings, 1 to 5; None where there are none.
-        texture: The same: 1 ground glass to 5 solid.
-        spiculation: The same: 1 none to 5 marked.
-        calcification: The same: 1 to 5 kinds of it, 6 none.
-        specified: What a phantom's nodule was asked to be; None for a real one.
+        histology: One of the four class names, ``small_cell_carcinoma``, or empty where unknown.
+        readers: Number of radiologists who marked it; 0 where unknown.
+        malignancy: Median of the readers' ratings, 1 to 5; None without ratings.
+        texture: Median rating, 1 (ground glass) to 5 (solid); None without ratings.
+        spiculation: Median rating, 1 (none) to 5 (marked); None without ratings.
+        calcification: Median rating, 1 to 5 kinds of it, 6 absent; None without ratings.
+        specified: Specification of a synthetic nodule; None for a real one.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     centre_world_mm: tuple[float, float, float]
     diameter_mm: float
@@ -63,13 +74,15 @@ class KnownFinding:
 
 @dataclass(frozen=True, slots=True)
 class CaseOrigin:
-    """Where a case came from.
+    """The source of a case.
 
     Attributes:
-        voxels_sha256: Of the native HU and their shape: the same for two copies of a series.
-        fingerprint: Of the files it was made of: unchanged, it need not be made again.
-        source_series_uid: The series it was cut from; empty where it is that series.
+        voxels_sha256: Hash of the native HU and their shape: the same for two copies of a series.
+        fingerprint: Hash of the source files and labels; while it is the same, the case is kept.
+        source_series_uid: The series from which the case was cut; empty where it is the series.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     voxels_sha256: str = ""
     fingerprint: str = ""
@@ -78,18 +91,20 @@ class CaseOrigin:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedCase:
-    """One series (or the surroundings of one nodule), ready for training.
+    """One series, or the surroundings of one nodule, ready for training.
 
     Attributes:
-        series_uid: As in the files it came from.
-        patient_id: What splits are made by.
+        series_uid: SeriesInstanceUID, or the name of another file format's series.
+        patient_id: The split keeps all cases of a patient in one fold.
         volume: On the working grid. The surroundings of one nodule are all `search_mask` and no
             lung.
+        findings: The annotated findings, ignored ones included.
         synthetic: Whether it is a phantom.
-        nodule_mask: uint8, the shape of the volume: how much of each voxel is nodule, in parts of
-            255; None where no outlines are known.
-        candidates: float64 (n, 4): x, y, z in LPS mm and 1 for a nodule, 0 for none; None where
-            the data set lists no candidates.
+        origin: The source, by which copies and changes are recognised.
+        nodule_mask: uint8, shape of the volume: nodule in each voxel, in parts of `FULL_VOXEL`;
+            None where the data set has no outlines.
+        candidates: float64 (n, 4): x, y, z in LPS mm, and 1 for a nodule or 0 for none; None
+            where the data set lists no candidates.
     """
 
     series_uid: str
@@ -102,119 +117,155 @@ class PreparedCase:
     candidates: NDArray[np.float64] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CaseFacts:
-    """What a case tells without its arrays; the words are those of `PreparedCase`."""
+class CaseFacts(Strict):
+    """A case without its arrays: the content of ``case.json``.
 
+    Attributes:
+        affine: 4 x 4, maps (x, y, z) indices of the working grid to LPS mm.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    version: Literal[3]
     series_uid: str
     patient_id: str
-    affine: NDArray[np.float64]
-    findings: tuple[KnownFinding, ...]
     synthetic: bool
+    affine: tuple[_Row, _Row, _Row, _Row]
+    findings: tuple[KnownFinding, ...]
     origin: CaseOrigin
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgraded(cls, document: object) -> object:
+        """Reads version 2, which differs in the names of three keys."""
+        if not isinstance(document, dict) or document.get("form_version") != 2:
+            return document
+        upgraded = _with_new_names(document)
+        return {**upgraded, "version": 3} if isinstance(upgraded, dict) else upgraded
 
 
 def save_case(case: PreparedCase, folder: Path) -> None:
-    """Writes a case whole or not at all, in place of what the folder held."""
-    volume = case.volume
-    facts = {
-        "form_version": FORM_VERSION,
-        "series_uid": case.series_uid,
-        "patient_id": case.patient_id,
-        "synthetic": case.synthetic,
-        "affine": volume.affine.tolist(),
-        "findings": [asdict(finding) for finding in case.findings],
-        "origin": asdict(case.origin),
+    """Writes a case atomically, in place of an earlier one.
+
+    Args:
+        case: Its arrays may be memory-mapped from `folder` itself.
+        folder: The folder of this case alone; missing parents are created.
+
+    Raises:
+        OutputError: It cannot be written; an earlier case is still there.
+    """
+    facts = CaseFacts(
+        version=3,
+        series_uid=case.series_uid,
+        patient_id=case.patient_id,
+        synthetic=case.synthetic,
+        affine=case.volume.affine.tolist(),
+        findings=case.findings,
+        origin=case.origin,
+    )
+    arrays: dict[str, NDArray[Any] | None] = {
+        name: getattr(case.volume, name) for name in _VOLUME_ARRAYS
     }
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    arrays = {name: getattr(volume, name) for name in _VOLUME_ARRAYS}
-    optional = {"nodule_mask": case.nodule_mask, "candidates": case.candidates}
-    for name, array in (arrays | optional).items():
-        if array is not None:
-            np.save(partial / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
-    (partial / FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
-    remove_case(folder)
-    partial.rename(folder)
+    arrays |= {"nodule_mask": case.nodule_mask, "candidates": case.candidates}
+    with atomic_folder(folder) as partial:
+        for name, array in arrays.items():
+            if array is not None:
+                np.save(partial / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+        (partial / FACTS_FILE).write_text(facts.model_dump_json(), encoding="utf-8")
 
 
 def remove_case(folder: Path) -> None:
-    """Removes a case, where there is one, at one stroke: what is stopped leaves no half of it."""
-    gone = folder.with_name(f".{folder.name}.gone.partial")
-    shutil.rmtree(gone, ignore_errors=True)
-    if folder.exists():
-        folder.rename(gone)
-        shutil.rmtree(gone)
+    """Removes a case, if there is one, in a single step.
+
+    Args:
+        folder: The folder of this case alone.
+
+    Raises:
+        OutputError: It cannot be removed.
+    """
+    remove_folder(folder)
 
 
 def load_case(folder: Path) -> PreparedCase:
-    """Reads a case that `save_case` wrote; its arrays are mapped and cannot be written to.
+    """Reads a case; its arrays are memory-mapped and read-only.
+
+    Args:
+        folder: Written by `save_case`, in this version or the one before.
+
+    Returns:
+        The case.
 
     Raises:
-        UsageError: It is no case, is damaged, or of another version of the form.
+        UsageError: A file is missing, damaged or of another version, or the arrays do not fit
+            together.
     """
     facts = load_facts(folder)
-    arrays = {}
-    for name in _VOLUME_ARRAYS:
-        array = _mapped(folder, name)
-        if array is None:
-            msg = f"{folder} lacks {name}.npy: prepare the data set again"
+    volume_arrays = {name: _required(folder, name, kind) for name, kind in _VOLUME_ARRAYS.items()}
+    nodule_mask = _mapped(folder, "nodule_mask", np.uint8)
+    candidates = _mapped(folder, "candidates", np.float64)
+    shape_zyx = volume_arrays["hu"].shape
+    masks = {**volume_arrays, "nodule_mask": nodule_mask}
+    for name, array in masks.items():
+        if array is not None and (array.ndim != 3 or array.shape != shape_zyx):
+            msg = f"{folder / name}.npy must have shape {shape_zyx}, got {array.shape}; {REMEDY}"
             raise UsageError(msg)
-        arrays[name] = array
+    if candidates is not None and (candidates.ndim != 2 or candidates.shape[1] != 4):
+        path = folder / "candidates.npy"
+        msg = f"{path} must have shape (n, 4), got {candidates.shape}; {REMEDY}"
+        raise UsageError(msg)
     return PreparedCase(
         facts.series_uid,
         facts.patient_id,
-        WorkingVolume(**arrays, affine=facts.affine),
+        WorkingVolume(**volume_arrays, affine=np.array(facts.affine, dtype=np.float64)),
         facts.findings,
         facts.synthetic,
         facts.origin,
-        nodule_mask=_mapped(folder, "nodule_mask"),
-        candidates=_mapped(folder, "candidates"),
+        nodule_mask=nodule_mask,
+        candidates=candidates,
     )
 
 
 def load_facts(folder: Path) -> CaseFacts:
-    """Reads what a case tells, without its arrays.
+    """Reads a case without its arrays, which are not checked.
+
+    Args:
+        folder: Written by `save_case`, in this version or the one before.
+
+    Returns:
+        The content of ``case.json``.
 
     Raises:
-        UsageError: It is no case, is damaged, or of another version of the form.
+        UsageError: The file is missing, damaged or of another version.
     """
-    path = folder / FACTS_FILE
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        version = facts["form_version"]
-    except (OSError, KeyError, ValueError) as error:
-        msg = f"{path} cannot be read ({error!r}): prepare the data set again"
-        raise UsageError(msg) from error
-    if version != FORM_VERSION:
-        msg = (
-            f"{folder} has form version {version}, wanted {FORM_VERSION}: "
-            "delete the prepared folder and prepare it again"
-        )
+    return read_document(folder / FACTS_FILE, CaseFacts, remedy=REMEDY)
+
+
+def _with_new_names(value: object) -> object:
+    """A JSON value of version 2 under the names of version 3, at any depth."""
+    if isinstance(value, dict):
+        return {_RENAMED.get(key, key): _with_new_names(inner) for key, inner in value.items()}
+    return [_with_new_names(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _required(folder: Path, name: str, kind: type[np.generic]) -> NDArray[Any]:
+    array = _mapped(folder, name, kind)
+    if array is None:
+        msg = f"{folder / name}.npy is missing; {REMEDY}"
         raise UsageError(msg)
-    return CaseFacts(
-        facts["series_uid"],
-        facts["patient_id"],
-        np.array(facts["affine"], dtype=np.float64),
-        tuple(_known_finding(told) for told in facts["findings"]),
-        facts["synthetic"],
-        CaseOrigin(**facts["origin"]),
-    )
+    return array
 
 
-def _known_finding(told: dict[str, Any]) -> KnownFinding:
-    """A finding of ``case.json``; older cases do not tell what a nodule was drawn as."""
-    spec = told.get("specified")
-    centre_world_mm = tuple(told["centre_world_mm"])
-    specified = None if spec is None else NoduleSpec(**spec)
-    return KnownFinding(**{**told, "centre_world_mm": centre_world_mm, "specified": specified})
-
-
-def _mapped(folder: Path, name: str) -> NDArray[Any] | None:
-    """An array of a case, mapped; None where there is none."""
+def _mapped(folder: Path, name: str, kind: type[np.generic]) -> NDArray[Any] | None:
+    """Maps an array of a case; None where it has none of that name."""
     path = folder / f"{name}.npy"
     if not path.exists():
         return None
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        msg = f"{path} cannot be read as an array: {' '.join(str(error).split())}; {REMEDY}"
+        raise UsageError(msg) from error
+    if array.dtype != kind:
+        msg = f"{path} must hold {np.dtype(kind)}, got {array.dtype}; {REMEDY}"
+        raise UsageError(msg)
     return array

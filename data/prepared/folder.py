@@ -1,4 +1,4 @@
-"""A prepared folder while it is filled: its cases, its tables, and what is there from before."""
+"""A prepared folder that is being filled: its cases, its tables, and earlier cases that stay."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from hounsfield.data.prepared.case import (
-    FORM_VERSION,
     CaseFacts,
+    load_case,
     load_facts,
     remove_case,
     save_case,
 )
+from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.splits import (
     FOLDS,
     SPLIT_FILE,
@@ -27,15 +26,20 @@ from hounsfield.data.prepared.splits import (
     patient_fold,
     read_split,
 )
-from hounsfield.data.readers.dataset import ExcludedCase
 from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.documents import Strict
 from hounsfield.preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from hounsfield.data.readers.dataset import CaseSource
+    from hounsfield.data.prepared.case_source import CaseSource
+    from hounsfield.data.prepared.held_out import HeldOutPatients
+
+CONTENT_VERSION = 2
+"""Rises when the same files give other arrays or findings; earlier cases are prepared again."""
 
 FINDINGS_COLUMNS = (
     "series_uid",
@@ -54,40 +58,42 @@ FINDINGS_COLUMNS = (
 )
 
 
-class PreparationReport(BaseModel):
-    """What became of a source: the content of ``preparation.json``.
+class PreparationReport(Strict):
+    """The outcome of a preparation: the content of ``preparation.json``.
 
     Attributes:
-        prepared: Cases made anew.
-        kept: Cases that were there from before, their files unchanged.
-        nodules: Findings to be found, over all series in the folder.
-        ignored: Places that are neither to be found nor empty.
-        left_out: What is not prepared, and why.
+        prepared: Number of cases that were prepared by this call.
+        kept: Number of earlier cases whose files and labels are unchanged.
+        patients: Number of patients in the folder.
+        nodules: Number of findings that are to be found, over all series in the folder.
+        ignored: Number of findings that are neither to be found nor empty places.
+        replaced: A sentence for each earlier case that was damaged and is prepared again; these
+            are counted in `prepared`.
+        excluded: Cases that are not prepared, with the reason.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     dataset: str
     prepared: int
     kept: int
     patients: int
     nodules: int
     ignored: int
-    left_out: tuple[ExcludedCase, ...]
+    replaced: tuple[str, ...] = ()
+    excluded: tuple[ExcludedCase, ...]
 
     @property
     def failed(self) -> tuple[ExcludedCase, ...]:
-        """What is wrong with the source."""
-        return tuple(one for one in self.left_out if one.failed)
+        """Excluded cases whose files or labels are faulty."""
+        return tuple(case for case in self.excluded if case.failed)
 
 
 class PreparedFolder:
-    """A prepared folder while it is filled.
+    """A prepared folder that is being filled.
 
     Args:
-        out: The folder, made where it is missing.
-        dataset: What it holds.
+        out: The folder, created where it is missing.
+        dataset: Name of the data set that it holds.
 
     Raises:
         UsageError: It holds another data set.
@@ -99,43 +105,60 @@ class PreparedFolder:
         self._facts: dict[str, CaseFacts] = {}
         self._folds: dict[str, int] = {}
         self._uid_of_voxels: dict[str, str] = {}
+        self._damaged: dict[str, str] = {}
+        self._replaced: list[str] = []
+        self._prepared = self._kept = 0
         (out / "cases").mkdir(parents=True, exist_ok=True)
         for leftover in (out / "cases").glob(".*.partial"):
             shutil.rmtree(leftover, ignore_errors=True)
-        for entry in self._entries_before():
-            if (facts := _readable_facts(out / entry.case)) is not None:
-                self._know(entry.series_uid, facts, entry.fold)
+        for entry in self._earlier_entries():
+            facts = self._intact_facts(entry.series_uid, out / entry.case)
+            if facts is not None:
+                self._add(entry.series_uid, facts, entry.fold)
 
-    def take(self, source: CaseSource) -> Literal["prepared", "kept"]:
-        """Prepares a case, or keeps what is there of it.
+    def take(self, source: CaseSource) -> None:
+        """Prepares a case, or keeps an earlier one that is intact and unchanged.
 
         Raises:
             SeriesError: It cannot be read, its labels do not fit, or it is a copy of another.
-            OSError: The folder cannot be written.
+            OutputError: The folder cannot be written.
         """
         uid, patient_id = source.series_uid, source.patient_id
         folder = self._out / _case_name(uid)
-        fingerprint = f"{FORM_VERSION} {source.fingerprint}"
-        facts = self._facts.get(uid) or _readable_facts(folder)
-        result: Literal["prepared", "kept"] = "kept"
+        fingerprint = f"{CONTENT_VERSION} {source.fingerprint}"
+        facts = self._facts.get(uid) or self._intact_facts(uid, folder)
         if facts is None or facts.origin.fingerprint != fingerprint:
             case = source.make()
             self._refuse_copy(uid, patient_id, case.origin.voxels_sha256)
             save_case(replace(case, origin=replace(case.origin, fingerprint=fingerprint)), folder)
-            facts, result = load_facts(folder), "prepared"
+            facts = load_facts(folder)
+            self._prepared += 1
         else:
             self._refuse_copy(uid, patient_id, facts.origin.voxels_sha256)
-        self._know(uid, facts, patient_fold(patient_id) if source.fold is None else source.fold)
-        return result
+            self._kept += 1
+        if uid in self._damaged:
+            self._replaced.append(self._damaged.pop(uid))
+        self._add(uid, facts, patient_fold(patient_id) if source.fold is None else source.fold)
 
     def drop(self, uid: str) -> None:
-        """Takes out a case that is not wanted (any more)."""
+        """Removes a case that is excluded now."""
         self._facts.pop(uid, None)
+        self._damaged.pop(uid, None)
         remove_case(self._out / _case_name(uid))
 
-    def close(self, made: Mapping[str, int], left_out: Sequence[ExcludedCase]) -> PreparationReport:
-        """Writes the tables, each whole or not at all, and makes the report."""
-        known = dict(sorted(self._facts.items()))
+    def drop_patients(self, patients: HeldOutPatients) -> None:
+        """Removes the earlier cases of held-out patients, whether their sources exist or not."""
+        for uid in [uid for uid, facts in self._facts.items() if facts.patient_id in patients]:
+            self.drop(uid)
+
+    def close(self, excluded: Sequence[ExcludedCase]) -> PreparationReport:
+        """Writes the tables, each atomically, and makes the report.
+
+        Raises:
+            UsageError: The split leaks.
+            OutputError: The folder cannot be written.
+        """
+        facts_of = dict(sorted(self._facts.items()))
         manifest = SplitManifest(
             dataset=self._dataset,
             folds=FOLDS,
@@ -148,28 +171,32 @@ class PreparedFolder:
                     fold=self._folds[uid],
                     source_series_uid=facts.origin.source_series_uid,
                 )
-                for uid, facts in known.items()
+                for uid, facts in facts_of.items()
             ),
         )
         check_no_leak(manifest.series)
-        findings = [finding for facts in known.values() for finding in facts.findings]
-        ignored = sum(finding.ignored for finding in findings)
-        report = PreparationReport(
-            dataset=self._dataset,
-            prepared=made["prepared"],
-            kept=made["kept"],
-            patients=len({facts.patient_id for facts in known.values()}),
-            nodules=len(findings) - ignored,
-            ignored=ignored,
-            left_out=tuple(sorted(left_out, key=lambda one: (not one.failed, one.name))),
-        )
-        _write(self._out / "findings.csv", _findings_table(known.values()))
+        report = self._report([*excluded, *map(_lost, self._damaged.items())])
+        _write(self._out / "findings.csv", _findings_table(facts_of.values()))
         _write(self._out / SPLIT_FILE, manifest.model_dump_json(indent=1))
         _write(self._out / "preparation.json", report.model_dump_json(indent=1))
         return report
 
-    def _entries_before(self) -> tuple[SplitEntry, ...]:
-        """What an earlier call prepared; nothing where its split is damaged: it is made anew."""
+    def _report(self, excluded: Sequence[ExcludedCase]) -> PreparationReport:
+        findings = [finding for facts in self._facts.values() for finding in facts.findings]
+        ignored = sum(finding.ignored for finding in findings)
+        return PreparationReport(
+            dataset=self._dataset,
+            prepared=self._prepared,
+            kept=self._kept,
+            patients=len({facts.patient_id for facts in self._facts.values()}),
+            nodules=len(findings) - ignored,
+            ignored=ignored,
+            replaced=tuple(self._replaced),
+            excluded=tuple(sorted(excluded, key=lambda case: (not case.failed, case.name))),
+        )
+
+    def _earlier_entries(self) -> tuple[SplitEntry, ...]:
+        """The cases of an earlier call; none where its split is missing or damaged."""
         try:
             manifest = read_split(self._out)
         except UsageError:
@@ -179,7 +206,18 @@ class PreparedFolder:
             raise UsageError(msg)
         return manifest.series
 
-    def _know(self, uid: str, facts: CaseFacts, fold: int) -> None:
+    def _intact_facts(self, uid: str, folder: Path) -> CaseFacts | None:
+        """Facts of a case whose files are all intact; a damaged one is remembered as such."""
+        if not folder.exists():
+            return None
+        try:
+            load_case(folder)
+            return load_facts(folder)
+        except UsageError as error:
+            self._damaged[uid] = str(error)
+            return None
+
+    def _add(self, uid: str, facts: CaseFacts, fold: int) -> None:
         self._facts[uid], self._folds[uid] = facts, fold
         self._uid_of_voxels[facts.origin.voxels_sha256] = uid
 
@@ -199,27 +237,24 @@ def _case_name(uid: str) -> str:
     return f"cases/{re.sub(r'[^A-Za-z0-9._-]', '_', uid)}"
 
 
-def _readable_facts(folder: Path) -> CaseFacts | None:
-    """A case's facts; None where there is no whole case of this version."""
-    try:
-        return load_facts(folder)
-    except UsageError:
-        return None
+def _lost(damaged: tuple[str, str]) -> ExcludedCase:
+    """An earlier case that is damaged and whose source is not among those of this call."""
+    uid, message = damaged
+    return ExcludedCase(name=uid, reason=Reason.UNREADABLE, message=message, failed=True)
 
 
 def _findings_table(cases: Iterable[CaseFacts]) -> str:
-    """A row a finding, LPS mm; a cell is empty where nothing is known."""
+    """One row per finding, in LPS mm; unknown values are empty cells."""
     stream = io.StringIO()
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(FINDINGS_COLUMNS)
     for case in cases:
         for finding in case.findings:
-            place = (round(value, 3) for value in finding.centre_world_mm)
             rows.writerow(
                 (
                     case.series_uid,
                     case.patient_id,
-                    *place,
+                    *(round(coordinate, 3) for coordinate in finding.centre_world_mm),
                     round(finding.diameter_mm, 3),
                     int(finding.ignored),
                     finding.histology,
@@ -234,6 +269,5 @@ def _findings_table(cases: Iterable[CaseFacts]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

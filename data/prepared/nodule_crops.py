@@ -1,4 +1,4 @@
-"""`NoduleCrop`: a prepared case of one nodule, as training that pastes nodules takes it."""
+"""`NoduleCrop`: a prepared case of one nodule, for training that pastes nodules."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class NoduleCrop:
     """A nodule on an isotropic upright grid (x to the left, y to the back, z to the head).
 
     Attributes:
-        finding: Where it lay, its size, and what readers said of it.
-        series_uid: The series it was cut from.
-        patient_id: What splits are made by.
+        finding: Position, size and the readers' ratings.
+        series_uid: The series from which it was cut.
+        patient_id: The split keeps all nodules of a patient in one fold.
         hu: int16, ``[z, y, x]``.
-        mask: float32, same shape: the part of each voxel that the nodule fills, 0 to 1.
-        spacing_mm: Of all three axes.
+        mask: float32, same shape: fraction of each voxel that is nodule, 0 to 1.
+        spacing_mm: Distance of voxel centres along all three axes.
     """
 
     finding: KnownFinding
@@ -38,16 +38,22 @@ class NoduleCrop:
 
 
 def as_crop(case: PreparedCase) -> NoduleCrop:
-    """Takes a case of one nodule for what it is.
+    """Converts a prepared case of one nodule.
+
+    Args:
+        case: A case that `hounsfield prepare nodule-crops` made.
+
+    Returns:
+        The nodule; `hu` is the case's own array.
 
     Raises:
-        UsageError: It is a case of another kind: not one finding, or no outlines.
+        UsageError: The case has no outlines, or not exactly one finding.
     """
     if len(case.findings) != 1 or case.nodule_mask is None:
         msg = (
             f"{case.series_uid} must hold one nodule with its outlines, but holds "
             f"{len(case.findings)} findings and {'no' if case.nodule_mask is None else 'a'} mask: "
-            "is the folder what `hounsfield prepare nodule-crops` made?"
+            "name a folder that `hounsfield prepare nodule-crops` made"
         )
         raise UsageError(msg)
     return NoduleCrop(

@@ -1,4 +1,4 @@
-"""A folder for each class, as many data sets of histology come: volumes cut around one lesion."""
+"""One folder per class, the form of many histology data sets: volumes cut around one lesion."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.series import Series
 
 MAX_MM = 160.0
-"""A volume wider than this in the plane is a chest, not what surrounds one lesion."""
+"""A volume wider than this in the plane is a chest, not the surroundings of one lesion."""
 
 NORMAL = HISTOLOGIES[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class ClassedVolume:
-    """A volume in the folder of its class: a `data.datasets.CaseSource`."""
+    """A volume in the folder of its class: a `CaseSource`."""
 
     series: Series
     patient_id: str
@@ -44,7 +44,7 @@ class ClassedVolume:
 
     @property
     def series_uid(self) -> str:
-        """SeriesInstanceUID; of other files the class and the name, which two classes may share."""
+        """SeriesInstanceUID; for other formats class and file name: classes may share names."""
         uid = self.series.facts.series_uid
         dicom = self.series.format is SeriesFormat.DICOM
         return uid if dicom else f"{self.histology}.{uid}"
@@ -56,10 +56,11 @@ class ClassedVolume:
         return hashlib.sha256(f"{self.patient_id} {self.histology} {files}".encode()).hexdigest()
 
     def make(self) -> PreparedCase:
-        """The lesion lies in the middle of a small volume; a normal chest holds none.
+        """Prepares a small volume with the lesion in its middle, or a normal chest without any.
 
         Raises:
-            SeriesError: It cannot be read, or is a chest whose lesion might be anywhere.
+            SeriesError: It cannot be read, or it is a chest in which the lesion's position is
+                unknown.
         """
         volume = read_volume(self.series)
         z, y, x = volume.shape_zyx
@@ -69,14 +70,14 @@ class ClassedVolume:
             hu, affine = upright_view(volume)
             working, _ = on_working_grid(hu, np.zeros(hu.shape, bool), affine)
             middle = volume.world_mm((np.array((x, y, z)) - 1) / 2).tolist()
-            place = (middle[0], middle[1], middle[2])
-            findings = (KnownFinding(place, UNKNOWN_DIAMETER_MM, histology=self.histology),)
+            centre = (middle[0], middle[1], middle[2])
+            findings = (KnownFinding(centre, UNKNOWN_DIAMETER_MM, histology=self.histology),)
         elif self.histology == NORMAL:
             working = to_working_volume(volume, find_lungs(volume))
         else:
             msg = (
-                f"{self.series.path} is {width_mm:.0f} mm wide, a chest: where its "
-                f"{self.histology} lies must be told, see ct-table"
+                f"{self.series.path} is {width_mm:.0f} mm wide, a chest: give the position of its "
+                f"{self.histology} in a table, see `hounsfield prepare ct-table`"
             )
             raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
         return PreparedCase(
@@ -90,30 +91,36 @@ class ClassedVolume:
 
 
 def read_class_folders(source: Path) -> DatasetContents:
-    """Finds the volumes under the folders that are called as a class; others are passed over.
+    """Finds the volumes in the folders that have the name of a class; other folders are skipped.
 
     Where a header names no patient, the first folder or file below the class does.
 
+    Args:
+        source: Holds a folder for each class, named like `HISTOLOGIES`.
+
+    Returns:
+        One case per volume.
+
     Raises:
-        UsageError: No folder is called as a class.
+        UsageError: No folder has the name of a class.
     """
     folders = [source / name for name in HISTOLOGIES if (source / name).is_dir()]
     if not folders:
-        msg = f"{source} must hold folders called {', '.join(HISTOLOGIES)}, but holds none of them"
+        msg = f"{source} must hold folders named {', '.join(HISTOLOGIES)}, but holds none of them"
         raise UsageError(msg)
-    cases, left_out = [], []
+    cases, excluded = [], []
     for folder in folders:
-        found = discover([folder])
-        usable, unusable = usable_ct(found)
-        left_out += unusable
-        for series in [*usable, *filter(_is_small, found.series)]:
+        discovery = discover([folder])
+        usable, unusable = usable_ct(discovery)
+        excluded += unusable
+        for series in [*usable, *filter(_is_small, discovery.series)]:
             name = series.path.relative_to(folder).parts[0].split(".")[0]
             patient_id = series.facts.patient_id or f"{folder.name}-{name}"
             cases.append(ClassedVolume(series, patient_id, folder.name))
-    return DatasetContents(cases, left_out)
+    return DatasetContents(cases, excluded)
 
 
 def _is_small(series: Series) -> bool:
-    """Whether it is only too small for a chest, as what is cut around a lesion is."""
+    """Whether a series is rejected only because it is too small for a chest."""
     reason = None if series.rejection is None else series.rejection.reason
     return series.readable and reason in {Reason.TOO_FEW_SLICES, Reason.NOT_CHEST}

@@ -1,25 +1,28 @@
-"""A user's own CT series: a CSV that names them and lists what is known to lie in them."""
+"""A user's own CT series: a CSV that names them and lists their findings."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from hounsfield.data.phantom.nodule_spec import HISTOLOGIES
 from hounsfield.data.prepared.case import KnownFinding
+from hounsfield.data.prepared.case_source import ExcludedCase
+from hounsfield.data.prepared.fingerprints import findings_sha256
 from hounsfield.data.prepared.splits import FOLDS
-from hounsfield.data.readers.dataset import DatasetContents, ExcludedCase, usable_ct
+from hounsfield.data.readers.dataset import DatasetContents, usable_ct
 from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.documents import Strict, validated
 from hounsfield.preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.files.delimited import read_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from hounsfield.preprocessing.series import Series
@@ -30,18 +33,21 @@ KNOWN_HISTOLOGIES = (*HISTOLOGIES, "small_cell_carcinoma")
 Rating = float | None
 
 
-class TableRow(BaseModel):
-    """One finding, or a series without any: a row whose place is empty.
+class TableRow(Strict):
+    """One finding; or a series without any, where position and diameter are empty.
 
     Attributes:
-        path: Of the series: a file, or a folder that holds no other CT; from the table's folder.
-        fold: From 0; by the patient where it is empty.
-        x_mm: The place is in LPS mm.
-        ignored: Neither a nodule to find nor a place to call empty.
-        remark: For people.
+        path: The series: a file, or a folder with no other CT, relative to the table's folder.
+        patient_id: The split keeps all series of a patient in one fold.
+        fold: Number of the fold, from 0; derived from the patient where it is empty.
+        x_mm: Position in LPS mm, like `y_mm` and `z_mm`.
+        diameter_mm: Diameter of the sphere of the finding's volume.
+        ignored: 1 for a finding that is neither a nodule to find nor an empty place.
+        histology: One of `KNOWN_HISTOLOGIES`, or empty.
+        malignancy: Rating, 1 to 5, or empty; `texture` and `spiculation` likewise.
+        calcification: Rating, 1 to 6, or empty.
+        remark: Free text, not read.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str = Field(min_length=1)
     patient_id: str = Field(min_length=1)
@@ -72,17 +78,17 @@ class TableRow(BaseModel):
         return cell
 
     def finding(self) -> KnownFinding | None:
-        """What the row tells of; None where it tells that there is nothing.
+        """Converts the row; None where the series has no findings.
 
         Raises:
-            ValueError: A part of the place or the diameter is missing.
+            ValueError: Only some of position and diameter are empty.
         """
-        place = (self.x_mm, self.y_mm, self.z_mm, self.diameter_mm)
-        if all(value is None for value in place):
+        sphere = (self.x_mm, self.y_mm, self.z_mm, self.diameter_mm)
+        if all(value is None for value in sphere):
             return None
-        x, y, z, diameter_mm = place
+        x, y, z, diameter_mm = sphere
         if x is None or y is None or z is None or diameter_mm is None:
-            msg = "x_mm, y_mm, z_mm and diameter_mm must be all there, or all empty"
+            msg = "x_mm, y_mm, z_mm and diameter_mm must be all filled, or all empty"
             raise ValueError(msg)
         return KnownFinding(
             (x, y, z),
@@ -98,10 +104,10 @@ class TableRow(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _ListedSeries:
-    """All rows of one path, with the line of each finding.
+    """All rows of one path, with the row of each finding.
 
     Attributes:
-        where: The table and the line that the path is first named on.
+        where: The table and the first row of the path.
     """
 
     where: str
@@ -111,7 +117,7 @@ class _ListedSeries:
     findings: tuple[tuple[str, KnownFinding], ...]
 
     def labels(self, volume: Volume) -> Labels:
-        """The findings, once each is seen to lie in the series.
+        """Gives the findings, after a check that each lies in the series.
 
         Raises:
             SeriesError: One lies outside.
@@ -120,57 +126,62 @@ class _ListedSeries:
             voxel_zyx = volume.voxel_xyz(finding.centre_world_mm)[::-1]
             if np.any(voxel_zyx < -0.5) or np.any(voxel_zyx > np.subtract(volume.shape_zyx, 0.5)):
                 msg = (
-                    f"{where}: {finding.centre_world_mm} mm lies outside the series; places are "
-                    "in LPS mm (x to the left, y to the back, z to the head)"
+                    f"{where}: {finding.centre_world_mm} mm lies outside the series; positions "
+                    "are in LPS mm (x to the left, y to the back, z to the head)"
                 )
                 raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
         return Labels(tuple(finding for _, finding in self.findings))
 
     def labelled(self, series: Series) -> LabelledSeries:
-        told = repr([finding for _, finding in self.findings])
-        fingerprint = hashlib.sha256(told.encode()).hexdigest()
+        fingerprint = findings_sha256([finding for _, finding in self.findings])
         return LabelledSeries(series, self.patient_id, self.labels, fingerprint, self.fold)
 
 
 def read_ct_table(table: Path) -> DatasetContents:
-    """Reads the table and finds its series; a path without one usable series is left out.
+    """Reads the table and finds its series.
+
+    Args:
+        table: A comma or tab separated file with the columns of `TableRow`.
+
+    Returns:
+        One case per path; a path without exactly one usable series is excluded.
 
     Raises:
         UsageError: A column or cell is wrong, rows of one path do not agree, or two paths hold
-            one series. It names the line.
+            the same series. The message names the row.
     """
     cases: list[LabelledSeries] = []
-    left_out: list[ExcludedCase] = []
-    where_of: dict[str, str] = {}
+    excluded: list[ExcludedCase] = []
+    row_of: dict[str, str] = {}
     for listed in _listed_series(table):
         usable = usable_ct(discover([listed.path]))[0] if listed.path.exists() else []
         if len(usable) != 1:
             msg = (
                 f"{listed.where}: {listed.path} must hold one usable CT series, but "
-                f"{f'holds {len(usable)}' if listed.path.exists() else 'is not there'}"
+                f"{f'holds {len(usable)}' if listed.path.exists() else 'is missing'}"
             )
-            left_out.append(
+            excluded.append(
                 ExcludedCase(
                     name=str(listed.path), reason="series_missing", message=msg, failed=True
                 )
             )
             continue
         case = listed.labelled(usable[0])
-        if case.series_uid in where_of:
+        if case.series_uid in row_of:
             msg = (
                 f"{listed.where}: {listed.path} holds the series {case.series_uid}, as does the "
-                f"path of {where_of[case.series_uid]}; each series must be under one path (and "
+                f"path of {row_of[case.series_uid]}; each series must be under one path (and "
                 "files that are no DICOM be named differently)"
             )
             raise UsageError(msg)
-        where_of[case.series_uid] = listed.where
+        row_of[case.series_uid] = listed.where
         cases.append(case)
-    return DatasetContents(cases, left_out)
+    return DatasetContents(cases, excluded)
 
 
 def _listed_series(table: Path) -> list[_ListedSeries]:
-    """The rows of each path together, in the order of the table."""
-    found: dict[Path, _ListedSeries] = {}
+    """Groups the rows by path, in the order of the table."""
+    by_path: dict[Path, _ListedSeries] = {}
     for where, row in _rows(table):
         path = (table.parent / row.path).resolve()
         try:
@@ -179,38 +190,43 @@ def _listed_series(table: Path) -> list[_ListedSeries]:
             msg = f"{where}: {error}"
             raise UsageError(msg) from error
         new = () if finding is None else ((where, finding),)
-        known = found.get(path)
-        if known is None:
-            found[path] = _ListedSeries(where, path, row.patient_id, row.fold, new)
+        first = by_path.get(path)
+        if first is None:
+            by_path[path] = _ListedSeries(where, path, row.patient_id, row.fold, new)
             continue
-        if (known.patient_id, known.fold) != (row.patient_id, row.fold):
-            msg = f"{where}: patient_id and fold must be those of {known.where}, of the same path"
+        if (first.patient_id, first.fold) != (row.patient_id, row.fold):
+            msg = f"{where}: patient_id and fold must equal those of {first.where}, the same path"
             raise UsageError(msg)
-        if finding is None or not known.findings:
+        if finding is None or not first.findings:
             msg = f"{where}: a series without findings must have one row, but has two or more"
             raise UsageError(msg)
-        found[path] = _ListedSeries(
-            known.where, path, known.patient_id, known.fold, known.findings + new
-        )
-    return list(found.values())
+        by_path[path] = replace(first, findings=first.findings + new)
+    return list(by_path.values())
 
 
-def _rows(table: Path) -> list[tuple[str, TableRow]]:
-    """Each row with its place, as messages name it."""
-    rows = []
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            for number, cells in enumerate(
-                csv.DictReader(stream, restkey="a cell too many", strict=True), start=2
-            ):
-                where = f"{table}, line {number}"
-                rows.append((where, TableRow.model_validate(cells)))
-    except ValidationError as error:
-        first = error.errors()[0]
-        column = ".".join(map(str, first["loc"]))
-        msg = f"{where}: {column}: {first['msg']}"
-        raise UsageError(msg) from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        msg = f"{table} is not a comma-separated table: {error}"
-        raise UsageError(msg) from error
-    return rows
+def _rows(table: Path) -> Iterator[tuple[str, TableRow]]:
+    """Each row with its place in the table, for messages."""
+    rows, numbers = read_rows(table)
+    header = [name.strip() for name in rows[0]] if rows else []
+    _check_header(table, header)
+    for cells, number in zip(rows[1:], numbers[1:], strict=True):
+        where = f"{table}, row {number}"
+        if len(cells) > len(header):
+            msg = (
+                f"{where}: must have {len(header)} cells, got {len(cells)}; put cells that hold "
+                "a separator in double quotes"
+            )
+            raise UsageError(msg)
+        padded = [*cells, *[""] * (len(header) - len(cells))]
+        yield where, validated(dict(zip(header, padded, strict=True)), TableRow, source=where)
+
+
+def _check_header(table: Path, header: Sequence[str]) -> None:
+    """Refuses unknown columns, so that no rating is lost to a misspelling."""
+    fields = TableRow.model_fields
+    absent = [name for name, field in fields.items() if field.is_required() and name not in header]
+    unknown = [name for name in header if name not in fields]
+    if absent or unknown:
+        problem = f"lacks the column {absent[0]}" if absent else f"has the column {unknown[0]!r}"
+        msg = f"{table}, row 1: {problem}; the columns are {', '.join(fields)}"
+        raise UsageError(msg)

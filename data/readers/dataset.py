@@ -1,106 +1,85 @@
-"""What every data set tells: what can be prepared, whose it is, and what is left out."""
+"""The result of reading a data set: cases to prepare, and cases that are excluded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
+from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.preprocessing.codes import Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from hounsfield.data.prepared.case import PreparedCase
+    from hounsfield.data.prepared.case_source import CaseSource
     from hounsfield.preprocessing.discovery import Discovery
     from hounsfield.preprocessing.errors import SeriesError
     from hounsfield.preprocessing.series import Series
 
 UNKNOWN_DIAMETER_MM = 10.0
-"""Of places without a size; what LUNA16's protocol takes for them."""
-
-
-class ExcludedCase(BaseModel):
-    """Something of a source that is not prepared.
-
-    Attributes:
-        name: A series UID, or a file.
-        reason: A reason code of series, or ``no_labels``, ``series_missing``, ``held_out``.
-        failed: Whether something is wrong with it; else it is only not wanted.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    reason: str
-    message: str
-    failed: bool
-
-
-class CaseSource(Protocol):
-    """Something of a data set that can be prepared: a series, a phantom, a single nodule."""
-
-    @property
-    def series_uid(self) -> str:
-        """What the case is called; no two cases of a data set are called alike."""
-
-    @property
-    def patient_id(self) -> str:
-        """What splits are made by."""
-
-    @property
-    def fold(self) -> int | None:
-        """The data set's own subset, from 0; None where it has none."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes when what `make` gives does; found without reading any voxel."""
-
-    def make(self) -> PreparedCase:
-        """Prepares it.
-
-        Raises:
-            SeriesError: It cannot be read, or its labels do not fit.
-        """
+"""Assumed for findings without a size, as LUNA16's protocol does."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetContents:
-    """What lies in a source: cases to prepare, and what is left out before any voxel is read."""
+    """Cases of a source that can be prepared, and those excluded before any voxel is read."""
 
     cases: Sequence[CaseSource]
-    left_out: Sequence[ExcludedCase] = ()
+    excluded: Sequence[ExcludedCase] = ()
 
 
-def usable_ct(found: Discovery) -> tuple[list[Series], list[ExcludedCase]]:
-    """Parts the CT series that can be read from what is damaged.
+def usable_ct(discovery: Discovery) -> tuple[list[Series], list[ExcludedCase]]:
+    """Separates readable chest CT series from damaged ones.
 
-    Files and series of other kinds (tables, PET, segmentations, localizers) are passed over in
-    silence: data sets are full of them.
+    Files and series of other kinds (tables, PET, segmentations, localizers) are skipped without
+    a word: data sets are full of them.
+
+    Args:
+        discovery: All series and skipped files below a source.
+
+    Returns:
+        The usable series, and the damaged or duplicate series and files.
     """
-    usable = [series for series in found.series if series.rejection is None]
-    left_out = [
-        _left_out(series.facts.series_uid, series.rejection)
-        for series in found.series
-        if series.rejection is not None and _worth_telling(series.rejection.reason)
+    usable = [series for series in discovery.series if series.rejection is None]
+    excluded = [
+        excluded_by(series.facts.series_uid, series.rejection)
+        for series in discovery.series
+        if series.rejection is not None and _is_reported(series.rejection.reason)
     ]
-    left_out += [
-        ExcludedCase(name=one.path, reason=one.reason, message=one.message, failed=True)
-        for one in found.skipped_files
-        if _worth_telling(one.reason)
+    excluded += [
+        ExcludedCase(name=file.path, reason=file.reason, message=file.message, failed=True)
+        for file in discovery.skipped_files
+        if _is_reported(file.reason)
     ]
-    return usable, left_out
+    return usable, excluded
 
 
-def failure(name: str, error: SeriesError) -> ExcludedCase:
-    """What is told of a series that could not be prepared."""
-    return _left_out(name, error)
+def excluded_by(name: str, error: SeriesError) -> ExcludedCase:
+    """Turns an error into the record of an excluded case.
+
+    Args:
+        name: A series UID, or the path of a file.
+        error: The reason for which it cannot be prepared.
+
+    Returns:
+        The record; `failed` follows from the verdict of the error's reason.
+    """
+    failed = error.reason.verdict is Verdict.FAILED
+    return ExcludedCase(name=name, reason=error.reason, message=error.message, failed=failed)
 
 
 def missing_series(source: Path, uids: Iterable[str], *, what: str) -> list[ExcludedCase]:
-    """What is told, in one sentence, of series that labels name and that are not there."""
+    """Reports series that labels name but the source lacks, in one sentence for all.
+
+    Args:
+        source: The folder in which the series were expected.
+        uids: SeriesInstanceUIDs without a series.
+        what: The labels that name them, as the plural subject of the sentence.
+
+    Returns:
+        One record; none where no series is missing.
+    """
     missing = sorted(uids)
     if not missing:
         return []
@@ -111,10 +90,5 @@ def missing_series(source: Path, uids: Iterable[str], *, what: str) -> list[Excl
     return [ExcludedCase(name=str(source), reason="series_missing", message=msg, failed=False)]
 
 
-def _left_out(name: str, error: SeriesError) -> ExcludedCase:
-    failed = error.reason.verdict is Verdict.FAILED
-    return ExcludedCase(name=name, reason=error.reason, message=error.message, failed=failed)
-
-
-def _worth_telling(reason: Reason) -> bool:
+def _is_reported(reason: Reason) -> bool:
     return reason.verdict is Verdict.FAILED or reason is Reason.DUPLICATE_SERIES

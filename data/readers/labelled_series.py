@@ -1,4 +1,4 @@
-"""A CT series with what a data set tells of it, and how it becomes a prepared case."""
+"""A CT series with its annotations, which becomes a prepared case."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """What is known to lie in a series.
+    """The annotations of a series.
 
     Attributes:
-        outlined: The voxels of its nodules; None where there are no outlines.
-        candidates: As in `data.prepared.PreparedCase`.
+        findings: The annotated findings, ignored ones included.
+        outlined: The voxels of its nodules; None without outlines.
+        candidates: float64 (n, 4): x, y, z in LPS mm, and 1 for a nodule or 0 for none; None
+            where the data set lists no candidates.
     """
 
     findings: tuple[KnownFinding, ...]
@@ -44,12 +46,13 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class LabelledSeries:
-    """A series of a data set that can be prepared: a `data.datasets.CaseSource`.
+    """A series of a data set that can be prepared: a `CaseSource`.
 
     Attributes:
-        patient_id: What splits are made by.
-        labels: What is known to lie in the series, given its volume; raises `SeriesError` where
-            the labels do not fit.
+        series: The series, not yet read.
+        patient_id: The split keeps all series of a patient in one fold.
+        labels: Gives the annotations of the series from its volume; raises `SeriesError` where
+            they do not fit.
         labels_fingerprint: Changes when the labels do.
         fold: The data set's own subset, from 0; None where it has none.
     """
@@ -67,13 +70,13 @@ class LabelledSeries:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when a file of the series or its labels do."""
+        """Changes when a file of the series changes, or its labels do."""
         files = files_fingerprint({source.path for source in self.series.sources})
-        told = f"{self.patient_id} {files} {self.labels_fingerprint}"
-        return hashlib.sha256(told.encode()).hexdigest()
+        identity = f"{self.patient_id} {files} {self.labels_fingerprint}"
+        return hashlib.sha256(identity.encode()).hexdigest()
 
     def make(self) -> PreparedCase:
-        """Reads the series and brings it and its labels to the working grid.
+        """Reads the series and resamples it and its labels to the working grid.
 
         Raises:
             SeriesError: It cannot be read, or its labels do not fit.
@@ -95,11 +98,15 @@ class LabelledSeries:
 
 
 def region_mask(region: VoxelRegion, volume: Volume, working: WorkingVolume) -> NDArray[np.uint8]:
-    """Brings a region of a volume to the working grid made of it.
+    """Resamples a region to the working grid.
+
+    Args:
+        region: Voxels of `volume`, such as all its nodules.
+        volume: The native volume, in any orientation.
+        working: The working volume made from `volume`.
 
     Returns:
-        uint8, the shape of `working`: how much of each voxel lies in the region, in parts of
-        255.
+        uint8, shape of `working`: fraction of each voxel inside the region, in parts of 255.
     """
     native = np.zeros(volume.shape_zyx, dtype=np.int16)
     native.ravel()[region.flat] = FULL_VOXEL

@@ -1,4 +1,4 @@
-"""From the outlines of LIDC-IDRI's readers to the nodules on which they agree."""
+"""Merges the outlines of LIDC-IDRI's readers into the nodules on which they agree."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from hounsfield.data.readers.lidc_xml import ReaderNodule
     from hounsfield.preprocessing.volume import Volume
 
-SHARED_PART = 0.5
-"""Marks of which the smaller lies in the other by this part are of the same nodule."""
+MIN_OVERLAP = 0.5
+"""Two marks belong to the same nodule where this fraction of the smaller lies in the other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,9 +29,9 @@ class ConsensusNodule:
     Attributes:
         centre_world_mm: Mean of the readers' centres, (x, y, z) in LPS mm.
         diameter_mm: Mean of the readers' diameters, each of the sphere of the outlined volume.
-        readers: How many outlined it, 1 to 4.
-        ratings: Median of the readers', by characteristic.
-        majority: The voxels that at least half of those readers hold to be nodule.
+        readers: Number of readers who outlined it, 1 to 4.
+        ratings: Median of the readers' ratings, by characteristic.
+        majority: The voxels inside the outlines of at least half of those readers.
     """
 
     centre_world_mm: tuple[float, float, float]
@@ -44,16 +44,19 @@ class ConsensusNodule:
 def consensus_nodules(
     nodules: Iterable[ReaderNodule], volume: Volume, *, with_edge: bool = False
 ) -> tuple[ConsensusNodule, ...]:
-    """Merges the readers' nodules, from head to foot.
+    """Merges the readers' nodules, and sorts them from head to foot.
 
-    Two marks are of one nodule where their centres are closer than the larger radius, or where
-    the smaller lies by `SHARED_PART` in the other. Centre and diameter are averaged over the
+    Two marks belong to one nodule where their centres are closer than the larger radius, or where
+    `MIN_OVERLAP` of the smaller lies in the other. Centre and diameter are averaged over the
     readers, as for LUNA16 (Setio et al. 2017, doi 10.1016/j.media.2017.06.015).
 
     Args:
-        nodules: Of all readers of one series.
-        volume: The series.
-        with_edge: As for `reader_region`.
+        nodules: Outlined nodules of all readers of one series.
+        volume: The series, with the positions of its original images.
+        with_edge: Whether the pixels under an outline count, see `reader_region`.
+
+    Returns:
+        One nodule for each group of marks.
 
     Raises:
         SeriesError: An outline names an image that is not in the series.
@@ -64,20 +67,23 @@ def consensus_nodules(
         if len(region := reader_region(nodule, volume, with_edge=with_edge))
     ]
     merged = [_merge([marks[index] for index in group]) for group in _groups(marks)]
-    return tuple(sorted(merged, key=lambda one: -one.centre_world_mm[2]))
+    return tuple(sorted(merged, key=lambda nodule: -nodule.centre_world_mm[2]))
 
 
 def reader_region(nodule: ReaderNodule, volume: Volume, *, with_edge: bool = False) -> VoxelRegion:
-    """The voxels of one reader's nodule.
+    """Gives the voxels of one reader's nodule.
 
     An outline runs over the first pixels outside the nodule, so these are not part of it; the
-    outline of a hole stays in the nodule. A nodule too thin to hold a pixel is its outline.
+    outline of a hole is part of the nodule. A nodule too thin to hold a pixel is its outline.
 
     Args:
-        nodule: What the reader drew.
-        volume: The series.
-        with_edge: Counts the outline's own pixels in all the same, as the DICOM segmentations
-            that others made of these readings do.
+        nodule: The outlines of one reader.
+        volume: The series, with the positions of its original images.
+        with_edge: Whether the outline's own pixels count nevertheless, as in the DICOM
+            segmentations that others made from these readings.
+
+    Returns:
+        The voxels, outlines of holes cut out.
 
     Raises:
         SeriesError: An outline names an image that is not in the series.
@@ -97,30 +103,30 @@ def reader_region(nodule: ReaderNodule, volume: Volume, *, with_edge: bool = Fal
 
 
 def _groups(marks: Sequence[tuple[ReaderNodule, VoxelRegion]]) -> list[list[int]]:
-    """Indices of the marks, together where a chain of agreeing marks joins them."""
+    """Indices of the marks, grouped where a chain of agreeing marks connects them."""
     groups: list[list[int]] = []
     for index, (_, region) in enumerate(marks):
-        touched = [
+        connected = [
             group for group in groups if any(_agree(region, marks[other][1]) for other in group)
         ]
-        groups = [group for group in groups if group not in touched]
-        groups.append([*(other for group in touched for other in group), index])
+        groups = [group for group in groups if group not in connected]
+        groups.append([*(other for group in connected for other in group), index])
     return groups
 
 
-def _agree(one: VoxelRegion, other: VoxelRegion) -> bool:
-    distance = np.linalg.norm(np.subtract(one.centre_world_mm, other.centre_world_mm))
-    if distance < max(one.diameter_mm, other.diameter_mm) / 2:
+def _agree(first: VoxelRegion, second: VoxelRegion) -> bool:
+    distance = np.linalg.norm(np.subtract(first.centre_world_mm, second.centre_world_mm))
+    if distance < max(first.diameter_mm, second.diameter_mm) / 2:
         return True
-    return one.shared(other) >= SHARED_PART * min(len(one), len(other))
+    return first.shared(second) >= MIN_OVERLAP * min(len(first), len(second))
 
 
 def _merge(marks: Sequence[tuple[ReaderNodule, VoxelRegion]]) -> ConsensusNodule:
-    """One nodule of the marks; a reader who marked it in pieces counts once."""
+    """Merges marks into one nodule; a reader who marked it in pieces counts once."""
     by_reader: dict[int, VoxelRegion] = {}
     for nodule, region in marks:
-        known = by_reader.get(nodule.reader)
-        by_reader[nodule.reader] = region if known is None else known.joined(region)
+        piece = by_reader.get(nodule.reader)
+        by_reader[nodule.reader] = region if piece is None else piece.joined(region)
     regions = list(by_reader.values())
     x, y, z = np.mean([region.centre_world_mm for region in regions], axis=0).tolist()
     names = {name for nodule, _ in marks for name in nodule.ratings}

@@ -9,12 +9,12 @@ import numpy as np
 
 from hounsfield.data.annotations.voxel_regions import VoxelRegion, image_world_mm, source_affines
 from hounsfield.data.prepared.case import KnownFinding
+from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import files_fingerprint
 from hounsfield.data.readers.dataset import (
     UNKNOWN_DIAMETER_MM,
     DatasetContents,
-    ExcludedCase,
-    failure,
+    excluded_by,
     missing_series,
     usable_ct,
 )
@@ -31,24 +31,30 @@ if TYPE_CHECKING:
     from hounsfield.data.readers.lidc_xml import LidcReadings
     from hounsfield.preprocessing.volume import Volume
 
-READERS_NEEDED = 3
-"""A nodule that fewer outlined is neither to be found nor empty, as LUNA16 has it."""
+MIN_READERS = 3
+"""A nodule outlined by fewer readers is ignored, as in LUNA16."""
 
 
 def read_lidc_idri(source: Path) -> DatasetContents:
-    """Finds the series and the readings, wherever they lie under `source`.
+    """Finds the series and the readings.
 
-    A series without readings is left out: nothing says that it is empty.
+    A series without readings is excluded: nothing says that it has no nodules.
+
+    Args:
+        source: A folder with any part of the download, in any arrangement of folders.
+
+    Returns:
+        One case per series with readings.
     """
-    usable, left_out = usable_ct(discover([source]))
+    usable, excluded = usable_ct(discover([source]))
     readings, xml_of, unreadable = _readings_under(source)
-    left_out += unreadable
+    excluded += unreadable
     labelled = []
     for series in usable:
         uid = series.facts.series_uid
         if uid not in readings:
             msg = f"no XML with readings of the series {uid} is in the source"
-            left_out.append(ExcludedCase(name=uid, reason="no_labels", message=msg, failed=False))
+            excluded.append(ExcludedCase(name=uid, reason="no_labels", message=msg, failed=False))
             continue
         labelled.append(
             LabelledSeries(
@@ -59,29 +65,35 @@ def read_lidc_idri(source: Path) -> DatasetContents:
             )
         )
     return DatasetContents(
-        labelled, [*left_out, *missing_series(source, readings, what="readings")]
+        labelled, [*excluded, *missing_series(source, readings, what="readings")]
     )
 
 
 def known_labels(readings: LidcReadings, volume: Volume) -> Labels:
-    """The consensus nodules with their outlines, then what is neither nodule nor empty.
+    """Gives the consensus nodules with their outlines, then the findings to ignore.
 
-    Every outlined nodule is in the mask. A nodule outlined by fewer than `READERS_NEEDED`, a
-    nodule below 3 mm and a marked non-nodule are to be ignored, unless they lie within a nodule
-    that counts.
+    Every outlined nodule is in the mask. A nodule outlined by fewer than `MIN_READERS`, a nodule
+    below 3 mm and a marked non-nodule are ignored, unless they lie within a nodule that counts.
+
+    Args:
+        readings: All marks of the series' readers.
+        volume: The series, with the positions of its original images.
+
+    Returns:
+        Findings and outlines.
 
     Raises:
-        SeriesError: The readings are of another series, or of images that are not there.
+        SeriesError: The readings belong to another series, or name images that it lacks.
     """
     if readings.series_uid != volume.series.series_uid:
-        msg = f"readings are of {readings.series_uid}, the series is {volume.series.series_uid}"
+        msg = f"the readings belong to {readings.series_uid}, not to {volume.series.series_uid}"
         raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
     nodules = consensus_nodules(readings.nodules, volume)
     findings = [
         KnownFinding(
             nodule.centre_world_mm,
             nodule.diameter_mm,
-            ignored=nodule.readers < READERS_NEEDED,
+            ignored=nodule.readers < MIN_READERS,
             readers=nodule.readers,
             malignancy=nodule.ratings.get("malignancy"),
             texture=nodule.ratings.get("texture"),
@@ -93,41 +105,40 @@ def known_labels(readings: LidcReadings, volume: Volume) -> Labels:
     counted = [finding for finding in findings if not finding.ignored]
     affines = source_affines(volume)
     for point in readings.points:
-        place = image_world_mm(point.point_xy, point.sop_instance_uid, affines)[0]
-        x, y, z = place.tolist()
+        x, y, z = image_world_mm(point.point_xy, point.sop_instance_uid, affines)[0].tolist()
         if not any(_within(finding, (x, y, z)) for finding in counted):
             findings.append(KnownFinding((x, y, z), UNKNOWN_DIAMETER_MM, ignored=True, readers=1))
     regions = [nodule.majority for nodule in nodules]
     return Labels(tuple(findings), outlined=VoxelRegion.union(regions, volume))
 
 
-def _within(finding: KnownFinding, place_world_mm: tuple[float, float, float]) -> bool:
-    distance = np.linalg.norm(np.subtract(finding.centre_world_mm, place_world_mm))
+def _within(finding: KnownFinding, point_world_mm: tuple[float, float, float]) -> bool:
+    distance = np.linalg.norm(np.subtract(finding.centre_world_mm, point_world_mm))
     return bool(distance < finding.diameter_mm / 2)
 
 
 def _readings_under(
     source: Path,
 ) -> tuple[dict[str, LidcReadings], dict[str, Path], list[ExcludedCase]]:
-    """The readings by series, the file of each, and what could not be used."""
+    """The readings by series UID, the file of each, and the files that cannot be used."""
     readings: dict[str, LidcReadings] = {}
     xml_of: dict[str, Path] = {}
-    left_out: list[ExcludedCase] = []
+    excluded: list[ExcludedCase] = []
     for path in sorted(source.rglob("*.xml")):
         try:
-            found = read_lidc_xml(path)
+            reading = read_lidc_xml(path)
         except SeriesError as error:
-            left_out.append(failure(str(path), error))
+            excluded.append(excluded_by(str(path), error))
             continue
-        if found is None:
+        if reading is None:
             continue
-        if found.series_uid in readings:
-            first = xml_of[found.series_uid]
+        if reading.series_uid in readings:
+            first = xml_of[reading.series_uid]
             if path.read_bytes() != first.read_bytes():
-                msg = f"{path} reads the same series as {first}, which is used"
-                left_out.append(
+                msg = f"{path} is about the same series as {first}, which is used"
+                excluded.append(
                     ExcludedCase(name=str(path), reason="no_labels", message=msg, failed=False)
                 )
             continue
-        readings[found.series_uid], xml_of[found.series_uid] = found, path
-    return readings, xml_of, left_out
+        readings[reading.series_uid], xml_of[reading.series_uid] = reading, path
+    return readings, xml_of, excluded

@@ -1,4 +1,4 @@
-"""LIDC-IDRI's XML: what four radiologists marked in one series."""
+"""LIDC-IDRI's XML: the marks of up to four radiologists in one series."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 CHARACTERISTICS = ("malignancy", "texture", "calcification", "spiculation")
-"""The ratings that are kept, 1 to 5 (calcification to 6)."""
+"""The ratings that are read, 1 to 5 (calcification to 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,10 @@ class Outline:
     """A reader's outline of a nodule on one image.
 
     Attributes:
-        points_xy: Columns and rows, from 0 at the first pixel's centre.
-        inclusion: The pixels it runs over lie just outside the nodule. Else it is drawn around
-            a hole in the nodule.
+        sop_instance_uid: The image on which it was drawn.
+        points_xy: (column, row) of its corners, (0, 0) at the centre of the first pixel.
+        inclusion: Whether it surrounds nodule, its own pixels lying just outside; otherwise it
+            surrounds a hole in the nodule.
     """
 
     sop_instance_uid: str
@@ -32,27 +33,25 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class ReaderNodule:
-    """A nodule of 3 mm or more, as one reader outlined and rated it."""
+    """A nodule of 3 mm or more, outlined and rated by one reader."""
 
     reader: int
-    nodule_id: str
     outlines: tuple[Outline, ...]
     ratings: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderPoint:
-    """A place that a reader only pointed at: a nodule below 3 mm, or no nodule at all."""
+    """A position that a reader marked without outline: a nodule below 3 mm, or a non-nodule."""
 
     reader: int
     sop_instance_uid: str
     point_xy: tuple[float, float]
-    is_nodule: bool
 
 
 @dataclass(frozen=True, slots=True)
 class LidcReadings:
-    """All that one XML file tells of a series."""
+    """All marks of one XML file, which is about one series."""
 
     series_uid: str
     readers: int
@@ -61,13 +60,16 @@ class LidcReadings:
 
 
 def read_lidc_xml(path: Path) -> LidcReadings | None:
-    """Reads the readings of a CT series.
+    """Reads the marks of a CT series.
+
+    Args:
+        path: One of LIDC-IDRI's XML files.
 
     Returns:
-        None where the file is XML of something else, such as LIDC-IDRI's chest radiographs.
+        The marks; None for XML of another kind, such as that of LIDC-IDRI's chest radiographs.
 
     Raises:
-        SeriesError: The file is damaged or lacks what every reading has.
+        SeriesError: The file is damaged or lacks an element that every reading has.
     """
     root = read_xml(path)
     if root.tag != "LidcReadMessage":
@@ -83,15 +85,16 @@ def read_lidc_xml(path: Path) -> LidcReadings | None:
                 nodules.append(nodule)
             else:
                 points.extend(
-                    ReaderPoint(reader, outline.sop_instance_uid, outline.points_xy[0], True)
+                    ReaderPoint(reader, outline.sop_instance_uid, outline.points_xy[0])
                     for outline in nodule.outlines[:1]
                 )
         for element in session.findall("nonNodule"):
-            place = (
+            point_xy = (
                 number_of(element, "locus/xCoord", path),
                 number_of(element, "locus/yCoord", path),
             )
-            points.append(ReaderPoint(reader, text_of(element, "imageSOP_UID", path), place, False))
+            image_uid = text_of(element, "imageSOP_UID", path)
+            points.append(ReaderPoint(reader, image_uid, point_xy))
     return LidcReadings(series_uid, len(sessions), tuple(nodules), tuple(points))
 
 
@@ -114,4 +117,4 @@ def _nodule(element: Element, reader: int, path: Path) -> ReaderNodule:
         for name in CHARACTERISTICS
         if element.find(f"characteristics/{name}") is not None
     }
-    return ReaderNodule(reader, text_of(element, "noduleID", path), outlines, ratings)
+    return ReaderNodule(reader, outlines, ratings)

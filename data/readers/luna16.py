@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from functools import partial
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.data.prepared.case import KnownFinding
+from hounsfield.data.prepared.fingerprints import findings_sha256
 from hounsfield.data.readers.dataset import (
     UNKNOWN_DIAMETER_MM,
     DatasetContents,
@@ -21,6 +21,7 @@ from hounsfield.data.readers.dataset import (
 from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.delimited import Aliases, read_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,19 +30,27 @@ if TYPE_CHECKING:
 
 ANNOTATIONS, EXCLUDED = "annotations.csv", "annotations_excluded.csv"
 CANDIDATES = ("candidates_V2.csv", "candidates.csv")
-"""Tables of candidates; the first that is there is read, as it holds what the other does."""
+"""Tables of candidates; only the first one found is read, as it includes the second."""
+
+_POSITION: Aliases = {"seriesuid": (), "coordX": (), "coordY": (), "coordZ": ()}
 
 
 def read_luna16(source: Path) -> DatasetContents:
     """Finds the series under ``subset0`` to ``subset9``, and the tables beside or below them.
 
     The files name no patient: each series counts as a patient of its own, and the folds are the
-    official subsets. A series outside them has none.
+    official subsets. A series outside the subsets has no fold of its own.
+
+    Args:
+        source: A folder with any part of the download, in any arrangement of folders.
+
+    Returns:
+        One case per usable series.
 
     Raises:
-        UsageError: ``annotations.csv`` is missing, a table is there twice or cannot be read.
+        UsageError: ``annotations.csv`` is missing, a table exists twice or cannot be read.
     """
-    usable, left_out = usable_ct(discover([source]))
+    usable, excluded_cases = usable_ct(discover([source]))
     annotations, excluded_table = _only(source, ANNOTATIONS), _at_most_one(source, EXCLUDED)
     nodules = read_findings(annotations, ignored=False)
     excluded = read_findings(excluded_table, ignored=True) if excluded_table else {}
@@ -57,95 +66,103 @@ def read_luna16(source: Path) -> DatasetContents:
             LabelledSeries(
                 series=series,
                 patient_id=uid,
-                labels=partial(_listed, labels),
+                labels=partial(_same_for_any_volume, labels),
                 labels_fingerprint=_fingerprint(labels),
                 fold=_subset(series.path.relative_to(source)),
             )
         )
-    told = {Path(one.name).stem for one in left_out} | {one.series_uid for one in labelled}
-    gone = nodules.keys() - told
-    return DatasetContents(labelled, [*left_out, *missing_series(source, gone, what="annotations")])
+    present = {Path(case.name).stem for case in excluded_cases}
+    present |= {case.series_uid for case in labelled}
+    absent = nodules.keys() - present
+    return DatasetContents(
+        labelled, [*excluded_cases, *missing_series(source, absent, what="annotations")]
+    )
 
 
 def read_findings(table: Path, *, ignored: bool) -> dict[str, list[KnownFinding]]:
-    """Reads ``seriesuid,coordX,coordY,coordZ,diameter_mm`` (LPS mm), by series.
+    """Reads a table with the columns ``seriesuid,coordX,coordY,coordZ,diameter_mm``.
 
-    A negative diameter is unknown.
+    Args:
+        table: Positions in LPS mm; a negative diameter is unknown.
+        ignored: Whether the findings are neither nodules to find nor empty places.
+
+    Returns:
+        The findings of each series by its UID, in the order of the table.
 
     Raises:
-        UsageError: A column is missing, or a cell is no number.
+        UsageError: A column is missing, or a cell is not a number.
     """
+    rows = read_table(table, {**_POSITION, "diameter_mm": ()}, positional=False)
+    x, y, z, diameters_mm = (
+        rows.finite_numbers(column).tolist()
+        for column in ("coordX", "coordY", "coordZ", "diameter_mm")
+    )
     findings: dict[str, list[KnownFinding]] = {}
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        for number, row in enumerate(csv.DictReader(stream), start=2):
-            try:
-                x, y, z, diameter_mm = (
-                    float(row[name]) for name in ("coordX", "coordY", "coordZ", "diameter_mm")
-                )
-                known = findings.setdefault(row["seriesuid"], [])
-            except (KeyError, TypeError, ValueError) as error:
-                msg = f"{table}, line {number}: {error!r}; the columns of LUNA16 are needed"
-                raise UsageError(msg) from error
-            if diameter_mm < 0:
-                diameter_mm = UNKNOWN_DIAMETER_MM
-            known.append(KnownFinding((x, y, z), diameter_mm, ignored=ignored))
+    for uid, *centre, diameter_mm in zip(
+        rows.columns["seriesuid"], x, y, z, diameters_mm, strict=True
+    ):
+        known_mm = UNKNOWN_DIAMETER_MM if diameter_mm < 0 else diameter_mm
+        finding = KnownFinding((centre[0], centre[1], centre[2]), known_mm, ignored=ignored)
+        findings.setdefault(uid, []).append(finding)
     return findings
 
 
 def read_candidates(source: Path) -> dict[str, NDArray[np.float64]] | None:
-    """Reads the candidates of each series, where a table of them is at or below a folder.
+    """Reads the candidates of each series.
+
+    Args:
+        source: The table is at or below this folder.
 
     Returns:
-        For each series (n, 4): x, y, z in LPS mm and 1 for a nodule, 0 for none. None where
-        there is no table.
+        By series UID, shape (n, 4): x, y, z in LPS mm, and 1 for a nodule or 0 for none. None
+        where there is no table.
 
     Raises:
-        UsageError: A table is there twice, a column is missing, or a cell is no number.
+        UsageError: A table exists twice, a column is missing, or a cell is not a number.
     """
-    table = next((found for name in CANDIDATES if (found := _at_most_one(source, name))), None)
+    tables = (_at_most_one(source, name) for name in CANDIDATES)
+    table = next(filter(None, tables), None)
     if table is None:
         return None
-    rows: dict[str, list[tuple[float, ...]]] = {}
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        for number, row in enumerate(csv.DictReader(stream), start=2):
-            try:
-                place = tuple(float(row[name]) for name in ("coordX", "coordY", "coordZ", "class"))
-                rows.setdefault(row["seriesuid"], []).append(place)
-            except (KeyError, TypeError, ValueError) as error:
-                msg = f"{table}, line {number}: {error!r}; the columns of LUNA16 are needed"
-                raise UsageError(msg) from error
-    return {uid: np.array(places) for uid, places in rows.items()}
+    rows = read_table(table, {**_POSITION, "class": ()}, positional=False)
+    values = np.column_stack(
+        [rows.finite_numbers(column) for column in ("coordX", "coordY", "coordZ", "class")]
+    )
+    rows_of: dict[str, list[int]] = {}
+    for index, uid in enumerate(rows.columns["seriesuid"]):
+        rows_of.setdefault(uid, []).append(index)
+    return {uid: values[indices] for uid, indices in rows_of.items()}
 
 
-def _listed(labels: Labels, _volume: Volume) -> Labels:
-    """The tables tell all in mm already."""
+def _same_for_any_volume(labels: Labels, _volume: Volume) -> Labels:
+    """The tables are in mm already, so the volume is not needed."""
     return labels
 
 
 def _fingerprint(labels: Labels) -> str:
     candidates = b"" if labels.candidates is None else labels.candidates.tobytes()
-    return hashlib.sha256(repr(labels.findings).encode() + candidates).hexdigest()
+    return hashlib.sha256(findings_sha256(labels.findings).encode() + candidates).hexdigest()
 
 
 def _only(source: Path, name: str) -> Path:
     """The one table of a name at or below a folder."""
-    found = _at_most_one(source, name)
-    if found is None:
-        msg = f"{source} must hold {name}, but holds none"
+    table = _at_most_one(source, name)
+    if table is None:
+        msg = f"{source} must hold {name}, but there is none"
         raise UsageError(msg)
-    return found
+    return table
 
 
 def _at_most_one(source: Path, name: str) -> Path | None:
-    found = sorted(source.rglob(name))
-    if len(found) > 1:
-        msg = f"{source} must hold one {name}, but holds {found[0]} and {found[1]}"
+    tables = sorted(source.rglob(name))
+    if len(tables) > 1:
+        msg = f"{source} must hold one {name}, but holds {tables[0]} and {tables[1]}"
         raise UsageError(msg)
-    return found[0] if found else None
+    return tables[0] if tables else None
 
 
 def _subset(path: Path) -> int | None:
-    """The official subset that a path goes through."""
+    """The official subset among the folders of a path."""
     for part in path.parts:
         if match := re.fullmatch(r"subset([0-9])", part):
             return int(match[1])

@@ -1,6 +1,6 @@
 """Lung-PET-CT-Dx: DICOM series, lesion boxes as Pascal VOC, histology as a letter (TCIA 2020).
 
-There is one file a slice, named by its SOPInstanceUID; the name of each box in it is the letter.
+There is one file per slice, named by its SOPInstanceUID; the name of each box is the letter.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import numpy as np
 from hounsfield.data.annotations.voxel_regions import image_voxels, source_affines
 from hounsfield.data.annotations.xml_files import number_of, read_xml, text_of
 from hounsfield.data.prepared.case import KnownFinding
+from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import files_fingerprint
-from hounsfield.data.readers.dataset import DatasetContents, ExcludedCase, usable_ct
+from hounsfield.data.readers.dataset import DatasetContents, usable_ct
 from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
@@ -36,13 +37,13 @@ HISTOLOGY_OF_LETTER = {
     "G": "squamous_cell_carcinoma",
 }
 
-SLICES_APART = 2
-"""Boxes that overlap in the plane and are at most this far apart are of one lesion."""
+MAX_SLICES_APART = 2
+"""Boxes that overlap in the plane and are at most this far apart belong to one lesion."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageBox:
-    """A box on one image: columns and rows of its first and last pixel."""
+    """A box on one image, (column, row) of its first and last pixel."""
 
     sop_instance_uid: str
     low_xy: tuple[float, float]
@@ -52,12 +53,13 @@ class ImageBox:
 
 @dataclass(frozen=True, slots=True)
 class BoxedLesion:
-    """A lesion of boxes on neighbouring slices.
+    """A lesion made of boxes on neighbouring slices.
 
     Attributes:
-        centre_world_mm: Of the box around them all, (x, y, z) in LPS mm.
-        size_mm: Its sides along the volume's (x, y, z) axes.
-        slices: How many slices bear a box of it.
+        centre_world_mm: Centre of the box around all of them, (x, y, z) in LPS mm.
+        size_mm: Sides of that box along the volume's (x, y, z) axes.
+        letter: The most frequent letter of its boxes, see `HISTOLOGY_OF_LETTER`.
+        slices: Number of slices with a box.
     """
 
     centre_world_mm: tuple[float, float, float]
@@ -67,24 +69,34 @@ class BoxedLesion:
 
     @property
     def diameter_mm(self) -> float:
-        """Of the sphere that fills a cube as large as the box."""
+        """Diameter of the sphere inscribed in a cube of the box's volume."""
         return float(np.cbrt(np.prod(self.size_mm)))
 
 
 def read_lung_pet_ct_dx(source: Path) -> DatasetContents:
-    """Finds the CT series and the boxes, wherever they lie under `source`.
+    """Finds the CT series and the boxes.
 
-    A patient's boxes are of one series; the others are left out.
+    A patient's boxes belong to one series; the patient's other series are excluded.
+
+    Args:
+        source: A folder with any part of the download, in any arrangement of folders.
+
+    Returns:
+        One case per series with boxes.
     """
-    usable, left_out = usable_ct(discover([source]))
+    usable, excluded = usable_ct(discover([source]))
     path_of = {path.stem: path for path in sorted(source.rglob("*.xml"))}
     labelled = []
     for series in usable:
-        uids = [one.sop_instance_uid for one in series.instances if one.sop_instance_uid in path_of]
+        uids = [
+            instance.sop_instance_uid
+            for instance in series.instances
+            if instance.sop_instance_uid in path_of
+        ]
         if not uids:
             uid = series.facts.series_uid
             msg = f"no boxes of the series {uid} are in the source"
-            left_out.append(ExcludedCase(name=uid, reason="no_labels", message=msg, failed=False))
+            excluded.append(ExcludedCase(name=uid, reason="no_labels", message=msg, failed=False))
             continue
         files = tuple(path_of.pop(uid) for uid in dict.fromkeys(uids))
         labelled.append(
@@ -95,20 +107,27 @@ def read_lung_pet_ct_dx(source: Path) -> DatasetContents:
                 labels_fingerprint=files_fingerprint(files),
             )
         )
-    lone = [path for path in path_of.values() if _is_box_file(path)]
-    if lone:
-        msg = f"{len(lone)} box file(s) are of images that are not there (the first: {lone[0]})"
-        left_out.append(
+    unused = [path for path in path_of.values() if _is_box_file(path)]
+    if unused:
+        msg = f"{len(unused)} box file(s) name images that are missing (the first: {unused[0]})"
+        excluded.append(
             ExcludedCase(name=str(source), reason="series_missing", message=msg, failed=False)
         )
-    return DatasetContents(labelled, left_out)
+    return DatasetContents(labelled, excluded)
 
 
 def known_labels(files: Iterable[Path], volume: Volume) -> Labels:
-    """The lesions of a series' box files.
+    """Reads the lesions of a series.
+
+    Args:
+        files: Box files whose images are in the series.
+        volume: The series, with the positions of its original images.
+
+    Returns:
+        One finding per lesion, with its histology; no outlines.
 
     Raises:
-        SeriesError: A file is damaged, has an unknown letter, or its image is not there.
+        SeriesError: A file is damaged, has an unknown letter, or its image is not in the series.
     """
     boxes = [box for path in files for box in read_boxes(path)]
     return Labels(
@@ -126,6 +145,12 @@ def known_labels(files: Iterable[Path], volume: Volume) -> Labels:
 def read_boxes(path: Path) -> list[ImageBox]:
     """Reads the boxes on one image.
 
+    Args:
+        path: A Pascal VOC file, named by the image's SOPInstanceUID.
+
+    Returns:
+        The boxes in the order of the file.
+
     Raises:
         SeriesError: The file is damaged, or a letter is none of A, B, E, G.
     """
@@ -139,24 +164,31 @@ def read_boxes(path: Path) -> list[ImageBox]:
             number_of(element, f"bndbox/{side}", path) for side in ("xmin", "ymin", "xmax", "ymax")
         )
         if x1 < x0 or y1 < y0:
-            msg = f"{path}: a box must not end before it begins, got {x0}-{x1}, {y0}-{y1}"
+            msg = f"{path}: a box must not end before it begins, got x {x0}-{x1}, y {y0}-{y1}"
             raise SeriesError(Reason.UNREADABLE, msg)
         boxes.append(ImageBox(path.stem, (x0, y0), (x1, y1), letter))
     return boxes
 
 
 def boxed_lesions(boxes: Iterable[ImageBox], volume: Volume) -> list[BoxedLesion]:
-    """Joins boxes on neighbouring slices to lesions in mm, from the first slice on.
+    """Joins boxes on neighbouring slices into lesions.
+
+    Args:
+        boxes: Boxes of one series, in any order.
+        volume: The series, with the positions of its original images.
+
+    Returns:
+        The lesions, from the first slice on.
 
     Raises:
-        SeriesError: A box lies on an image that is not in the series.
+        SeriesError: A box is on an image that is not in the series.
     """
     affines = source_affines(volume)
     placed = []
     for box in boxes:
         corners = image_voxels([box.low_xy, box.high_xy], box.sop_instance_uid, affines, volume)
         placed.append((corners.min(axis=0), corners.max(axis=0), box.letter))
-    placed.sort(key=lambda one: (tuple(one[0]), tuple(one[1])))
+    placed.sort(key=lambda box: (tuple(box[0]), tuple(box[1])))
     lesions: list[list[tuple[NDArray[np.int64], NDArray[np.int64], str]]] = []
     for low, high, letter in placed:
         for lesion in lesions:
@@ -176,7 +208,7 @@ def _touch(
     _letter: str,
 ) -> bool:
     """Whether two boxes, [z, y, x], overlap in the plane and are close along z."""
-    reach = np.array((SLICES_APART, 0, 0))
+    reach = np.array((MAX_SLICES_APART, 0, 0))
     return bool(((low - reach <= other_high) & (other_low <= high + reach)).all())
 
 
@@ -197,7 +229,7 @@ def _lesion(
 
 
 def _is_box_file(path: Path) -> bool:
-    """Whether it looks like a box file; a damaged one might be."""
+    """Whether a file has boxes; a damaged one may have."""
     try:
         return read_xml(path).tag == "annotation"
     except SeriesError:

@@ -6,7 +6,6 @@ A folder holds ``nodules.csv`` and, for each row, ``<file>_ct.nii.gz`` (HU) and
 
 from __future__ import annotations
 
-import csv
 import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,10 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.data.prepared.case import FULL_VOXEL, CaseOrigin, KnownFinding, PreparedCase
-from hounsfield.data.prepared.fingerprints import files_fingerprint, voxels_sha256
-from hounsfield.data.readers.dataset import DatasetContents, ExcludedCase
+from hounsfield.data.prepared.case_source import ExcludedCase
+from hounsfield.data.prepared.fingerprints import (
+    files_fingerprint,
+    findings_sha256,
+    voxels_sha256,
+)
+from hounsfield.data.readers.dataset import DatasetContents
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.files.delimited import Aliases, Table, read_table
 from hounsfield.preprocessing.geometry.reorient import upright_view
 from hounsfield.preprocessing.geometry.resampling import resample_separable
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
@@ -31,14 +36,26 @@ if TYPE_CHECKING:
 TABLE = "nodules.csv"
 SPACING_MM = 1.0
 RIM_MM = 6.0
-"""How far a case reaches beyond its crop along z, where the end slices are repeated."""
+"""Extent of a case beyond its crop at both ends of z, where the end slices are repeated."""
+
+_NUMBERS = (
+    "x_mm",
+    "y_mm",
+    "z_mm",
+    "diameter_mm",
+    "malignancy",
+    "texture",
+    "spiculation",
+    "calcification",
+)
+_COLUMNS: Aliases = dict.fromkeys(("file", "patient_id", "seriesuid", *_NUMBERS, "readers"), ())
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, slots=True)
 class NoduleFiles:
-    """A nodule's row and files, which can be prepared: a `data.datasets.CaseSource`."""
+    """The row and the files of one nodule: a `CaseSource`."""
 
     ct: Path
     mask: Path
@@ -50,16 +67,17 @@ class NoduleFiles:
 
     @property
     def series_uid(self) -> str:
-        """The series and the nodule's file: a series may hold several."""
+        """The series and the nodule's file: a series may have several nodules."""
         return f"{self.source_series_uid}.{self.name}"
 
     @property
     def fingerprint(self) -> str:
         """Changes when the row or a file does."""
-        return f"{self.patient_id} {self.finding} {files_fingerprint([self.ct, self.mask])}"
+        files = files_fingerprint([self.ct, self.mask])
+        return f"{self.patient_id} {findings_sha256([self.finding])} {files}"
 
     def native(self) -> tuple[Volume, NDArray[np.bool_]]:
-        """The crop as it lies in its files, and the nodule's voxels in it.
+        """Reads the crop on its native grid, and the nodule's voxels in it.
 
         Raises:
             SeriesError: A file is damaged, or files and row do not fit together.
@@ -70,13 +88,13 @@ class NoduleFiles:
             raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
         centre_zyx = ct.voxel_xyz(self.finding.centre_world_mm)[::-1]
         if np.any(centre_zyx < -1) or np.any(centre_zyx > ct.shape_zyx):
-            place = self.finding.centre_world_mm
-            msg = f"{self.ct} must hold its nodule, but {TABLE} puts the centre at {place} mm (LPS)"
+            centre = self.finding.centre_world_mm
+            msg = f"{self.ct} must hold its nodule, but {TABLE} has its centre at {centre} mm (LPS)"
             raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
         return ct, mask.hu > 0
 
     def make(self) -> PreparedCase:
-        """Brings the crop onto the working grid; it is short along z, and extended there.
+        """Resamples the crop to the working grid, extended along z, where it is short.
 
         Raises:
             SeriesError: A file is damaged, or files and row do not fit together.
@@ -97,37 +115,38 @@ class NoduleFiles:
 
 
 def read_nodule_crops(source: Path) -> DatasetContents:
-    """Reads ``nodules.csv``; a row whose files are not there is left out.
+    """Reads ``nodules.csv``; a row whose files are missing is excluded.
+
+    Args:
+        source: The folder of the table and the files.
+
+    Returns:
+        One case per nodule.
 
     Raises:
-        UsageError: The table is missing, a row cannot be read, or two are of one file.
+        UsageError: The table is missing, a row cannot be read, or two rows name one file.
     """
     table = source / TABLE
     if not table.is_file():
         msg = f"a folder of nodule crops must hold {TABLE}, but {table} is not there"
         raise UsageError(msg)
+    rows = read_table(table, _COLUMNS, positional=False)
     nodules: dict[str, NoduleFiles] = {}
-    left_out = []
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        for number, row in enumerate(csv.DictReader(stream), start=2):
-            try:
-                nodule = _nodule(row, source)
-            except (KeyError, TypeError, ValueError) as error:
-                msg = f"{table}, line {number}: {error!r}; the columns of lidc-nodules are needed"
-                raise UsageError(msg) from error
-            if nodule.series_uid in nodules:
-                msg = f"{table}, line {number}: {nodule.series_uid} is there a second time"
-                raise UsageError(msg)
-            nodules[nodule.series_uid] = nodule
+    for nodule, number in zip(_nodules(rows, source), rows.row_numbers, strict=True):
+        if nodule.series_uid in nodules:
+            msg = f"{table}, row {number}: {nodule.series_uid} is listed twice"
+            raise UsageError(msg)
+        nodules[nodule.series_uid] = nodule
+    excluded = []
     for nodule in list(nodules.values()):
-        gone = [path for path in (nodule.ct, nodule.mask) if not path.is_file()]
-        if gone:
+        absent = [path for path in (nodule.ct, nodule.mask) if not path.is_file()]
+        if absent:
             del nodules[nodule.series_uid]
-            msg = f"{gone[0]}, which {TABLE} names, is not there"
-            left_out.append(
+            msg = f"{absent[0]}, which {TABLE} names, is missing"
+            excluded.append(
                 ExcludedCase(name=nodule.series_uid, reason="unreadable", message=msg, failed=True)
             )
-    return DatasetContents(list(nodules.values()), left_out)
+    return DatasetContents(list(nodules.values()), excluded)
 
 
 def on_working_grid(
@@ -135,17 +154,17 @@ def on_working_grid(
 ) -> tuple[WorkingVolume, NDArray[np.uint8]]:
     """Resamples an upright crop to `SPACING_MM`, with `RIM_MM` more at both ends of z.
 
-    There the end slices are repeated and the mask ends, within one slice distance, so that
-    every nodule ends inside its case and keeps its volume.
+    Beyond the crop its end slices are repeated, and the mask ends within one slice distance, so
+    that every nodule ends inside its case and keeps its volume.
 
     Args:
-        hu: ``[z, y, x]``.
-        inside: Same shape: the nodule.
-        affine: Maps (x, y, z) indices to LPS mm.
+        hu: int16, ``[z, y, x]``, x to the left, y to the back, z to the head.
+        inside: Mask of the nodule, same shape.
+        affine: 4 x 4, maps (x, y, z) indices to LPS mm.
 
     Returns:
-        The volume, all of it search mask and none of it lung, and uint8 of its shape: how much
-        of each voxel is nodule, in parts of 255.
+        The volume, all of it search mask and none of it lung; and uint8 of its shape: fraction of
+        each voxel that is nodule, in parts of 255.
     """
     native_mm = np.linalg.norm(affine[:3, :3], axis=0)
     first_xyz = np.array([0.0, 0.0, -RIM_MM / native_mm[2]])
@@ -168,28 +187,33 @@ def on_working_grid(
     return volume, nodule.astype(np.uint8)
 
 
-def _nodule(row: dict[str, str], folder: Path) -> NoduleFiles:
-    name = row["file"]
-    return NoduleFiles(
-        ct=folder / f"{name}_ct.nii.gz",
-        mask=folder / f"{name}_mask.nii.gz",
-        name=name,
-        source_series_uid=row["seriesuid"],
-        patient_id=row["patient_id"],
-        finding=KnownFinding(
-            (float(row["x_mm"]), float(row["y_mm"]), float(row["z_mm"])),
-            float(row["diameter_mm"]),
-            readers=int(row["readers"]),
-            malignancy=float(row["malignancy"]),
-            texture=float(row["texture"]),
-            spiculation=float(row["spiculation"]),
-            calcification=float(row["calcification"]),
-        ),
-    )
+def _nodules(rows: Table, folder: Path) -> list[NoduleFiles]:
+    """One nodule for each row."""
+    numbers = {name: rows.finite_numbers(name).tolist() for name in _NUMBERS}
+    readers = rows.integers("readers").tolist()
+    return [
+        NoduleFiles(
+            ct=folder / f"{name}_ct.nii.gz",
+            mask=folder / f"{name}_mask.nii.gz",
+            name=name,
+            source_series_uid=rows.columns["seriesuid"][index],
+            patient_id=rows.columns["patient_id"][index],
+            finding=KnownFinding(
+                (numbers["x_mm"][index], numbers["y_mm"][index], numbers["z_mm"][index]),
+                numbers["diameter_mm"][index],
+                readers=readers[index],
+                malignancy=numbers["malignancy"][index],
+                texture=numbers["texture"][index],
+                spiculation=numbers["spiculation"][index],
+                calcification=numbers["calcification"][index],
+            ),
+        )
+        for index, name in enumerate(rows.columns["file"])
+    ]
 
 
 def _read(path: Path) -> Volume:
-    """A whole NIfTI file, its world turned to LPS."""
+    """Reads a whole NIfTI file and converts its world to LPS."""
     from nibabel import Nifti1Image
     from nibabel.filebasedimages import ImageFileError
 

@@ -1,4 +1,4 @@
-"""Phantoms as training material: a recipe of seeds, each with a scan drawn from it."""
+"""Phantoms as training material: a configuration of seeds, and a scan drawn for each."""
 
 from __future__ import annotations
 
@@ -7,16 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
-import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeInt,
-    PositiveFloat,
-    ValidationError,
-    field_validator,
-)
+from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
 
 from hounsfield.data.phantom import (
     HISTOLOGIES,
@@ -28,7 +19,7 @@ from hounsfield.data.phantom import (
 from hounsfield.data.prepared.case import CaseOrigin, KnownFinding, PreparedCase
 from hounsfield.data.prepared.fingerprints import voxels_sha256
 from hounsfield.data.readers.dataset import DatasetContents
-from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.documents import Strict, read_document
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.working_grid import to_working_volume
 
@@ -36,28 +27,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WIDTH_MM, HEIGHT_MM = 400.0, 330.0
-"""What every scan covers: a whole chest."""
+"""Extent of every scan: a whole chest."""
 
 
-class PhantomSetConfig(BaseModel):
-    """Which phantoms are made; a setting that is not said is drawn for each seed.
+class PhantomSetConfig(Strict):
+    """A set of phantoms, such as ``configs/data/phantoms.yaml``.
 
     Attributes:
         first: The first seed.
-        count: How many seeds follow one another.
-        pixel_mm: Lowest and highest; coarse, since the working grid is no finer.
-        slice_mm: Slice distances, and how often each is drawn against the others.
-        nodules: Fewest and most.
-        classes: How often a nodule is of each class, against the others; where it is not said,
-            half of them are benign, as `make_phantom` draws them.
+        count: Number of seeds, which follow one another.
+        pixel_mm: Smallest and largest pixel; coarse, since the working grid is no finer.
+        slice_mm: Slice distances, each with its relative frequency.
+        nodules: Smallest and largest number of nodules in a chest.
+        classes: Histological classes, each with its relative frequency; without it, half of the
+            nodules are benign, as `make_phantom` draws them.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     first: int = Field(ge=0)
     count: int = Field(gt=0)
     pixel_mm: tuple[PositiveFloat, PositiveFloat] = (1.0, 1.2)
-    slice_mm: dict[PositiveFloat, PositiveFloat] = {1.25: 2, 1.5: 2, 2.0: 2, 2.5: 2, 3.0: 2, 5.0: 1}
+    slice_mm: dict[PositiveFloat, PositiveFloat] = Field(
+        default={1.25: 2, 1.5: 2, 2.0: 2, 2.5: 2, 3.0: 2, 5.0: 1}
+    )
     nodules: tuple[NonNegativeInt, NonNegativeInt] = (4, 12)
     classes: dict[str, PositiveFloat] | None = None
 
@@ -65,7 +56,7 @@ class PhantomSetConfig(BaseModel):
     @classmethod
     def _rises(cls, ends: tuple[float, float]) -> tuple[float, float]:
         if ends[0] > ends[1]:
-            msg = "the two ends must rise"
+            msg = "the first number must not be above the second"
             raise ValueError(msg)
         return ends
 
@@ -73,12 +64,12 @@ class PhantomSetConfig(BaseModel):
     @classmethod
     def _has_known(cls, classes: dict[str, float] | None) -> dict[str, float] | None:
         if classes is not None and (not classes or set(classes) - set(HISTOLOGIES)):
-            msg = f"the classes are {', '.join(HISTOLOGIES)}"
+            msg = f"must be among {', '.join(HISTOLOGIES)}"
             raise ValueError(msg)
         return classes
 
     def case(self, seed: int) -> PhantomCase:
-        """The scan of one seed and, where the recipe says their classes, its nodules."""
+        """Draws the scan of one seed and, where `classes` is set, its nodules."""
         rng = np.random.default_rng(seed)
         pixel_mm = float(rng.uniform(*self.pixel_mm))
         weights = np.array(list(self.slice_mm.values()))
@@ -91,16 +82,21 @@ class PhantomSetConfig(BaseModel):
         )
         if self.classes is None:
             return PhantomCase(seed, settings)
-        shares = np.array(list(self.classes.values()))
-        drawn = rng.choice(list(self.classes), settings.nodule_count, p=shares / shares.sum())
-        return PhantomCase(seed, settings, tuple(draw_nodule(str(one), rng) for one in drawn))
+        frequencies = np.array(list(self.classes.values()))
+        names = rng.choice(
+            list(self.classes), settings.nodule_count, p=frequencies / frequencies.sum()
+        )
+        return PhantomCase(seed, settings, tuple(draw_nodule(str(name), rng) for name in names))
 
 
 @dataclass(frozen=True, slots=True)
 class PhantomCase:
-    """A phantom that can be prepared: a `data.datasets.CaseSource`.
+    """A phantom that can be prepared: a `CaseSource`.
 
-    Without `nodules` the seed decides what they are.
+    Attributes:
+        seed: Decides the person, and the nodules where `nodules` is None.
+        settings: Grid and scanner of the scan.
+        nodules: Specifications of the nodules.
     """
 
     seed: int
@@ -110,7 +106,7 @@ class PhantomCase:
 
     @property
     def series_uid(self) -> str:
-        """Its name: what its UID will be is known only once it is made."""
+        """A name, since the UID is known only after the phantom is made."""
         return f"phantom-{self.seed}"
 
     @property
@@ -120,12 +116,12 @@ class PhantomCase:
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the settings, and with Hounsfield's version: it may draw differently."""
+        """Changes with the settings, and with Hounsfield's version, which may draw differently."""
         nodules = "" if self.nodules is None else f"{self.nodules} "
         return f"{self.seed} {self.settings} {nodules}{version('hounsfield')}"
 
     def make(self) -> PreparedCase:
-        """Makes the phantom, and prepares it as any series.
+        """Makes the phantom, and prepares it like any series.
 
         Raises:
             SeriesError: Its lungs are not found.
@@ -151,24 +147,18 @@ class PhantomCase:
         )
 
 
-def read_phantoms(recipe: Path) -> DatasetContents:
-    """Reads a recipe such as ``configs/data/phantoms.yaml``.
+def read_phantoms(config: Path) -> DatasetContents:
+    """Reads the configuration of a set of phantoms; none is made yet.
+
+    Args:
+        config: A YAML file of `PhantomSetConfig`.
+
+    Returns:
+        One case per seed.
 
     Raises:
-        UsageError: The file is missing, or a setting is wrong; the sentence names it.
+        UsageError: The file is missing, or a key or value is wrong; the message names it.
     """
-    try:
-        wanted = PhantomSetConfig.model_validate(yaml.safe_load(recipe.read_text(encoding="utf-8")))
-    except OSError as error:
-        msg = f"the recipe {recipe} cannot be read: {error.strerror}"
-        raise UsageError(msg) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        msg = f"{recipe} is not YAML: {error}"
-        raise UsageError(msg) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        msg = f"{recipe}: {where}: {first['msg']}"
-        raise UsageError(msg) from error
-    seeds = range(wanted.first, wanted.first + wanted.count)
-    return DatasetContents([wanted.case(seed) for seed in seeds])
+    phantoms = read_document(config, PhantomSetConfig)
+    seeds = range(phantoms.first, phantoms.first + phantoms.count)
+    return DatasetContents([phantoms.case(seed) for seed in seeds])

@@ -221,10 +221,19 @@ def load_segmenter(folder: Path, *, threads: int, runtime: Runtime = "auto") -> 
 
 
 def load_rater(folder: Path, *, threads: int, runtime: Runtime = "auto") -> MalignancyRater:
-    """Loads the malignancy rater of a model's folder.
+    """Load a malignancy rater.
+
+    Args:
+        folder: The model's own folder: manifest, weights and graph.
+        threads: CPU threads that the network may use.
+        runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
+
+    Returns:
+        The rater, ready to run.
 
     Raises:
-        UsageError: It is no rater, or its files are not the ones that were published.
+        UsageError: The folder holds no rater, or a file has another hash than its manifest
+            names.
     """
     from hounsfield.models.inference.rater import MalignancyRater
 
@@ -249,7 +258,7 @@ def _network(folder: Path, manifest: Manifest, threads: int, runtime: Runtime) -
 
 
 def _build(manifest: Manifest) -> nn.Module:
-    """The empty network for torch; what it is made of is imported here alone."""
+    """Build the network without weights; torch and MONAI are imported here alone."""
     match manifest.task:
         case "detector":
             from hounsfield.models.networks.centre_net import CentreNet

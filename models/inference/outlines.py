@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hounsfield.models.measurements.density import density_of
+from hounsfield.models.measurements.nodule import SegmentedNodule
 from hounsfield.preprocessing.parallel import thread_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hounsfield.models.contracts import Candidate, NoduleSegmentations, Segmentation, Segmenter
-    from hounsfield.models.measurements.density import Density
+    from hounsfield.models.contracts import Candidate, NoduleSegmentations, Segmenter
     from hounsfield.preprocessing.volume import Volume
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SegmentedNodule:
-    """A nodule as it was outlined; all None where nothing like one was found.
-
-    Attributes:
-        boundary: To its true edge, of which its size is taken.
-        reader_style: As readers would outline it.
-        density: Inside what readers would outline, in whose bounds they name a texture.
-    """
-
-    boundary: Segmentation | None = None
-    reader_style: Segmentation | None = None
-    density: Density | None = None
 
 
 def segment_findings(
     segmenter: Segmenter, volume: Volume, candidates: Sequence[Candidate]
 ) -> list[SegmentedNodule]:
-    """NoduleSegmentations each candidate.
+    """Segment candidates and measure the density inside each outline.
 
     Args:
-        segmenter: Knows both edges.
-        volume: The native grid.
-        candidates: Place and size.
+        segmenter: Gives the boundary and the reader-style outline of a nodule.
+        volume: The series in HU on its native grid.
+        candidates: Candidates with their places in LPS mm and estimated diameters.
+
+    Returns:
+        One nodule for each candidate, in their order; an empty one where nothing was found.
     """
 
-    def outlined(both: NoduleSegmentations) -> SegmentedNodule:
-        seen = both.reader_style or both.boundary
+    def with_density(outlines: NoduleSegmentations) -> SegmentedNodule:
+        inside = outlines.reader_style or outlines.boundary
         return SegmentedNodule(
-            both.boundary, both.reader_style, density_of(seen, volume) if seen else None
+            outlines.boundary,
+            outlines.reader_style,
+            density_of(inside, volume) if inside else None,
         )
 
-    return thread_map(outlined, segmenter.segment(volume, candidates))
+    return thread_map(with_density, segmenter.segment(volume, candidates))

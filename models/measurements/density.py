@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from hounsfield.models.measurements.kinds import Texture
+from hounsfield.models.kinds import Texture
 from hounsfield.models.measurements.size import sphere_diameter_mm, volume_mm3
 
 if TYPE_CHECKING:

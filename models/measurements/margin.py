@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hounsfield.models.measurements.kinds import Margin
+from hounsfield.models.kinds import Margin
 from hounsfield.models.measurements.size import outline_mm
 
 if TYPE_CHECKING:

@@ -9,17 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.models.inference.outlines import SegmentedNodule, segment_findings
-from hounsfield.models.measurements.nodule import measure
+from hounsfield.models.inference.outlines import segment_findings
+from hounsfield.models.measurements.nodule import SegmentedNodule, measure
 from hounsfield.pipeline.analysis.detection import detect_candidates, select_findings
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import thread_map
 from hounsfield.preprocessing.quality.assess import assess_quality
 
 if TYPE_CHECKING:
-    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.contracts import Candidate, NoduleMeasurements
     from hounsfield.models.inference.loading import Models
-    from hounsfield.models.measurements.nodule import NoduleMeasurements
     from hounsfield.pipeline.analysis.timing import StageTimer
     from hounsfield.pipeline.config import DetectionConfig
     from hounsfield.preprocessing.codes import Notice

@@ -11,9 +11,8 @@ from hounsfield.preprocessing.codes import Notice, NoticeCode
 from hounsfield.preprocessing.parallel import thread_map
 
 if TYPE_CHECKING:
-    from hounsfield.models.contracts import Candidate, Classification
+    from hounsfield.models.contracts import Candidate, Classification, NoduleMeasurements
     from hounsfield.models.inference.loading import Models
-    from hounsfield.models.measurements.nodule import NoduleMeasurements
     from hounsfield.pipeline.analysis.examination import Examination
     from hounsfield.pipeline.analysis.timing import StageTimer
 

@@ -138,7 +138,7 @@ def load_analyser(
     """Load the models and guidelines that a configuration names.
 
     Args:
-        config: The run's configuration.
+        config: Names the models, the operating point and the guidelines.
         provenance: The run's record; made from the models and the configuration by default.
         clinical: Clinical facts about patients; None where none were given.
         models: Networks that are loaded already; loaded as configured by default.
@@ -167,7 +167,11 @@ def load_analyser(
 
 
 def report_maker(analyser: Analyser) -> Callable[[Series, Prior | None], RenderedReport]:
-    """Return the function with which a worker turns a series into its output files."""
+    """Return the function with which a worker turns a series into its output files.
+
+    Args:
+        analyser: Loaded models, guidelines and configuration of the run.
+    """
 
     def make_report(series: Series, prior: Prior | None) -> RenderedReport:
         return analyser.analyse_series(series, prior).render()

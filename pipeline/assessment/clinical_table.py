@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from hounsfield.pipeline.delimited_text import read_rows
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.delimited import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

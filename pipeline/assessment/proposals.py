@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hounsfield.models.contracts import Zone
-from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
 from hounsfield.pipeline.assessment.guidelines import IntervalChanges, NoduleFacts, classify_study
 from hounsfield.pipeline.assessment.guidelines.categories import GROWTH

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hounsfield.models.measurements.kinds import Texture
+from hounsfield.models.kinds import Texture
 from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The tables of a run: findings, marks as LUNA16 means them, and the worklist."""
+"""The tables of a run: findings, candidates in LUNA16's format, and the worklist."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from hounsfield.models.contracts import NoduleClass
-from hounsfield.pipeline.batch.output_folder import REPORT_HTML, REPORT_JSON, atomic_file
 from hounsfield.pipeline.errors import OutputError, writing_to
+from hounsfield.pipeline.report.filenames import REPORT_HTML, REPORT_JSON
 from hounsfield.pipeline.report.schema import Report
 from hounsfield.preprocessing.codes import Verdict
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +52,7 @@ LUNG_RADS = "lung_rads_2022"
 
 @dataclass(frozen=True, slots=True)
 class WorklistRow:
-    """One study's series that was analysed, or that failed; the columns of worklist.csv."""
+    """A series that was analysed, or that failed; its fields are the columns of worklist.csv."""
 
     study_uid: str
     series_uid: str
@@ -73,7 +74,7 @@ class WorklistRow:
 
     @property
     def urgency(self) -> tuple[float, float, str, str]:
-        """Sorts by the highest score, then the largest finding; what failed comes last."""
+        """Sort key: highest score first, then largest finding; failures last."""
         failed = self.verdict == Verdict.FAILED
         score = -1.0 if failed else float(self.highest_score or 0.0)
         size = float(self.largest_diameter_mm or 0.0)
@@ -81,7 +82,11 @@ class WorklistRow:
 
 
 def write_tables(out: Path, ledger: Ledger) -> list[WorklistRow]:
-    """Writes findings.csv, luna16_predictions.csv and worklist.csv, each whole or not at all.
+    """Write findings.csv, luna16_predictions.csv and worklist.csv, each atomically.
+
+    Args:
+        out: Output folder of the run, which holds the reports.
+        ledger: Its ledger, open for reading.
 
     Returns:
         The worklist, most urgent first.
@@ -92,7 +97,7 @@ def write_tables(out: Path, ledger: Ledger) -> list[WorklistRow]:
     worklist: list[WorklistRow] = []
     with ExitStack() as stack:
         write_finding = _table(stack, out / FINDINGS_CSV, FINDINGS_COLUMNS)
-        write_mark = _table(stack, out / LUNA16_CSV, LUNA16_COLUMNS)
+        write_candidate = _table(stack, out / LUNA16_CSV, LUNA16_COLUMNS)
         for row in ledger.rows():
             if row.folder is None:
                 if row.verdict == Verdict.FAILED and row.study_uid:
@@ -102,26 +107,40 @@ def write_tables(out: Path, ledger: Ledger) -> list[WorklistRow]:
             for finding in report.findings:
                 cells = _finding_cells(finding, report)
                 write_finding((row.study_uid, row.series_uid, *cells))
-            for mark in report.candidates:
-                write_mark((row.series_uid, *mark.centre_world_mm, mark.score))
+            for candidate in report.candidates:
+                write_candidate((row.series_uid, *candidate.centre_world_mm, candidate.score))
             worklist.append(_analysed(row, report))
-    worklist.sort(key=lambda each: each.urgency)
-    columns = tuple(each.name for each in fields(WorklistRow))
+    worklist.sort(key=lambda row: row.urgency)
+    columns = tuple(field.name for field in fields(WorklistRow))
     with ExitStack() as stack:
         write_row = _table(stack, out / WORKLIST_CSV, columns)
-        for each in worklist:
-            write_row(astuple(each))
+        for entry in worklist:
+            write_row(astuple(entry))
     return worklist
 
 
 def read_findings(out: Path) -> Iterator[dict[str, str]]:
-    """The rows of findings.csv, by column."""
-    return _rows(out / FINDINGS_CSV)
+    """Read findings.csv.
+
+    Args:
+        out: Output folder of a run.
+
+    Yields:
+        Each row as text by column.
+    """
+    yield from _rows(out / FINDINGS_CSV)
 
 
 def read_worklist(out: Path) -> Iterator[dict[str, str]]:
-    """The rows of worklist.csv, by column."""
-    return _rows(out / WORKLIST_CSV)
+    """Read worklist.csv.
+
+    Args:
+        out: Output folder of a run.
+
+    Yields:
+        Each row as text by column.
+    """
+    yield from _rows(out / WORKLIST_CSV)
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
@@ -132,7 +151,7 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 def _table(
     stack: ExitStack, path: Path, columns: tuple[str, ...]
 ) -> Callable[[tuple[object, ...]], object]:
-    """Opens a table that appears when the stack ends well; gives what writes a row."""
+    """Open a table that appears when the stack ends without an error; return its row writer."""
     temporary = stack.enter_context(atomic_file(path))
     file = stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
     writer = csv.writer(file, lineterminator="\n")
@@ -148,14 +167,14 @@ def _read_report(folder: Path) -> Report:
         return Report.model_validate_json(content)
     except ValidationError as error:
         msg = (
-            f"{path} is no report of this version of Hounsfield; remove its folder and run again, "
-            "or choose another --out"
+            f"{path} was written by another version of Hounsfield; remove its folder and run "
+            "again, or choose another --out"
         )
         raise OutputError(msg) from error
 
 
 def _finding_cells(finding: FindingDocument, report: Report) -> tuple[object, ...]:
-    """The cells after the two identifiers."""
+    """The cells after both identifiers."""
     categories = {
         guideline.name: guideline.findings[finding.finding - 1] for guideline in report.guidelines
     }
@@ -185,8 +204,8 @@ def _analysed(row: Row, report: Report) -> WorklistRow:
         verdict=row.verdict,
         reason="",
         findings=len(report.findings),
-        highest_score=max((each.score for each in report.findings), default=""),
-        largest_diameter_mm=max((each.diameter_mm for each in report.findings), default=""),
+        highest_score=max((finding.score for finding in report.findings), default=""),
+        largest_diameter_mm=max((f.diameter_mm for f in report.findings), default=""),
         **_class_cells(report.study_class),
         notices=row.notices,
         report=f"{row.folder}/{REPORT_HTML}",
@@ -194,7 +213,7 @@ def _analysed(row: Row, report: Report) -> WorklistRow:
 
 
 def _class_cells(given: StudyClassDocument | None) -> dict[str, Any]:
-    """The columns that the class of a study fills."""
+    """The columns for the class of a study."""
     probabilities = (given and given.class_probabilities) or {}
     return {
         "study_class": given.likeliest_class.value if given else "",

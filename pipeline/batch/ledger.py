@@ -1,4 +1,4 @@
-"""The ledger, `ledger.sqlite`: the truth about a run, a row for each series considered."""
+"""The ledger ``ledger.sqlite``: the record of a run, with a row for each series considered."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """What tells it from every other row."""
+        """The primary key."""
         return (self.path, self.study_uid, self.series_uid, self.part)
 
 
@@ -91,8 +91,8 @@ class Ledger:
     """Reads and writes the ledger; each writing method is durable when it returns.
 
     Args:
-        folder: The output folder.
-        read_only: Opens what is there, beside a run that may be writing.
+        folder: Output folder of the run.
+        read_only: Open an existing ledger, also while a run is writing.
 
     Raises:
         OutputError: It cannot be opened, or (from any method) not be written.
@@ -130,38 +130,43 @@ class Ledger:
         self._connection.close()
 
     def record(self, rows: Iterable[Row]) -> None:
-        """Writes rows; each replaces what stood under its key or pointed to its folder."""
+        """Write rows; each replaces a row with the same key or folder."""
         statement = f"INSERT OR REPLACE INTO series ({_COLUMNS}) VALUES ({_PLACES})"  # noqa: S608
         with self._failing_as_output(), self._connection:
             self._connection.executemany(statement, (astuple(row) for row in rows))
 
     def forget_folder(self, folder: str) -> None:
-        """Removes the row whose report lies in `folder`, before that is replaced."""
+        """Delete the row of the report in `folder`, before the folder is replaced."""
         with self._failing_as_output(), self._connection:
             self._connection.execute("DELETE FROM series WHERE folder = ?", (folder,))
 
     def find(self, key: tuple[str, str, str, int]) -> Row | None:
-        """The row of a key."""
+        """Return the row of a key, or None."""
         where = "WHERE path = ? AND study_uid = ? AND series_uid = ? AND part = ?"
         return next(self._select(where, key), None)
 
     def rows(self) -> Iterator[Row]:
-        """All rows, by study, series and path."""
+        """Iterate over all rows, by study, series and path."""
         return self._select("ORDER BY study_uid, series_uid, path, part", ())
 
     def counts(self) -> dict[tuple[str, str], int]:
-        """How many rows have each (verdict, reason), by verdict and reason."""
+        """Count the rows by (verdict, reason)."""
         query = "SELECT verdict, reason, COUNT(*) FROM series GROUP BY 1, 2 ORDER BY 1, 2"
         with self._failing_as_output():
             return {(verdict, why): n for verdict, why, n in self._connection.execute(query)}
 
     def start_run(self, row: RunRow) -> None:
-        """Notes that a run begins."""
+        """Record the start of a run."""
         with self._failing_as_output(), self._connection:
             self._connection.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?)", astuple(row))
 
     def note_progress(self, studies_done: int, *, finished_at: str | None = None) -> None:
-        """Notes how far the latest run is."""
+        """Record the progress of the latest run.
+
+        Args:
+            studies_done: Number of studies finished so far, those of earlier runs included.
+            finished_at: End of the run, ISO 8601 in UTC; None while it goes on.
+        """
         statement = (
             "UPDATE run SET studies_done = ?, finished_at = ? "
             "WHERE rowid = (SELECT MAX(rowid) FROM run)"
@@ -170,7 +175,7 @@ class Ledger:
             self._connection.execute(statement, (studies_done, finished_at))
 
     def latest_run(self) -> RunRow | None:
-        """The run that was started last."""
+        """Return the run that was started last, or None."""
         with self._failing_as_output():
             query = "SELECT * FROM run ORDER BY rowid DESC LIMIT 1"
             found = self._connection.execute(query).fetchone()

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: a bar with the time left on a terminal, else plain lines."""
+"""Progress of a run: a bar with the time left on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _FILES_A_LINE = 10_000
 
 
 class Progress:
-    """Tells on standard error how far a run is; standard output is left to the results.
+    """Shows progress on standard error; standard output is left to the results.
 
     Args:
-        quiet: Says nothing at all.
-        verbose: Says a line for each series on a terminal too.
+        quiet: Show nothing at all.
+        verbose: Print a line for each series on a terminal too.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
@@ -45,7 +45,7 @@ class Progress:
         self._task: TaskID | None = None
 
     def say(self, sentence: str) -> None:
-        """Says one thing."""
+        """Print a sentence."""
         self._console.print(f"{sentence}.", markup=False)
 
     def files_examined(self, files: int) -> None:
@@ -54,14 +54,14 @@ class Progress:
             self.say(f"{files} files examined")
 
     def reading(self, series: Series) -> None:
-        """Says which series is read next."""
+        """Print which series is read next."""
         self.say(
             f"Reading {printable_path(series.path)} {series.facts.series_description}".rstrip()
         )
 
     @contextmanager
     def studies(self, total: int) -> Iterator[None]:
-        """Shows the bar while the studies are analysed."""
+        """Show a bar while the studies are analysed."""
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -78,12 +78,12 @@ class Progress:
             yield
 
     def study_done(self) -> None:
-        """Moves the bar on."""
+        """Advance the bar."""
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task)
 
     def series_done(self, row: Row) -> None:
-        """Says what became of a series, where that is wanted, and always that one failed."""
+        """Print the outcome of a series if verbose, and always a failure."""
         if not (self._verbose or row.verdict == "failed"):
             return
         what = f"{row.findings} findings" if row.folder else f"{row.reason}: {row.message}"

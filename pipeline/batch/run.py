@@ -58,7 +58,7 @@ def run(
     Args:
         inputs: Files, folders and archives, in any mixture.
         out: Output folder, created if missing.
-        config: The run's configuration.
+        config: Models, operating point, guidelines, workers and timeout.
         progress: Shows progress on standard error.
         options: Which finished work is done again.
         clinical: A CSV with clinical facts about the patients; None where there is none.

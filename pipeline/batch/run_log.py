@@ -1,4 +1,4 @@
-"""The log of a run, `logs/`: identifiers and codes, never names, and no paths that may hold one."""
+"""The log of a run in ``logs/``: identifiers and codes, no names, no paths that may hold one."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 @contextmanager
 def log_to_folder(folder: Path) -> Iterator[None]:
-    """Sends what the pipeline logs to a new file, named after the time.
+    """Log to a new file, named after the time of the start.
+
+    Args:
+        folder: Folder of the logs, created if missing.
+
+    Yields:
+        Nothing; what is logged inside goes to the file.
 
     Raises:
-        OutputError: The file cannot be made.
+        OutputError: The file cannot be created.
     """
     with writing_to(folder):
         folder.mkdir(exist_ok=True)
@@ -46,7 +52,7 @@ def log_to_folder(folder: Path) -> Iterator[None]:
 
 
 class _PatientFileHandler(logging.FileHandler):
-    """A log that cannot be written on a full disk is not what ends the run: the ledger is."""
+    """A file handler that drops lines on a full disk: the ledger ends the run, not the log."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Lets the line go."""
+        """Drop the line."""

@@ -1,4 +1,4 @@
-"""What a run is asked to do again, and what became of its series."""
+"""Options of a run that resumes, and the summary of its results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from hounsfield.pipeline.batch.ledger import Row
 
 MAX_FAILED = 20
-"""So many failures are told at the end of a run; the ledger has all."""
+"""A summary lists so many failures; the ledger has all."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What is done again although the ledger has it as done."""
+    """Which finished work is done again.
+
+    Attributes:
+        force: Analyse everything again.
+        retry_failed: Analyse failed series again.
+    """
 
     force: bool = False
     retry_failed: bool = False
@@ -26,12 +31,15 @@ class RunOptions:
 
 @dataclass(slots=True)
 class RunSummary:
-    """What became of the series of one run's input.
+    """Counts of one run.
 
     Attributes:
-        studies: Those that hold something to analyse.
+        studies: Studies that hold something to analyse.
         already_done: Those of them that an earlier run had finished.
-        failed: The first `MAX_FAILED` that failed: what, and why.
+        findings: Findings of all series.
+        verdicts: Series and files by verdict.
+        reasons: Series and files that were not analysed, by reason.
+        failed: The first `MAX_FAILED` failures, each with its path and its reason in a sentence.
     """
 
     studies: int = 0
@@ -42,10 +50,9 @@ class RunSummary:
     failed: list[str] = field(default_factory=list)
 
     def count(self, row: Row) -> None:
-        """Adds a series."""
+        """Count a series or file."""
         if row.verdict == Verdict.FAILED and len(self.failed) < MAX_FAILED:
-            told = row.message if row.path in row.message else f"{row.path}: {row.message}"
-            self.failed.append(told)
+            self.failed.append(f"{row.path}: {row.message}")
         self.verdicts[row.verdict] += 1
         self.findings += row.findings
         if row.reason:
@@ -53,7 +60,7 @@ class RunSummary:
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the program ends with."""
+        """The exit code of the program."""
         if self.verdicts[Verdict.FAILED]:
             return ExitCode.SOME_FAILED
         analysed = self.verdicts[Verdict.ANALYSED] + self.verdicts[Verdict.ANALYSED_WITH_NOTICES]

@@ -1,4 +1,4 @@
-"""The studies of a run, one after another through the workers and into the ledger."""
+"""Takes the studies of a run through the workers and into the ledger."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.analysis.growth.prior import Prior
 from hounsfield.pipeline.batch.ledger import Row, RunRow
-from hounsfield.pipeline.batch.output_folder import publish_folder
 from hounsfield.pipeline.batch.run_summary import RunSummary
 from hounsfield.pipeline.report.filenames import REPORT_JSON
 from hounsfield.preprocessing.codes import Reason, Verdict
+from hounsfield.preprocessing.files.atomic_write import publish_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,22 +36,22 @@ RETRY_WITHOUT_PRIOR = (
     Reason.OUT_OF_MEMORY,
     Reason.INTERNAL,
 )
-"""Reasons for which a study fails that may lie in the earlier study it is compared with."""
+"""Reasons of failure whose cause may be the earlier study that a study is compared with."""
 
 _log = logging.getLogger(__name__)
 
 
 class StudyScheduler:
-    """Takes the studies of a plan through the workers; all that is finished is in the ledger.
+    """Analyses the studies of a plan; every finished series is in the ledger.
 
     Args:
-        out: The output folder.
-        ledger: Of that folder.
-        pool: The workers.
-        fingerprint: Of the version, weights and configuration; what an earlier run finished
-            with the same one is not done again.
-        options: What is done again all the same.
-        progress: Is told what happens.
+        out: Output folder of the run.
+        ledger: The ledger of that folder.
+        pool: Workers that analyse one series each.
+        fingerprint: Hash of version, weights and configuration; series that an earlier run finished
+            with the same fingerprint are not analysed again.
+        options: Which finished work is done again all the same.
+        progress: Shows progress on standard error.
     """
 
     def __init__(
@@ -74,32 +74,42 @@ class StudyScheduler:
         self._studies_done = 0
 
     def run(self, plan: Plan) -> RunSummary:
-        """Analyses the best series of each study, and the next best where that one fails."""
-        self._record(plan.left_out)
+        """Analyse the best series of each study, or the next best where that one fails.
+
+        Args:
+            plan: Studies with their series in order of preference.
+
+        Returns:
+            Counts of studies, series and findings, and the first failures.
+
+        Raises:
+            OutputError: The output folder cannot be written; finished work is kept.
+        """
+        self._record(plan.excluded)
         self._summary.studies = len(plan.studies)
         waiting = self._without_finished(plan.studies)
         before = self._summary.already_done
         self._studies_done = before
         self._ledger.start_run(RunRow(_now(), None, len(plan.studies), before, before))
-        at_work: dict[int, _Study] = {}
-        tries = count()
+        in_flight: dict[int, _Study] = {}
+        tasks = count()
         with self._progress.studies(len(waiting)):
             while waiting or self._pool.is_busy:
                 while waiting and self._pool.has_room:
-                    number, study = next(tries), waiting.popleft()
-                    at_work[number] = study
-                    self._pool.submit(number, study[0].series, study[0].prior)
-                answer = self._pool.wait()
-                if answer is not None:
-                    study = at_work.pop(answer[0])
-                    untried = self._settle(study, answer[1])
+                    task, study = next(tasks), waiting.popleft()
+                    in_flight[task] = study
+                    self._pool.submit(task, study[0].series, study[0].prior)
+                finished = self._pool.wait()
+                if finished is not None:
+                    task, outcome = finished
+                    untried = self._settle(in_flight.pop(task), outcome)
                     if untried:
                         waiting.appendleft(untried)
         self._ledger.note_progress(self._studies_done, finished_at=_now())
         return self._summary
 
     def _without_finished(self, studies: Iterable[_Study]) -> deque[_Study]:
-        """The studies with series still to be tried; the others are counted as they stand."""
+        """The studies with series still to try; finished ones are counted."""
         waiting: deque[_Study] = deque()
         for study in studies:
             untried = self._untried(study)
@@ -111,12 +121,12 @@ class StudyScheduler:
             self._progress.say(
                 f"{self._summary.already_done} of {len(waiting) + self._summary.already_done} "
                 "studies were finished before with the same configuration and weights; "
-                "--force does them again"
+                "--force analyses them again"
             )
         return waiting
 
     def _untried(self, study: _Study) -> _Study:
-        """What is left of a study after the series that the ledger has as done."""
+        """The series of a study that the ledger does not have as finished."""
         for index, planned in enumerate(study):
             known = self._known(planned)
             if known is None:
@@ -128,7 +138,7 @@ class StudyScheduler:
         return ()
 
     def _known(self, planned: PlannedSeries) -> Row | None:
-        """The row of a series that need not be tried again."""
+        """The row of a series that need not be analysed again."""
         row = None if self._options.force else self._ledger.find(planned.key)
         if (
             row is None
@@ -141,13 +151,13 @@ class StudyScheduler:
         return row
 
     def _settle(self, study: _Study, outcome: Outcome) -> _Study:
-        """Brings an outcome into its place and into the ledger; returns what is to be tried."""
+        """Publish an outcome and record it; return the series still to try."""
         planned, others = study[0], study[1:]
         row = self._row(planned, outcome)
         _log_outcome(row, outcome)
-        alone = _without_earlier_study(planned, outcome)
-        if alone is not None:
-            return (alone, *others)
+        retry = _retry_without_prior(planned, outcome)
+        if retry is not None:
+            return (retry, *others)
         if outcome.report is None or outcome.partial_folder is None:
             self._record([row])
         else:
@@ -186,7 +196,7 @@ class StudyScheduler:
         )
 
     def _not_chosen(self, chosen: PlannedSeries, others: _Study) -> list[Row]:
-        """The rows of a study's other series, once one of them is analysed."""
+        """Rows of a study's other series, once one of them is analysed."""
         reason = Reason.BETTER_SERIES_CHOSEN
         instead = f"series {chosen.series.facts.series_uid} of the same study was analysed"
         return [
@@ -194,7 +204,7 @@ class StudyScheduler:
                 *other.key,
                 verdict=reason.verdict,
                 reason=reason,
-                message=other.why_not_first or instead,
+                message=other.not_first_reason or instead,
                 fingerprint=self._fingerprint,
                 input_stamp=other.input_stamp,
                 finished_at=_now(),
@@ -208,10 +218,10 @@ class StudyScheduler:
             self._summary.count(row)
 
 
-def _without_earlier_study(planned: PlannedSeries, outcome: Outcome) -> PlannedSeries | None:
-    """The series to be tried again by itself, where the study it is compared with may be to blame.
+def _retry_without_prior(planned: PlannedSeries, outcome: Outcome) -> PlannedSeries | None:
+    """The series to try again by itself, where the study it is compared with may be to blame.
 
-    Whatever an earlier study does to a process, it must not cost the later one its report.
+    An earlier study must not cost the later one its report.
     """
     prior = planned.prior
     if prior is None or not prior.series or outcome.reason not in RETRY_WITHOUT_PRIOR:

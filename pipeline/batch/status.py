@@ -1,11 +1,11 @@
-"""How far the run in an output folder is: counts, rate, time left, failures by reason."""
+"""Progress of the run in an output folder: counts, rate, time left, failures by reason."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from hounsfield.pipeline.batch.ledger import LEDGER_NAME, Ledger
 from hounsfield.preprocessing.codes import Verdict
@@ -16,29 +16,22 @@ if TYPE_CHECKING:
 
 
 class Status(BaseModel):
-    """What the ledger says of a run; ``hounsfield status --json`` prints it.
-
-    Attributes:
-        verdicts: Series and files by verdict.
-        failures: Failed ones by reason.
-        studies_an_hour: Of the latest run; None before its first study is done.
-        seconds_left: At that rate; None where it cannot be said, 0 where nothing is left.
-    """
+    """Progress of a run, as ``hounsfield status --json`` prints it."""
 
     model_config = ConfigDict(frozen=True)
 
     version: Literal[1] = 1
-    verdicts: dict[str, int]
-    failures: dict[str, int]
+    verdicts: dict[str, int] = Field(description="Series and files by verdict.")
+    failures: dict[str, int] = Field(description="Failed series and files by reason.")
     studies: int
     studies_done: int
     started_at: str
     finished_at: str | None
-    studies_an_hour: float | None
-    seconds_left: float | None
+    studies_an_hour: float | None = Field(description="None before the first study is done.")
+    seconds_left: float | None = Field(description="At that rate; None where it is not known.")
 
     def lines(self) -> list[str]:
-        """The same for a reader."""
+        """Format the progress for a terminal."""
         state = f"finished {self.finished_at}" if self.finished_at else "not finished"
         lines = [
             f"Studies: {self.studies_done} of {self.studies} (started {self.started_at}, {state})",
@@ -55,7 +48,13 @@ class Status(BaseModel):
 
 
 def read_status(out: Path) -> Status:
-    """Reads the ledger of an output folder, beside a run that may be writing.
+    """Read the ledger of an output folder, also while a run is writing.
+
+    Args:
+        out: Output folder of a run.
+
+    Returns:
+        Counts, rate and time left.
 
     Raises:
         UsageError: No run was ever started there.

@@ -1,4 +1,4 @@
-"""What a run is going to do: the studies of its input, each with its series, the best first."""
+"""The work plan of a run: the studies of its input, each with its series, the best first."""
 
 from __future__ import annotations
 
@@ -33,18 +33,19 @@ class PlannedSeries:
     """A series that may be analysed.
 
     Attributes:
-        part: From 1; tells series with the same path and identifiers apart.
-        folder: Of its report, inside the output folder.
+        series: The series, known from its headers.
+        part: From 1; distinguishes series with the same path and identifiers.
+        folder: Folder of its report, inside the output folder.
         input_stamp: Changes when its files do, or those of the study that it is compared with.
-        why_not_first: Why another series of the study is tried before; empty for the best.
-        prior: The earlier study that it is compared with.
+        not_first_reason: Why another series of the study is preferred; empty for the best.
+        prior: The earlier study to compare with; None where the input has none.
     """
 
     series: Series
     part: int
     folder: str
     input_stamp: str
-    why_not_first: str
+    not_first_reason: str
     prior: Prior | None = None
 
     @property
@@ -56,15 +57,15 @@ class PlannedSeries:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was found in the input.
+    """The studies of an input.
 
     Attributes:
-        studies: For each study those of its series that may be analysed, the best first.
-        left_out: The ledger rows of everything that is left out already.
+        studies: The series of each study that may be analysed, the best first.
+        excluded: Ledger rows of every series and file that will not be analysed.
     """
 
     studies: tuple[tuple[PlannedSeries, ...], ...]
-    left_out: tuple[Row, ...]
+    excluded: tuple[Row, ...]
 
 
 def make_plan(
@@ -74,53 +75,66 @@ def make_plan(
     compare_with_prior: bool = False,
     on_file: Callable[[int], None] | None = None,
 ) -> Plan:
-    """Finds every series under the inputs and ranks those of each study.
+    """Find every series in the inputs and rank those of each study.
 
     Args:
-        inputs: Files and folders.
-        kernel: Which reconstruction kernel is wanted where there is a choice.
-        compare_with_prior: Whether earlier studies of the same patients are looked for.
-        on_file: Called with the number of files looked at so far.
+        inputs: Files, folders and archives, in any mixture.
+        kernel: Preferred reconstruction kernel where a study has several.
+        compare_with_prior: Whether to look for earlier studies of the same patients.
+        on_file: Called with the number of files examined so far.
+
+    Returns:
+        The studies to analyse, and rows for everything else.
 
     Raises:
         UsageError: An input does not exist.
     """
-    found = discover([path.absolute() for path in inputs], progress=on_file)
+    discovery = discover([path.absolute() for path in inputs], progress=on_file)
     names = _Names()
     studies: list[tuple[PlannedSeries, ...]] = []
-    left_out = [_passed_over(one) for one in found.skipped_files]
-    for series_of_study in by_study(found.series).values():
+    excluded = [_skipped(file) for file in discovery.skipped_files]
+    for series_of_study in by_study(discovery.series).values():
         planned: list[PlannedSeries] = []
         for series, rejection in rank_series(series_of_study, kernel=kernel):
             part, folder = names.give(series)
             if rejection is None or rejection.reason is Reason.BETTER_SERIES_CHOSEN:
-                why = rejection.message if rejection else ""
-                planned.append(PlannedSeries(series, part, folder, input_stamp(series), why))
+                preferred = rejection.message if rejection else ""
+                planned.append(PlannedSeries(series, part, folder, input_stamp(series), preferred))
             else:
-                left_out.append(_rejected(series, part, rejection))
+                excluded.append(_rejected(series, part, rejection))
         if planned:
             studies.append(tuple(planned))
     if compare_with_prior:
         studies = _with_priors(studies)
-    return Plan(tuple(studies), tuple(left_out))
+    return Plan(tuple(studies), tuple(excluded))
 
 
 def require_separate_folders(inputs: Sequence[Path], out: Path) -> None:
-    """Holds the rule that nothing is ever written beside the input.
+    """Refuse an output folder that would put files beside the input.
+
+    Args:
+        inputs: Files and folders that will be read.
+        out: Output folder, which need not exist.
 
     Raises:
-        UsageError: The output folder is an input, lies inside one, or holds one right beside
-            what would be written.
+        UsageError: The output folder is an input, lies inside one, or is the parent of one.
     """
     for path in inputs:
         beside = out.resolve() == path.resolve().parent
         if beside or out.resolve().is_relative_to(path.resolve()):
-            msg = f"--out {out} must be a folder apart from the input {path}; choose another"
+            msg = f"--out {out} must be apart from the input {path}; choose another folder"
             raise UsageError(msg)
 
 
 def input_stamp(series: Series) -> str:
-    """Hashes the names, sizes and dates of a series' files, not their content."""
+    """Hash the names, sizes and dates of a series' files, not their content.
+
+    Args:
+        series: The series, known from its headers.
+
+    Returns:
+        A hash in hexadecimal digits; a file that is gone counts by its name alone.
+    """
     digest = hashlib.sha256()
     for source in series.sources:
         digest.update(str(source).encode())
@@ -134,19 +148,19 @@ def input_stamp(series: Series) -> str:
 
 
 def _with_priors(studies: list[tuple[PlannedSeries, ...]]) -> list[tuple[PlannedSeries, ...]]:
-    """Gives each study the earlier one that it is compared with, which counts as its input too."""
-    stamps = {id(one.series): one.input_stamp for study in studies for one in study}
-    priors = find_priors([[one.series for one in study] for study in studies])
+    """Add to each study the earlier one to compare with, whose files count as its input too."""
+    stamps = {id(p.series): p.input_stamp for study in studies for p in study}
+    priors = find_priors([[planned.series for planned in study] for study in studies])
     result = []
     for study, prior in zip(studies, priors, strict=True):
         if prior is None:
             result.append(study)
             continue
-        theirs = [f"{prior.days} {prior.reason}", *(stamps[id(one)] for one in prior.series)]
+        theirs = [f"{prior.days} {prior.reason}", *(stamps[id(s)] for s in prior.series)]
         result.append(
             tuple(
-                replace(one, prior=prior, input_stamp=_joined([one.input_stamp, *theirs]))
-                for one in study
+                replace(planned, prior=prior, input_stamp=_joined([planned.input_stamp, *theirs]))
+                for planned in study
             )
         )
     return result
@@ -157,7 +171,7 @@ def _joined(stamps: Sequence[str]) -> str:
 
 
 class _Names:
-    """Gives each series of a run a part number and a folder that no other one has."""
+    """Gives each series of a run its own part number and folder."""
 
     def __init__(self) -> None:
         self._keys: Counter[tuple[str, str, str]] = Counter()
@@ -174,15 +188,15 @@ class _Names:
         return self._keys[key], folder if again == 1 else f"{folder}-part{again}"
 
 
-def _passed_over(one: SkippedFile) -> Row:
+def _skipped(file: SkippedFile) -> Row:
     return Row(
-        path=one.path,
+        path=file.path,
         study_uid="",
         series_uid="",
         part=1,
-        verdict=one.reason.verdict.value,
-        reason=one.reason.value,
-        message=one.message,
+        verdict=file.reason.verdict.value,
+        reason=file.reason.value,
+        message=file.message,
     )
 
 

@@ -62,7 +62,7 @@ def serve(pipe: Connection, settings: WorkerSettings, make_analyser: MakeAnalyse
 
     Args:
         pipe: The worker's end of the pipe to the parent.
-        settings: The run's settings.
+        settings: Output folder, configuration and provenance of the run.
         make_analyser: Loads what analysing needs.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means

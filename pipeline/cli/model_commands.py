@@ -109,9 +109,14 @@ def prepare(
         ),
     ],
     out: Out,
-    include_held_out: Annotated[
-        bool, typer.Option("--include-held-out", help="Patients kept for examination too.")
-    ] = False,
+    held_out: Annotated[
+        str | None,
+        typer.Option(
+            "--held-out",
+            metavar="FILE|NAME",
+            help="Leave out the patients of this YAML file, or of configs/data/NAME.yaml.",
+        ),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -122,9 +127,7 @@ def prepare(
     with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.prepare_output import exit_code, prepare_dataset, report_lines
 
-        report = prepare_dataset(
-            dataset, source, out, include_held_out=include_held_out, quiet=quiet
-        )
+        report = prepare_dataset(dataset, source, out, held_out=held_out, quiet=quiet)
         if json:
             typer.echo(report.model_dump_json(indent=2))
         elif not quiet:
@@ -168,13 +171,13 @@ def train(
         progress = TrainingProgress(quiet=quiet)
         if fold:
             from hounsfield.pipeline.evaluation.cross_validation import (
-                closing_lines,
                 cross_validate,
+                cross_validation_summary,
             )
 
             found = cross_validate(config, out, fold, steps=steps, progress=progress)
             if found is not None:
-                typer.echo("\n".join(closing_lines(found)))
+                typer.echo("\n".join(cross_validation_summary(found)))
             return
         from hounsfield.models.training.train import run_training
 

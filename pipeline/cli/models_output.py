@@ -108,7 +108,7 @@ def export_model(name: str, out: Path) -> None:
 
     Args:
         name: Name of a model in the store, or a model's folder.
-        out: File to write.
+        out: File to write; an older one is replaced.
 
     Raises:
         UsageError: There is no such model, or it cannot be exported.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hounsfield.data.prepared.preparation import prepare
+from hounsfield.data.preparation import prepare
 from hounsfield.pipeline.errors import ExitCode, writing_to
 
 if TYPE_CHECKING:
@@ -17,17 +17,27 @@ if TYPE_CHECKING:
     from hounsfield.data.prepared.folder import PreparationReport
 
 _SENTENCES_A_REASON = 3
-"""So many excluded cases are printed for each reason; ``preparation.json`` lists all."""
+"""So many cases are printed for each reason; ``preparation.json`` lists all."""
 
 
 def prepare_dataset(
-    dataset: str, source: Path, out: Path, *, include_held_out: bool, quiet: bool
+    dataset: str, source: Path, out: Path, *, held_out: str | None, quiet: bool
 ) -> PreparationReport:
-    """Prepares a data set with a bar on a terminal.
+    """Prepare a data set with a progress bar on a terminal.
+
+    Args:
+        dataset: Name of the data set, which tells how `source` is read.
+        source: Folder of the download, or a file that lists what to prepare.
+        out: Folder of the prepared cases, created if missing.
+        held_out: Name or file of a list of held-out patients; None prepares every patient.
+        quiet: Show no progress bar.
+
+    Returns:
+        Counts of prepared, kept and excluded cases.
 
     Raises:
-        UsageError: As `prepare`.
-        OutputError: `out` cannot be written.
+        UsageError: The source is not what the data set looks like, or a file cannot be read.
+        OutputError: The folder cannot be written.
     """
     console = Console(stderr=True, quiet=quiet)
     columns = (
@@ -46,23 +56,34 @@ def prepare_dataset(
             dataset,
             source,
             out,
-            include_held_out=include_held_out,
+            held_out=held_out,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 
 
 def report_lines(report: PreparationReport, out: Path) -> list[str]:
-    """The counts, then what was left out, by reason, what failed first."""
+    """Format the counts, then the excluded cases by reason.
+
+    Args:
+        report: Result of the preparation.
+        out: Folder of the prepared cases.
+
+    Returns:
+        Lines to print.
+    """
     counts = (
         f"{report.prepared} cases prepared and {report.kept} kept in {out}: "
         f"{report.patients} patients, {report.nodules} findings, {report.ignored} places to ignore"
     )
     lines = [counts]
     by_reason = defaultdict(list)
-    for one in report.left_out:
-        by_reason[one.reason].append(one.message)
+    if report.replaced:
+        lines.append(f"damaged and prepared again: {len(report.replaced)}")
+        lines += [f"  {message}" for message in report.replaced[:_SENTENCES_A_REASON]]
+    for case in report.excluded:
+        by_reason[case.reason].append(case.message)
     for reason, messages in by_reason.items():
-        lines.append(f"left out, {reason}: {len(messages)}")
+        lines.append(f"excluded, {reason}: {len(messages)}")
         lines += [f"  {message}" for message in messages[:_SENTENCES_A_REASON]]
         if len(messages) > _SENTENCES_A_REASON:
             lines.append(f"  and {len(messages) - _SENTENCES_A_REASON} more in preparation.json")
@@ -70,7 +91,14 @@ def report_lines(report: PreparationReport, out: Path) -> list[str]:
 
 
 def exit_code(report: PreparationReport) -> ExitCode:
-    """What the command ends with."""
+    """Choose the exit code of a preparation.
+
+    Args:
+        report: Result of the preparation.
+
+    Returns:
+        `NOTHING_TO_ANALYSE` without a case, `SOME_FAILED` with failures, else `DONE`.
+    """
     if not report.prepared + report.kept:
         return ExitCode.NOTHING_TO_ANALYSE
     return ExitCode.SOME_FAILED if report.failed else ExitCode.DONE

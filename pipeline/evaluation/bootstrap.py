@@ -1,4 +1,4 @@
-"""Resampling whole groups (scans, patients), and the intervals that come of it."""
+"""Cluster bootstrap: resamples whole groups (scans, patients) and takes confidence intervals."""
 
 from __future__ import annotations
 
@@ -16,28 +16,33 @@ CONFIDENCE = 0.95
 
 
 def draw_counts(groups: int, *, resamplings: int, seed: int) -> NDArray[np.int32]:
-    """Draws as many groups as there are, with replacement, again and again.
+    """Draws as many groups as there are, with replacement, for each resampling.
+
+    Args:
+        groups: Number of groups, 1 or more.
+        resamplings: Number of independent draws.
+        seed: Seed of the draws; equal seeds draw the same groups.
 
     Returns:
         (resamplings, groups) how often each group was drawn.
     """
-    drawn = np.random.default_rng(seed).integers(groups, size=(resamplings, groups))
-    drawn += np.arange(resamplings)[:, None] * groups
-    counts = np.bincount(drawn.ravel(), minlength=resamplings * groups)
+    group = np.random.default_rng(seed).integers(groups, size=(resamplings, groups))
+    group += np.arange(resamplings)[:, None] * groups
+    counts = np.bincount(group.ravel(), minlength=resamplings * groups)
     return counts.reshape(resamplings, groups).astype(np.int32)
 
 
 def interval(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Takes the 95 % interval down the first axis, as the official script takes it.
+    """Takes the 95 % percentile interval along the first axis, as the official LUNA16 script does.
 
-    The values are sorted and those at ``floor(0.025 n)`` and ``floor(0.975 n)`` are read; no
-    interpolation. Resamplings whose value is not defined (NaN) do not count.
+    The interval runs from the sorted value at ``floor(0.025 n)`` to that at ``floor(0.975 n)``,
+    without interpolation. Resamplings whose value is undefined (NaN) do not count.
 
     Args:
-        values: (resamplings, k).
+        values: (resamplings, k) figures of each resampling.
 
     Returns:
-        (k, 2) lower and upper ends, NaN where nothing is defined.
+        (k, 2) lower and upper ends, NaN where no value is defined.
     """
     tail = (1.0 - CONFIDENCE) / 2.0
     ordered = np.sort(values, axis=0)  # NaN sorts to the end
@@ -54,7 +59,15 @@ def interval(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def intervals_by_name(
     values: NDArray[np.float64], names: Sequence[str]
 ) -> dict[str, tuple[float | None, float | None]]:
-    """Takes the interval of each named column, in the form of the JSON documents."""
+    """Takes the interval of each column, in the form of the JSON documents.
+
+    Args:
+        values: (resamplings, k) figures of each resampling.
+        names: Name of each of the k columns.
+
+    Returns:
+        Lower and upper end by name, None where no value is defined.
+    """
     ends = interval(values).tolist()
     return {
         name: (defined_or_none(low), defined_or_none(high))
@@ -63,12 +76,26 @@ def intervals_by_name(
 
 
 def defined_or_none(value: float) -> float | None:
-    """Turns NaN, which JSON cannot say, into None."""
+    """Converts NaN, which JSON does not have, to None.
+
+    Args:
+        value: A figure, NaN where it is undefined.
+
+    Returns:
+        The figure, or None for NaN.
+    """
     return None if math.isnan(value) else float(value)
 
 
 def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the mean down the first axis of what is defined, NaN where nothing is."""
+    """Returns the mean of the defined values along the first axis.
+
+    Args:
+        values: (resamplings, k) figures of each resampling.
+
+    Returns:
+        (k,) means, NaN where no value is defined.
+    """
     defined = ~np.isnan(values)
     count = np.count_nonzero(defined, axis=0)
     total = np.where(defined, values, 0.0).sum(axis=0)
@@ -78,9 +105,16 @@ def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def two_sided_p(differences: NDArray[np.float64]) -> float:
-    """Returns how often a paired difference falls on the rarer side of zero, doubled.
+    """Returns the two-sided p value: twice the fraction of differences on the rarer side of zero.
 
-    One is added above and below (Davison and Hinkley 1997, section 4.2), so it is never zero.
+    One is added to numerator and denominator (Davison and Hinkley, Bootstrap Methods and their
+    Application, 1997, section 4.2), so that p is never zero.
+
+    Args:
+        differences: (resamplings,) paired differences; NaN does not count.
+
+    Returns:
+        The p value, above 0 and at most 1.
     """
     defined = differences[~np.isnan(differences)]
     below, above = np.count_nonzero(defined <= 0), np.count_nonzero(defined >= 0)

@@ -1,4 +1,4 @@
-"""`hounsfield train CONFIG --fold ...`: folds trained, predicted, joined and evaluated."""
+"""Cross-validation of a detector: trains folds, predicts them, joins and evaluates the results."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hounsfield.data.prepared.case import load_facts
 from hounsfield.data.prepared.splits import case_files, read_split
 from hounsfield.models.training.engine.configuration import read_training_config
 from hounsfield.models.training.engine.material import read_cases
-from hounsfield.pipeline.batch.output_folder import atomic_file
-from hounsfield.pipeline.errors import writing_to
 from hounsfield.pipeline.evaluation.fold_predictions import (
     PREDICTIONS_CSV,
     is_predicted,
@@ -23,13 +21,15 @@ from hounsfield.pipeline.evaluation.fold_predictions import (
 )
 from hounsfield.pipeline.evaluation.ground_truth_tables import write_ground_truth_tables
 from hounsfield.pipeline.evaluation.luna16.command import luna16_command, luna16_summary
-from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import UsageError, writing_to
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from hounsfield.data.prepared.case import CaseFacts
+    from hounsfield.models.contracts import Detector
     from hounsfield.models.training.engine.configuration import DataConfig, TrainingConfig
     from hounsfield.models.training.reporting.progress import TrainingProgress
     from hounsfield.pipeline.evaluation.schema import Luna16Evaluation
@@ -38,108 +38,154 @@ log = logging.getLogger(__name__)
 
 ALL = "all"
 EVALUATION_FOLDER = "evaluation"
-DETECTING = ("detector", "retinanet")
-"""The tasks whose models mark places in whole scans."""
+DETECTOR_TASKS = ("detector", "retinanet")
+"""Tasks whose models predict candidates in whole scans."""
+
+
+class Train(Protocol):
+    """Trains the model of one fold, as `run_training` does."""
+
+    def __call__(
+        self,
+        config_file: Path,
+        out: Path,
+        /,
+        *,
+        fold: int | None,
+        steps: int | None,
+        progress: TrainingProgress | None,
+    ) -> object:
+        """Writes the model into `out`."""
+        ...
+
+
+class LoadDetector(Protocol):
+    """Loads the model of one fold, as `load_detector` does."""
+
+    def __call__(self, folder: Path, /, *, threads: int) -> Detector:
+        """Returns the detector in `folder`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class CrossValidation:
-    """What folds that were joined have come to.
+    """Joined predictions of folds and their evaluation.
 
     Attributes:
-        folder: Holds the joined ``predictions.csv``, its truth and the evaluation.
-        evaluation: None where the scans hold no nodule.
-        scans: How many were predicted.
-        folds: Which.
-        left_out: The folds that hold scans and are not among them.
+        folder: Folder of the joined ``predictions.csv``, its ground truth and the evaluation.
+        evaluation: Figures by the LUNA16 protocol; None where the scans have no nodule.
+        scans: Number of scans that were predicted.
+        folds: Folds that were predicted.
+        omitted_folds: Other folds that hold scans.
     """
 
     folder: Path
     evaluation: Luna16Evaluation | None
     scans: int
     folds: tuple[int, ...]
-    left_out: tuple[int, ...]
+    omitted_folds: tuple[int, ...]
 
 
 def cross_validate(
-    recipe: Path,
+    config_file: Path,
     out: Path,
-    words: Sequence[str],
+    folds: Sequence[str],
     *,
     steps: int | None = None,
     progress: TrainingProgress | None = None,
+    train: Train | None = None,
+    load_detector: LoadDetector | None = None,
 ) -> CrossValidation | None:
-    """Trains each chosen fold from scratch, predicts its scans, joins and evaluates them.
+    """Trains a model for each chosen fold, predicts the fold, joins and evaluates the predictions.
 
-    Fold k lies in ``fold-k``: a finished one is kept, a stopped one goes on. All folds together
-    are joined in `out`, fewer in a folder of their own inside it.
+    Fold k is kept in ``fold-k``: a finished one is reused, an interrupted one is resumed. The
+    predictions of all folds are joined in `out`, those of fewer folds in a subfolder.
 
     Args:
-        recipe: Of a detector.
-        out: The folder of all folds, of this recipe alone.
-        words: Numbers of folds, or ``all`` of those that hold scans.
-        steps: In place of the recipe's.
-        progress: Where each training tells how far it is.
+        config_file: Training configuration of a detector.
+        out: Output folder of all folds; it belongs to this configuration alone.
+        folds: Numbers of folds, or ``all`` for every fold that holds scans.
+        steps: Number of training steps; None takes that of the configuration.
+        progress: Progress display of each training; None shows nothing.
+        train: Trains one fold; None takes `run_training`.
+        load_detector: Loads the model of one fold; None takes that of the inference package.
 
     Returns:
-        What it came to; None in a process that only helps another one train (torchrun).
+        The joined predictions; None in a worker process of a distributed training.
 
     Raises:
-        UsageError: The recipe, its material or a fold cannot be used, or what `out` holds was
-            made by another recipe or of other scans.
+        UsageError: The configuration, its data or a fold cannot be used, or `out` holds results of
+            another configuration or of other scans.
         OutputError: `out` cannot be written.
     """
-    plain = read_training_config(recipe, steps=steps)
-    if plain.task not in DETECTING:
+    plain = read_training_config(config_file, steps=steps)
+    if plain.task not in DETECTOR_TASKS:
         msg = (
-            f"--fold ends in the marks of a detector, but {recipe} trains a {plain.task}: "
-            "set data.fold in it and train without --fold"
+            f"--fold evaluates the predictions of a detector, but {config_file} trains a "
+            f"{plain.task}: set data.fold in it and train without --fold"
         )
         raise UsageError(msg)
     with_scans = _folds_with_scans(plain)
-    chosen = _chosen(words, with_scans)
+    chosen = _chosen_folds(folds, with_scans)
     configs = {fold: plain.varied(fold=fold) for fold in chosen}
-    scans = {fold: _scans(config.data) for fold, config in configs.items()}
-    # Every fold is looked at before the first one trains: what is wrong is told at once.
-    todo = [
-        fold for fold in chosen if not is_predicted(configs[fold], out / _name(fold), scans[fold])
+    scans = {fold: _test_scans(config.data) for fold, config in configs.items()}
+    # Every fold is checked before the first one trains, so that errors appear at once.
+    pending = [
+        fold
+        for fold in chosen
+        if not is_predicted(configs[fold], out / _fold_folder(fold), scans[fold])
     ]
-    log.info("%d of %d folds are done", len(chosen) - len(todo), len(chosen))
-    for number, fold in enumerate(todo, start=1):
-        started = time.monotonic()
-        _make_fold(recipe, configs[fold], out / _name(fold), steps=steps, progress=progress)
+    log.info("%d of %d folds are done", len(chosen) - len(pending), len(chosen))
+    for number, fold in enumerate(pending, start=1):
+        started, folder = time.monotonic(), out / _fold_folder(fold)
+        if not is_trained(configs[fold], folder):
+            log.info("fold %d is held out for testing; training on the others", fold)
+            (train or _default_train())(
+                config_file, folder, fold=fold, steps=steps, progress=progress
+            )
+        if _is_main_process():
+            _predict(configs[fold], folder, load_detector or _default_load_detector())
         hours = (time.monotonic() - started) / 3600
-        left = len(todo) - number
+        left = len(pending) - number
         log.info("fold %d took %.2f h, %d folds left, %.1f h", fold, hours, left, hours * left)
-    if not _leads():
+    if not _is_main_process():
         return None
-    return _join(out, scans, left_out=tuple(sorted({*with_scans} - {*chosen})))
+    return _join(out, scans, omitted_folds=tuple(sorted({*with_scans} - {*chosen})))
 
 
-def closing_lines(found: CrossValidation) -> list[str]:
-    """What the command says at the end: loudly, where only some folds were predicted."""
-    folds = ", ".join(map(str, found.folds))
+def cross_validation_summary(result: CrossValidation) -> list[str]:
+    """Summarises a cross-validation for the terminal; warns where folds are missing.
+
+    Args:
+        result: Cross-validation with or without an evaluation.
+
+    Returns:
+        The lines to print.
+    """
+    folds = ", ".join(map(str, result.folds))
     lines = []
-    if found.left_out:
+    if result.omitted_folds:
+        omitted = ", ".join(map(str, result.omitted_folds))
         lines.append(
-            f"ONLY PART OF THE SET: the {found.scans} scans of fold {folds} alone. The folds "
-            f"{', '.join(map(str, found.left_out))} are left out; this is no result on the whole "
-            "set."
+            f"ONLY PART OF THE SET: only the {result.scans} scans of folds {folds}. Folds "
+            f"{omitted} are omitted; this is not a result on the whole set."
         )
-    if found.evaluation is None:
-        lines.append("No nodule is known in these scans: not evaluated.")
+    if result.evaluation is None:
+        lines.append("These scans have no known nodule: not evaluated.")
     else:
-        lines += luna16_summary(found.evaluation)
-    lines.append(f"marks on {found.scans} scans of fold {folds}: {found.folder / PREDICTIONS_CSV}")
+        lines += luna16_summary(result.evaluation)
+    lines.append(
+        f"Predictions of {result.scans} scans of folds {folds}: {result.folder / PREDICTIONS_CSV}"
+    )
     return lines
 
 
-def _name(fold: int) -> str:
+def _fold_folder(fold: int) -> str:
     return f"fold-{fold}"
 
 
 def _folds_with_scans(config: TrainingConfig) -> list[int]:
-    """The folds that hold at least one whole series."""
+    """Returns the folds that hold at least one whole series."""
     if not config.data.cases:
         msg = "--fold needs prepared series to predict: name their folders in data.cases"
         raise UsageError(msg)
@@ -147,60 +193,56 @@ def _folds_with_scans(config: TrainingConfig) -> list[int]:
     return sorted({entry.fold for split in splits for entry in split.series})
 
 
-def _scans(data: DataConfig) -> list[CaseFacts]:
-    """What is known of the scans that are tested on; their arrays are not opened."""
+def _test_scans(data: DataConfig) -> list[CaseFacts]:
+    """Reads the facts of the scans held out for testing, without their arrays."""
     scans = map(load_facts, case_files(data.cases, "test", held=data.fold))
     return [scan for scan in scans if scan.patient_id not in data.held_out_patients]
 
 
-def _chosen(words: Sequence[str], with_scans: Sequence[int]) -> list[int]:
-    if list(words) == [ALL]:
+def _chosen_folds(folds: Sequence[str], with_scans: Sequence[int]) -> list[int]:
+    if list(folds) == [ALL]:
         return list(with_scans)
-    wrong = [word for word in words if not word.isdecimal() or int(word) not in with_scans]
+    wrong = [fold for fold in folds if not fold.isdecimal() or int(fold) not in with_scans]
     if wrong:
         known = ", ".join(map(str, with_scans))
         msg = f"--fold must be {ALL}, or a fold that holds series ({known}), got {wrong[0]!r}"
         raise UsageError(msg)
-    return sorted({int(word) for word in words})
+    return sorted({int(fold) for fold in folds})
 
 
-def _make_fold(
-    recipe: Path,
-    config: TrainingConfig,
-    folder: Path,
-    *,
-    steps: int | None,
-    progress: TrainingProgress | None,
-) -> None:
-    """Trains where there is no model yet, then predicts."""
-    from hounsfield.models.inference.loading import load_detector
+def _predict(config: TrainingConfig, folder: Path, load_detector: LoadDetector) -> None:
+    detector = load_detector(folder, threads=config.optimisation.threads)
+    predict_fold(detector, read_cases(config.data, "test"), config, folder)
+
+
+def _default_train() -> Train:
     from hounsfield.models.training.train import run_training
 
-    fold = config.data.fold
-    if not is_trained(config, folder):
-        log.info("fold %d is kept for testing; the others are trained on", fold)
-        run_training(recipe, folder, fold=fold, steps=steps, progress=progress)
-    if _leads():
-        detector = load_detector(folder, threads=config.optimisation.threads)
-        predict_fold(detector, read_cases(config.data, "test"), config, folder)
+    return run_training
 
 
-def _leads() -> bool:
-    """Whether this process is the one of torchrun's that writes and tells."""
+def _default_load_detector() -> LoadDetector:
+    from hounsfield.models.inference.loading import load_detector
+
+    return load_detector
+
+
+def _is_main_process() -> bool:
+    """Whether this process writes files: rank 0 of those that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def _join(
-    out: Path, scans: Mapping[int, Sequence[CaseFacts]], *, left_out: tuple[int, ...]
+    out: Path, scans: Mapping[int, Sequence[CaseFacts]], *, omitted_folds: tuple[int, ...]
 ) -> CrossValidation:
-    """One file of marks with its truth beside it, evaluated by the LUNA16 protocol."""
+    """Joins the predictions of the folds, writes their ground truth and evaluates them."""
     folds = tuple(scans)
-    folder = out / f"folds-{'-'.join(map(str, folds))}" if left_out else out
+    folder = out / f"folds-{'-'.join(map(str, folds))}" if omitted_folds else out
     with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with atomic_file(folder / PREDICTIONS_CSV) as path, path.open("wb") as joined:
         for number, fold in enumerate(folds):
-            with (out / _name(fold) / PREDICTIONS_CSV).open("rb") as part:
+            with (out / _fold_folder(fold) / PREDICTIONS_CSV).open("rb") as part:
                 header = part.readline()
                 if number == 0:
                     joined.write(header)
@@ -216,4 +258,4 @@ def _join(
             predictions=folder / PREDICTIONS_CSV,
             out=folder / EVALUATION_FOLDER,
         )
-    return CrossValidation(folder, evaluation, len(predicted), folds, left_out)
+    return CrossValidation(folder, evaluation, len(predicted), folds, omitted_folds)

@@ -1,4 +1,4 @@
-"""The marks of one fold: predicted by the model that never saw it, and tied to that model."""
+"""Predictions of one fold by the model that was not trained on it, tied to that model."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hounsfield.models.store.folders import read_manifest, verified_weights
 from hounsfield.pipeline.batch.csv_tables import LUNA16_COLUMNS
-from hounsfield.pipeline.batch.output_folder import atomic_file
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,32 +26,33 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREDICTIONS_CSV, FOLD_JSON = "predictions.csv", "fold.json"
-MAX_MARKS = 100
-"""Of a scan; the LUNA16 protocol reads no more."""
+MAX_CANDIDATES = 100
+"""Candidates written for a scan; the LUNA16 protocol drops what is beyond."""
 
-_SECONDS_A_LINE = 30.0
+_LOG_INTERVAL_S = 30.0
 
 
 class FoldRecord(BaseModel):
-    """What ties a fold's marks to its model and its scans: the content of ``fold.json``.
+    """Content of ``fold.json``, which ties the predictions of a fold to its model and scans.
 
     Attributes:
-        config_sha256: Of the recipe with this fold.
-        weights_sha256: Of the model's weight file.
-        predictions_sha256: Of ``predictions.csv``.
-        series_uids: The scans that were predicted, those without a mark among them.
-        seconds_a_scan: Mean time of the detector.
+        fold: Number of the fold.
+        config_sha256: Hash of the training configuration with this fold.
+        weights_sha256: Hash of the weight file of the model.
+        predictions_sha256: Hash of ``predictions.csv``.
+        series_uids: Scans that were predicted, those without candidates included.
+        seconds_per_scan: Mean time of the detector.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     fold: int
     config_sha256: str
     weights_sha256: str
     predictions_sha256: str
     series_uids: tuple[str, ...]
-    seconds_a_scan: float
+    seconds_per_scan: float
 
 
 def predict_fold(
@@ -59,16 +60,19 @@ def predict_fold(
 ) -> FoldRecord:
     """Writes ``predictions.csv`` and, last, ``fold.json`` into the folder of the fold's model.
 
-    Every candidate is written however low its score, best first, at most `MAX_MARKS` a scan.
+    Candidates of any score are written, best first, at most `MAX_CANDIDATES` for each scan.
 
     Args:
-        detector: The model in `folder`.
-        cases: The scans of the fold.
-        config: The fold's recipe.
-        folder: Of the fold.
+        detector: Model that is stored in `folder`.
+        cases: Prepared scans of the fold.
+        config: Training configuration with this fold held out.
+        folder: Existing folder of the fold's model.
+
+    Returns:
+        The content of ``fold.json``.
 
     Raises:
-        OutputError: They cannot be written.
+        OutputError: A file cannot be written.
     """
     fold, started = config.data.fold, time.monotonic()
     with (
@@ -77,16 +81,16 @@ def predict_fold(
     ):
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(LUNA16_COLUMNS)
-        for case in _told(cases, fold):
-            for mark in detector.detect(case.volume)[:MAX_MARKS]:
-                writer.writerow((case.series_uid, *mark.centre_world_mm, mark.score))
+        for case in _with_progress(cases, fold):
+            for candidate in detector.detect(case.volume)[:MAX_CANDIDATES]:
+                writer.writerow((case.series_uid, *candidate.centre_world_mm, candidate.score))
     record = FoldRecord(
         fold=fold,
         config_sha256=config.sha256(),
         weights_sha256=read_manifest(folder).sha256,
         predictions_sha256=_sha256(folder / PREDICTIONS_CSV),
         series_uids=tuple(case.series_uid for case in cases),
-        seconds_a_scan=round((time.monotonic() - started) / max(1, len(cases)), 2),
+        seconds_per_scan=round((time.monotonic() - started) / max(1, len(cases)), 2),
     )
     with atomic_file(folder / FOLD_JSON) as path:
         path.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -94,28 +98,37 @@ def predict_fold(
 
 
 def is_trained(config: TrainingConfig, folder: Path) -> bool:
-    """Whether the folder holds the whole model of a fold's recipe.
+    """Whether a folder holds the complete model of a fold.
+
+    Args:
+        config: Training configuration with this fold held out.
+        folder: Folder of the fold; may be missing.
 
     Raises:
-        UsageError: It holds a model of another recipe or fold, or a damaged one.
+        UsageError: The model is damaged, or was trained with another configuration or fold.
     """
     if not (folder / "manifest.json").exists():
         return False
     verified_weights(folder)
     trained_with = read_manifest(folder).trained_with
-    _refuse_another(trained_with.config_sha256 if trained_with else "", config, folder)
+    _check_configuration(trained_with.config_sha256 if trained_with else "", config, folder)
     return True
 
 
 def is_predicted(config: TrainingConfig, folder: Path, scans: Sequence[CaseFacts]) -> bool:
-    """Whether the folder holds the marks of its own model on just these scans.
+    """Whether a folder holds the predictions of its own model on exactly these scans.
+
+    Args:
+        config: Training configuration with this fold held out.
+        folder: Folder of the fold; may be missing.
+        scans: Scans of the fold.
 
     Raises:
-        UsageError: It holds marks of another recipe, fold or model, or on other scans, or marks
-            that were changed.
+        UsageError: The predictions were modified, or belong to another configuration, fold, model
+            or set of scans.
     """
     path = folder / FOLD_JSON
-    trained = is_trained(config, folder)
+    has_model = is_trained(config, folder)
     if not path.exists():
         return False
     try:
@@ -123,48 +136,48 @@ def is_predicted(config: TrainingConfig, folder: Path, scans: Sequence[CaseFacts
     except ValidationError as error:
         msg = f"{path} cannot be read: {error.errors()[0]['msg']}; delete it to predict again"
         raise UsageError(msg) from error
-    _refuse_another(record.config_sha256, config, folder)
+    _check_configuration(record.config_sha256, config, folder)
     predictions = folder / PREDICTIONS_CSV
     if not predictions.exists() or _sha256(predictions) != record.predictions_sha256:
-        msg = f"{predictions} is not what {path.name} speaks of: delete {path} to predict again"
+        msg = f"{predictions} does not match {path.name}: delete {path} to predict again"
         raise UsageError(msg)
-    if not trained or read_manifest(folder).sha256 != record.weights_sha256:
-        msg = f"the marks of {folder} are not of the model in it: delete {path} to predict again"
+    if not has_model or read_manifest(folder).sha256 != record.weights_sha256:
+        msg = f"{predictions} is not by the model in {folder}: delete {path} to predict again"
         raise UsageError(msg)
     if set(record.series_uids) != {scan.series_uid for scan in scans}:
         msg = (
-            f"{folder} holds marks on {len(record.series_uids)} scans, but its fold has "
-            f"{len(scans)}, not all the same: the data set was prepared anew, so train in another "
+            f"{folder} holds predictions of {len(record.series_uids)} scans, but its fold has "
+            f"{len(scans)}, not all the same: the data set was prepared again, so train in another "
             "--out"
         )
         raise UsageError(msg)
     return True
 
 
-def _refuse_another(config_sha256: str, config: TrainingConfig, folder: Path) -> None:
+def _check_configuration(config_sha256: str, config: TrainingConfig, folder: Path) -> None:
     if config_sha256 != config.sha256():
         msg = (
-            f"{folder} was made by another recipe or number of steps (configuration "
-            f"{config_sha256[:12]}, wanted {config.sha256()[:12]}): choose another --out"
+            f"{folder} was made with another training configuration or number of steps "
+            f"({config_sha256[:12]}, expected {config.sha256()[:12]}): choose another --out"
         )
         raise UsageError(msg)
 
 
-def _told(cases: Sequence[PreparedCase], fold: int) -> Iterator[PreparedCase]:
-    """Tells now and then what a scan costs and how long it will take."""
-    started = told = time.monotonic()
+def _with_progress(cases: Sequence[PreparedCase], fold: int) -> Iterator[PreparedCase]:
+    """Yields the cases and logs, at intervals, the time per scan and the time left."""
+    started = logged = time.monotonic()
     for done, case in enumerate(cases, start=1):
         yield case
         now = time.monotonic()
-        if done in {1, len(cases)} or now - told > _SECONDS_A_LINE:
-            told, cost = now, (now - started) / done
+        if done in {1, len(cases)} or now - logged > _LOG_INTERVAL_S:
+            logged, seconds_per_scan = now, (now - started) / done
             log.info(
-                "fold %d: %d of %d scans predicted, %.1f s a scan, %.0f min left",
+                "fold %d: %d of %d scans predicted, %.1f s per scan, %.0f min left",
                 fold,
                 done,
                 len(cases),
-                cost,
-                cost * (len(cases) - done) / 60,
+                seconds_per_scan,
+                seconds_per_scan * (len(cases) - done) / 60,
             )
 
 

@@ -1,4 +1,4 @@
-"""The findings of prepared scans as the tables that `hounsfield evaluate luna16` takes."""
+"""Writes the findings of prepared scans as tables for ``hounsfield evaluate luna16``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.pipeline.batch.output_folder import atomic_file
+from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +19,14 @@ _COLUMNS = ("seriesuid", "coordX", "coordY", "coordZ", "diameter_mm")
 
 @dataclass(frozen=True, slots=True)
 class GroundTruthTables:
-    """The written tables, and how many nodules they count."""
+    """Paths of the tables that were written.
+
+    Attributes:
+        annotations: Table of the nodules.
+        excluded: Table of the findings on which predictions are ignored.
+        series: Table of the scans, those without findings included.
+        nodules: Number of nodules in `annotations`.
+    """
 
     annotations: Path
     excluded: Path
@@ -28,12 +35,17 @@ class GroundTruthTables:
 
 
 def write_ground_truth_tables(scans: Sequence[CaseFacts], folder: Path) -> GroundTruthTables:
-    """Writes annotations.csv, annotations_excluded.csv and seriesuids.csv of some scans.
+    """Writes ``annotations.csv``, ``annotations_excluded.csv`` and ``seriesuids.csv``.
 
-    Nodules are the findings that are not ignored, excluded ones those that are.
+    Args:
+        scans: Prepared scans; findings with `ignored` go to the excluded ones.
+        folder: Existing folder for the tables.
+
+    Returns:
+        The paths of the tables.
 
     Raises:
-        OutputError: They cannot be written.
+        OutputError: A table cannot be written.
     """
     tables = GroundTruthTables(
         annotations=folder / "annotations.csv",

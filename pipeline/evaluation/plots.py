@@ -1,4 +1,4 @@
-"""The plots of an evaluation, as PNG and SVG; matplotlib is loaded when the first is drawn."""
+"""Plots of an evaluation as PNG and SVG. Matplotlib is imported when the first is drawn."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from hounsfield.pipeline.evaluation.luna16.evaluate import Curve
+    from hounsfield.pipeline.evaluation.luna16.document import Curve
     from hounsfield.pipeline.evaluation.schema import ReliabilityBin
 
 _COLOURS = ("#0b5cad", "#c2570c")
 
 
 def froc_plot(curves: Sequence[Curve], rates: NDArray[np.float64]) -> Figure:
-    """Draws FROC curves over the logarithm of the rate, each with its interval band if it has one.
+    """Draws FROC curves over a logarithmic rate, with the interval band of those that have one.
 
     Args:
-        curves: One or two.
-        rates: (rates,) false positives a scan at which the curves are given.
+        curves: One or two curves.
+        rates: (rates,) false positives per scan at which the curves are sampled.
+
+    Returns:
+        The figure, 7.2 by 4.6 inches.
     """
     figure, axes = _figure(7.2, 4.6)
     for curve, colour in zip(curves, _COLOURS, strict=False):
@@ -42,21 +45,28 @@ def froc_plot(curves: Sequence[Curve], rates: NDArray[np.float64]) -> Figure:
     axes.set_xlim(RATES[0], RATES[-1])
     axes.set_ylim(0, 1.01)
     axes.set_yticks([i / 10 for i in range(11)])
-    axes.set_xlabel("False positives a scan")
+    axes.set_xlabel("False positives per scan")
     axes.set_ylabel("Sensitivity")
     axes.legend(loc="lower right", frameon=False)
     return figure
 
 
 def reliability_plot(bins: Sequence[ReliabilityBin]) -> Figure:
-    """Draws accuracy over mean confidence, a point and an interval a bin."""
+    """Draws accuracy over mean confidence, with a point and an interval for each bin.
+
+    Args:
+        bins: Reliability bins; empty ones are left out.
+
+    Returns:
+        The figure, 4.8 by 4.6 inches.
+    """
     figure, axes = _figure(4.8, 4.6)
     axes.plot([0, 1], [0, 1], color="#999999", lw=1, ls="--", label="calibrated")
-    filled = [one for one in bins if one.cases]
-    confidence = np.array([one.mean_confidence for one in filled], np.float64)
-    accuracy = np.array([one.accuracy for one in filled], np.float64)
-    ends = np.array([one.interval_95 for one in filled], np.float64).reshape(-1, 2)
-    cases = np.array([one.cases for one in filled], np.float64)
+    filled = [bin_ for bin_ in bins if bin_.cases]
+    confidence = np.array([bin_.mean_confidence for bin_ in filled], np.float64)
+    accuracy = np.array([bin_.accuracy for bin_ in filled], np.float64)
+    ends = np.array([bin_.interval_95 for bin_ in filled], np.float64).reshape(-1, 2)
+    cases = np.array([bin_.cases for bin_ in filled], np.float64)
     axes.vlines(confidence, ends[:, 0], ends[:, 1], color=_COLOURS[0], lw=1.4, alpha=0.5)
     area = 18 + 90 * cases / cases.max(initial=1)
     axes.scatter(
@@ -65,43 +75,59 @@ def reliability_plot(bins: Sequence[ReliabilityBin]) -> Figure:
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("Largest class probability")
-    axes.set_ylabel("Share that is right")
+    axes.set_ylabel("Accuracy")
     axes.legend(loc="upper left", frameon=False)
     return figure
 
 
 def confusion_plot(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
-    """Draws counts of true (rows) by predicted class, shaded by their share of the row."""
+    """Draws a confusion matrix, each cell shaded by its fraction of the row.
+
+    Args:
+        matrix: Counts; rows are true classes, columns predicted ones.
+        names: Names of the classes, in the order of the matrix.
+
+    Returns:
+        The figure, 5.4 by 4.6 inches.
+    """
     figure, axes = _figure(5.4, 4.6)
     counts = np.array(matrix, np.float64)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.grid(visible=False)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), share in np.ndenumerate(shares):
+    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), fraction in np.ndenumerate(fractions):
         axes.text(
             column,
             row,
-            f"{counts[row, column]:g}\n{share:.0%}",
+            f"{counts[row, column]:g}\n{fraction:.0%}",
             ha="center",
             va="center",
-            color="white" if share > 0.6 else "black",
+            color="white" if fraction > 0.6 else "black",
         )
-    shown = [name.replace("_cell_carcinoma", " cell").replace("_", " ") for name in names]
-    axes.set_xticks(range(len(names)), shown, rotation=20)
-    axes.set_yticks(range(len(names)), shown)
+    labels = [name.replace("_cell_carcinoma", " cell").replace("_", " ") for name in names]
+    axes.set_xticks(range(len(names)), labels, rotation=20)
+    axes.set_yticks(range(len(names)), labels)
     axes.set_xlabel("Predicted")
     axes.set_ylabel("True")
     return figure
 
 
-def rendered(figure: Figure, file_format: str) -> bytes:
-    """Renders a figure as ``png`` or ``svg``; the same figure gives the same bytes."""
+def render_figure(figure: Figure, file_format: str) -> bytes:
+    """Renders a figure; equal figures give equal bytes.
+
+    Args:
+        figure: Figure to render, at 160 dots per inch.
+        file_format: Either ``png`` or ``svg``.
+
+    Returns:
+        The content of the file.
+    """
     import matplotlib as mpl
 
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "hounsfield"}):
-        dated = {"Date": None} if file_format == "svg" else {}
-        figure.savefig(buffer, format=file_format, dpi=160, metadata=dated)
+        metadata = {"Date": None} if file_format == "svg" else {}
+        figure.savefig(buffer, format=file_format, dpi=160, metadata=metadata)
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""What the evaluations leave for machines: the pydantic models of their ``evaluation.json``."""
+"""The pydantic models of the evaluations' ``evaluation.json``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Interval = tuple[float | None, float | None]
-"""Lower and upper end at 95 %, null where the figure is not defined."""
+"""Lower and upper end of a 95 % interval, null where the figure is not defined."""
 
 CPM = "cpm"
 
@@ -17,7 +17,7 @@ class _Document(BaseModel):
 
 
 class ProtocolWarning(BaseModel):
-    """Something that makes the figures not comparable; its numbers stand beside the sentence."""
+    """A reason why figures are not comparable; further keys hold its numbers."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -26,7 +26,7 @@ class ProtocolWarning(BaseModel):
 
 
 class Stratum(_Document):
-    """The curve of some of the nodules, or of some of the scans."""
+    """FROC figures of some of the nodules, or of some of the scans."""
 
     by: str = Field(description="diameter_mm, slice_thickness_mm or scanner")
     name: str
@@ -39,28 +39,28 @@ class Stratum(_Document):
 
 
 class Comparison(_Document):
-    """This submission minus another, both resampled with the same scans."""
+    """This submission minus another, resampled with the same scans."""
 
     other: str
     cpm_of_other: float
     sensitivity_of_other: dict[str, float]
     difference: dict[str, float]
     interval_95: dict[str, Interval]
-    p_value: dict[str, float] = Field(description="Two-sided, of the paired bootstrap.")
+    p_value: dict[str, float] = Field(description="Two-sided p value of the paired bootstrap.")
     protocol_warnings_of_other: list[ProtocolWarning]
 
 
 class Luna16Evaluation(_Document):
     """``evaluation.json`` of ``hounsfield evaluate luna16``.
 
-    Every figure is of the plain curve, but for `interval_95` and `bootstrap_mean`.
+    All figures but `interval_95` and `bootstrap_mean` come from the plain curve.
     """
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     protocol: Literal["luna16"] = "luna16"
     predictions: str
     cpm: float
-    sensitivity: dict[str, float] = Field(description="By false positives a scan.")
+    sensitivity: dict[str, float] = Field(description="Sensitivity by false positives per scan.")
     interval_95: dict[str, Interval]
     bootstrap_mean: dict[str, float | None]
     nodules: int
@@ -70,8 +70,8 @@ class Luna16Evaluation(_Document):
     false_positives: int
     ignored_excluded: int
     ignored_duplicates: int
-    marks: int = Field(description="Rows of the file.")
-    predictions_within_limit: int
+    prediction_rows: int = Field(description="Rows in the file of predictions.")
+    predictions_within_limit: int = Field(description="At most 100 on each scan.")
     protocol_warnings: list[ProtocolWarning]
     strata: list[Stratum]
     comparison: Comparison | None = None
@@ -80,7 +80,7 @@ class Luna16Evaluation(_Document):
 
 
 class ClassMetrics(_Document):
-    """One class against the others."""
+    """Metrics of one class against the others."""
 
     cases: int
     sensitivity: float | None
@@ -89,9 +89,9 @@ class ClassMetrics(_Document):
 
 
 class ClassifierMetrics(_Document):
-    """What one classifier reaches; `interval_95` has a key a figure, ``auc/<class>`` and so on."""
+    """Metrics of one classifier; keys of `interval_95` are such as ``auc/<class>``."""
 
-    confusion_matrix: list[list[int]] = Field(description="Rows true, columns predicted.")
+    confusion_matrix: list[list[int]] = Field(description="Rows: true, columns: predicted.")
     classes: dict[str, ClassMetrics]
     balanced_accuracy: float | None
     macro_f1: float | None
@@ -102,7 +102,7 @@ class ClassifierMetrics(_Document):
 
 
 class ReliabilityBin(_Document):
-    """Cases whose largest probability falls in one bin."""
+    """Cases whose largest probability falls into one bin."""
 
     lower: float
     upper: float

@@ -42,7 +42,7 @@ def provenance_of(
 
     Args:
         models: The run's models with their manifests.
-        config: The run's configuration.
+        config: Configuration of the run, hashed but for its section ``run``.
         clinical_sha256: Hash of the table of ``--clinical``; None where there is none.
 
     Returns:

@@ -1,4 +1,4 @@
-"""`segmentation.nii.gz`: the voxels of the findings, on the grid of the series."""
+"""``segmentation.nii.gz``: voxel labels of the findings, on the grid of the series."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 
 def segmentation_file(volume: Volume, outlines: Sequence[Segmentation | None]) -> bytes:
-    """Makes the file: each voxel holds the number of its finding, from 1, or 0.
+    """Write a label image: each voxel holds the number of its finding, from 1, or 0.
 
     Where two findings share a voxel, the one with the better score keeps it.
 
     Args:
-        volume: The series.
-        outlines: Of the findings, in their order.
+        volume: The series on its native grid, which the labels share.
+        outlines: Boundary of each finding, best score first; None where it has none.
+
+    Returns:
+        A gzipped NIfTI file with a RAS affine.
     """
     labels = np.zeros(volume.shape_zyx, np.min_scalar_type(len(outlines)))
     for number, outline in reversed(list(enumerate(outlines, start=1))):

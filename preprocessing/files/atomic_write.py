@@ -12,13 +12,13 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.errors import writing_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # <fcntl.h> and <stdio.h> of Linux; see renameat2(2)
@@ -31,6 +31,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     Args:
         path: The file to write. Its folder must exist.
+
+    Yields:
+        The temporary path, where nothing is yet.
 
     Raises:
         OutputError: The file cannot be written; an earlier file at `path` is still there.
@@ -56,6 +59,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Args:
         path: The folder to write; missing parents are created.
 
+    Yields:
+        The temporary folder, empty.
+
     Raises:
         OutputError: The folder cannot be written; an earlier one at `path` is still there.
     """
@@ -78,7 +84,10 @@ def partial_folder(parent: Path, *, name: str = "folder") -> Iterator[Path]:
     Args:
         parent: Where the folder is made, on the file system of its final place; created if
             missing.
-        name: Stands in the temporary name, so that a leftover tells where it came from.
+        name: Part of the temporary name, to show where a leftover came from.
+
+    Yields:
+        The temporary folder, empty.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -120,6 +129,9 @@ def publish_folder(
 def remove_folder(folder: Path) -> None:
     """Removes a folder, if there is one, in a single step: no half of it is ever at its place.
 
+    Args:
+        folder: The folder with all its files.
+
     Raises:
         OutputError: It cannot be removed.
     """
@@ -156,7 +168,11 @@ def exchange_names(first: Path, second: Path) -> bool:
 
 
 def sync(path: Path) -> None:
-    """Asks the operating system to bring a file, or the entries of a folder, to disk."""
+    """Asks the operating system to bring a file, or the entries of a folder, to disk.
+
+    Args:
+        path: An existing file or folder.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -168,7 +184,7 @@ def _sync_tree(folder: Path) -> None:
     folder = folder.absolute()  # os.walk repeats a relative folder in front of each path
     for path, _, files in os.walk(folder, topdown=False):
         for name in [*files, "."]:
-            sync(folder / path / name)
+            sync(Path(path) / name)
 
 
 def _replace(partial: Path, final: Path, exchange: Callable[[Path, Path], bool]) -> None:

@@ -1,4 +1,4 @@
-"""A small download in LUNA16's form: chests of half the size, so that they are quick to prepare."""
+"""A small download in LUNA16's form: chests of half the size, which are quick to prepare."""
 
 from functools import cache
 
@@ -35,7 +35,8 @@ def write_mhd(folder, uid, *, shift_hu=0):
 
 
 def write_tables(folder, *rows, excluded=()):
-    """Rows are (series, x, y, z, diameter), LPS mm."""
+    """Writes rows of (series, x, y, z, diameter), LPS mm."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in (("annotations", rows), ("annotations_excluded", excluded)):
         lines = ["seriesuid,coordX,coordY,coordZ,diameter_mm"]
         lines += [",".join(map(str, row)) for row in content]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hounsfield.data.prepared.held_out import HeldOutPatients, read_held_out
 from hounsfield.preprocessing.errors import UsageError
 
 
@@ -69,14 +71,24 @@ class DataConfig(_Strict):
         calibration: Folders of whole series that teach nothing: all of them calibrate a
             classifier. Without any, held-out samples of the recipe's own kinds do.
         fold: Is kept for testing; the one after it validates, all others train.
-        held_out_patients: Are in no part.
+        held_out: Patients who are in no part: a file, or its name, as `hounsfield prepare
+            --held-out` takes it; null for none.
     """
 
     cases: tuple[Path, ...] = ()
     nodules: tuple[Path, ...] = ()
     calibration: tuple[Path, ...] = ()
     fold: int = Field(default=0, ge=0)
-    held_out_patients: tuple[str, ...] = ()
+    held_out: str | None = None
+
+    @cached_property
+    def held_out_patients(self) -> HeldOutPatients:
+        """The patients of `held_out`; empty where it is null.
+
+        Raises:
+            UsageError: The file cannot be read.
+        """
+        return HeldOutPatients() if self.held_out is None else read_held_out(self.held_out)
 
 
 class TrainingConfig(_Strict):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hounsfield.models.inference.outlines import SegmentedNodule, segment_findings
-from hounsfield.models.measurements.nodule import measure
+from hounsfield.models.inference.outlines import segment_findings
+from hounsfield.models.measurements.nodule import SegmentedNodule, measure
 from hounsfield.pipeline.analysis.examination import Examination, examine, find_chest
 from hounsfield.pipeline.analysis.growth.matching import match_findings, nearest_candidate
 from hounsfield.pipeline.assessment.growth import (

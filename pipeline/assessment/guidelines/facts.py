@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.models.kinds import Margin, Texture
 
 IntervalChange = Literal["new", "growing", "stable"]
 Flag = Literal["touches_pleura", "lentiform", "benign_calcification"]

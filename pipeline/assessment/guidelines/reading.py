@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, get_args
 
 from pydantic import ValidationError
 
-from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.guidelines.facts import Flag, NoduleFacts
 from hounsfield.pipeline.assessment.guidelines.rules import match_rule
 from hounsfield.pipeline.assessment.guidelines.schema import Guideline
-from hounsfield.pipeline.config import read_yaml
+from hounsfield.preprocessing.documents import read_yaml
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hounsfield.pipeline.assessment.guidelines.facts import FLAG_WORDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hounsfield.models.measurements.kinds import Texture
+    from hounsfield.models.kinds import Texture
     from hounsfield.pipeline.assessment.guidelines.facts import NoduleFacts
     from hounsfield.pipeline.assessment.guidelines.schema import Bounds, Rule
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.guidelines.facts import Flag, IntervalChange
 
 Nodules = Literal["single", "multiple"]

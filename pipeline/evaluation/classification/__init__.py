@@ -1,1 +1,1 @@
-"""The evaluation of four-class classification."""
+"""Evaluation of the four-class classification."""

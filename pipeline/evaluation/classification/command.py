@@ -1,4 +1,4 @@
-"""``hounsfield evaluate classification``: reads, evaluates, writes what OUT holds."""
+"""``hounsfield evaluate classification``: evaluates class probabilities and writes the results."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from hounsfield.pipeline.evaluation.classification.evaluate import (
 )
 from hounsfield.pipeline.evaluation.classification.metrics import OVERALL
 from hounsfield.pipeline.evaluation.classification.study_cases import read_study_cases
-from hounsfield.pipeline.evaluation.output_files import write_files
-from hounsfield.pipeline.evaluation.page import rendered_page
-from hounsfield.pipeline.evaluation.plots import confusion_plot, reliability_plot, rendered
+from hounsfield.pipeline.evaluation.output import render_page, write_files
+from hounsfield.pipeline.evaluation.plots import confusion_plot, reliability_plot, render_figure
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,21 +36,25 @@ def classification_command(
     resamplings: int = 1000,
     seed: int = 0,
 ) -> ClassificationEvaluation:
-    """Evaluates a classifier's probabilities against known classes.
+    """Evaluates class probabilities against the ground truth and writes the results.
 
     Writes ``evaluation.json``, ``index.html``, ``confusion.png``, ``reliability.png`` and
-    ``reliability.svg``.
+    ``reliability.svg`` into `out`.
 
     Args:
-        predictions: ``patient_id, case_id, true_class``, the four ``p_<class>`` and, where known,
-            ``diameter_mm``; with `truth` the worklist.csv of a run.
-        out: A folder, made if missing.
-        truth: ``study_uid, true_class``: the studies' classes are evaluated, not the findings'.
-        resamplings: Bootstraps, clustered by patient.
-        seed: Of the bootstraps and the baseline's folds.
+        predictions: Table of ``patient_id, case_id, true_class``, the four ``p_<class>`` and,
+            optionally, ``diameter_mm``; with `truth`, the ``worklist.csv`` of a run.
+        out: Output folder, created if missing.
+        truth: Table of ``study_uid, true_class``; given, the classes of studies are evaluated
+            instead of those of findings.
+        resamplings: Number of bootstraps, clustered by patient, 1 or more.
+        seed: Seed of the bootstrap and of the folds of the baseline.
+
+    Returns:
+        The content of ``evaluation.json``.
 
     Raises:
-        UsageError: The table is wrong, with its file, row and column.
+        UsageError: A table is wrong; the message names file, row and column.
         OutputError: `out` cannot be written.
     """
     if resamplings < 1:
@@ -66,16 +69,18 @@ def classification_command(
         predictions.name, cases, resamplings=resamplings, seed=seed, notices=notices
     )
     figure = reliability_plot(document.reliability)
-    svg = rendered(figure, "svg")
-    page = rendered_page(
-        "classification.html.jinja", svg=svg, values={"e": document, "overall": _NAMES}
+    svg = render_figure(figure, "svg")
+    page = render_page(
+        "evaluation/templates/classification.html.jinja",
+        svg=svg,
+        values={"e": document, "overall": _NAMES},
     )
     confusion = confusion_plot(document.model.confusion_matrix, document.class_order)
     write_files(
         out,
         {
-            "confusion.png": rendered(confusion, "png"),
-            "reliability.png": rendered(figure, "png"),
+            "confusion.png": render_figure(confusion, "png"),
+            "reliability.png": render_figure(figure, "png"),
             "reliability.svg": svg,
             "index.html": page.encode(),
             "evaluation.json": (document.model_dump_json(indent=1) + "\n").encode(),
@@ -85,16 +90,23 @@ def classification_command(
 
 
 def classification_summary(document: ClassificationEvaluation) -> list[str]:
-    """Makes the lines that a terminal shows."""
+    """Summarises an evaluation for the terminal: notices first, then the metrics.
+
+    Args:
+        document: Evaluation that `classification_command` returned.
+
+    Returns:
+        The lines to print.
+    """
     lines = [f"WARNING {notice.code}: {notice.message}" for notice in document.notices]
     lines += [
-        f"{_NAMES[key]}: model {_shown(getattr(document.model, key))}, "
-        f"size only {_shown(getattr(document.size_only_baseline, key))}"
+        f"{_NAMES[key]}: model {_number(getattr(document.model, key))}, "
+        f"size only {_number(getattr(document.size_only_baseline, key))}"
         for key in OVERALL
     ]
     lines.append(f"{document.cases} cases of {document.patients} patients")
     return lines
 
 
-def _shown(value: float | None) -> str:
+def _number(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.4f}"

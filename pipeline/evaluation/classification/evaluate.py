@@ -1,4 +1,4 @@
-"""Reads classified cases and makes their document, the size-only baseline beside the model."""
+"""Reads classified cases and evaluates them beside a size-only baseline."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from hounsfield.pipeline.evaluation.schema import (
     ProtocolWarning,
     ReliabilityBin,
 )
-from hounsfield.pipeline.evaluation.tables import Aliases, Table, read_table
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.delimited import Aliases, Table, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,21 +35,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SUM_TOLERANCE = 0.01  # four probabilities rounded to two or three digits still pass
-PROBABILITIES: Aliases = {f"p_{name}": (name,) for name in CLASSES}
+PROBABILITY_COLUMNS: Aliases = {f"p_{name}": (name,) for name in CLASSES}
 _COLUMNS: Aliases = {
     "patient_id": ("patient",),
     "case_id": ("finding", "finding_id", "case", "series_uid", "seriesuid"),
     "true_class": ("class", "label", "truth"),
-    **PROBABILITIES,
+    **PROBABILITY_COLUMNS,
 }
 
 
 def read_cases(path: Path) -> Cases:
-    """Reads ``patient_id, case_id, true_class``, four probabilities and maybe ``diameter_mm``.
+    """Reads a table of classified cases.
+
+    Args:
+        path: Table of ``patient_id, case_id, true_class``, the four ``p_<class>`` and, optionally,
+            ``diameter_mm``.
+
+    Returns:
+        The cases, patients numbered from 0.
 
     Raises:
-        UsageError: With file, row and column: an unknown class, probabilities that are none, a
-            case twice, a diameter that is not above 0.
+        UsageError: The table is empty, a class is unknown, probabilities are not valid, a case is
+            repeated, or a diameter is not above 0. The message names file, row and column.
     """
     table = read_table(path, _COLUMNS, {"diameter_mm": ("diameter",)})
     if not len(table):
@@ -59,10 +66,16 @@ def read_cases(path: Path) -> Cases:
 
 
 def cases_of(table: Table) -> Cases:
-    """Makes cases of the columns that `read_cases` names.
+    """Converts a table to cases.
+
+    Args:
+        table: Table with the columns that `read_cases` names.
+
+    Returns:
+        The cases, patients numbered from 0.
 
     Raises:
-        UsageError: As `read_cases`.
+        UsageError: A cell is not valid, as in `read_cases`.
     """
     for index, name in enumerate(table.columns["true_class"]):
         if name not in CLASSES:
@@ -84,18 +97,24 @@ def evaluate_classification(
     """Evaluates a classifier, with bootstrap intervals clustered by patient.
 
     Args:
-        name: Of the predictions.
-        cases: What was predicted, and the truth.
-        resamplings: Bootstraps; each draws patients, with all of their cases.
-        seed: Of the bootstraps and of the baseline's folds.
-        notices: What a reader must know of how the cases came about.
+        name: Name of the file of predictions, for the document.
+        cases: Predictions with the ground truth.
+        resamplings: Number of bootstraps; each draws patients with all of their cases.
+        seed: Seed of the bootstrap and of the folds of the baseline.
+        notices: Remarks on how the cases were selected.
+
+    Returns:
+        The content of ``evaluation.json``.
+
+    Raises:
+        UsageError: All cases are of one patient.
     """
     patients = int(cases.patient.max()) + 1
-    drawn = bootstrap.draw_counts(patients, resamplings=resamplings, seed=seed)
-    weights = drawn[:, cases.patient]
+    counts = bootstrap.draw_counts(patients, resamplings=resamplings, seed=seed)
+    weights = counts[:, cases.patient]
     baseline = size_only_probabilities(cases, seed=seed)
-    model, model_resampled = _figures_of(cases, cases.probabilities, weights)
-    size, size_resampled = _figures_of(cases, baseline, weights)
+    model, model_resampled = _classifier_metrics(cases, cases.probabilities, weights)
+    size, size_resampled = _classifier_metrics(cases, baseline, weights)
     differences = (model_resampled - size_resampled)[:, : len(OVERALL)]
     return ClassificationEvaluation(
         predictions=name,
@@ -113,12 +132,12 @@ def evaluate_classification(
     )
 
 
-def _figures_of(
+def _classifier_metrics(
     cases: Cases, probabilities: NDArray[np.float64], weights: NDArray[np.int32]
 ) -> tuple[ClassifierMetrics, NDArray[np.float64]]:
     once = np.ones((1, len(cases.true_class)), np.int32)
     plain = weighted_metrics(cases.true_class, probabilities, once)[0]
-    figures = dict(zip(METRICS, map(bootstrap.defined_or_none, plain), strict=True))
+    metrics = dict(zip(METRICS, map(bootstrap.defined_or_none, plain), strict=True))
     resampled = weighted_metrics(cases.true_class, probabilities, weights)
     matrix = confusion_matrix(cases.true_class, probabilities, once.astype(np.float64))[0]
     document = ClassifierMetrics(
@@ -126,15 +145,15 @@ def _figures_of(
         classes={
             name: ClassMetrics(
                 cases=int(matrix[k].sum()),
-                sensitivity=figures[f"sensitivity/{name}"],
-                specificity=figures[f"specificity/{name}"],
-                auc=figures[f"auc/{name}"],
+                sensitivity=metrics[f"sensitivity/{name}"],
+                specificity=metrics[f"specificity/{name}"],
+                auc=metrics[f"auc/{name}"],
             )
             for k, name in enumerate(CLASSES)
         },
-        balanced_accuracy=figures["balanced_accuracy"],
-        macro_f1=figures["macro_f1"],
-        macro_auc=figures["macro_auc"],
+        balanced_accuracy=metrics["balanced_accuracy"],
+        macro_f1=metrics["macro_f1"],
+        macro_auc=metrics["macro_auc"],
         expected_calibration_error=float(plain[METRICS.index("expected_calibration_error")]),
         brier_score=float(plain[METRICS.index("brier_score")]),
         interval_95=bootstrap.intervals_by_name(resampled, METRICS),
@@ -144,12 +163,12 @@ def _figures_of(
 
 def _reliability_bins(cases: Cases, weights: NDArray[np.int32]) -> list[ReliabilityBin]:
     once = np.ones((1, len(cases.true_class)))
-    (count,), (confidence,), (right,) = reliability(cases.true_class, cases.probabilities, once)
-    drawn, _, drawn_right = reliability(
+    (count,), (confidence,), (correct,) = reliability(cases.true_class, cases.probabilities, once)
+    resampled, _, resampled_correct = reliability(
         cases.true_class, cases.probabilities, weights.astype(np.float64)
     )
-    accuracy = np.full(drawn.shape, np.nan)
-    np.divide(drawn_right, drawn, out=accuracy, where=drawn > 0)
+    accuracy = np.full(resampled.shape, np.nan)
+    np.divide(resampled_correct, resampled, out=accuracy, where=resampled > 0)
     ends = bootstrap.intervals_by_name(accuracy, [str(k) for k in range(CONFIDENCE_BINS)])
     return [
         ReliabilityBin(
@@ -157,7 +176,7 @@ def _reliability_bins(cases: Cases, weights: NDArray[np.int32]) -> list[Reliabil
             upper=(k + 1) / CONFIDENCE_BINS,
             cases=int(count[k]),
             mean_confidence=float(confidence[k] / count[k]) if count[k] else None,
-            accuracy=float(right[k] / count[k]) if count[k] else None,
+            accuracy=float(correct[k] / count[k]) if count[k] else None,
             interval_95=ends[str(k)],
         )
         for k in range(CONFIDENCE_BINS)
@@ -168,14 +187,14 @@ def _notices(cases: Cases) -> Iterator[ProtocolWarning]:
     missing = int(np.isnan(cases.diameter_mm).sum())
     if missing == len(cases.diameter_mm):
         message = (
-            "No diameter_mm is given, so the baseline knows class frequencies only, not size; "
-            "add the column to see whether the model knows more than size."
+            "No diameter_mm is given, so the baseline uses class frequencies only, not size; add "
+            "the column to see whether the model performs better than size alone."
         )
         yield ProtocolWarning(code="diameters_missing", message=message, cases=missing)
     elif missing:
         message = (
-            f"{missing} of {len(cases.diameter_mm)} cases have no diameter_mm; the baseline takes "
-            f"the training cases' median for them."
+            f"{missing} of {len(cases.diameter_mm)} cases have no diameter_mm; the baseline "
+            "uses the median of the training cases for them."
         )
         yield ProtocolWarning(code="diameters_missing", message=message, cases=missing)
     absent = [name for k, name in enumerate(CLASSES) if not (cases.true_class == k).any()]
@@ -185,11 +204,11 @@ def _notices(cases: Cases) -> Iterator[ProtocolWarning]:
 
 
 def _probabilities(table: Table) -> NDArray[np.float64]:
-    probabilities = np.stack([table.finite_numbers(name) for name in PROBABILITIES], axis=1)
+    probabilities = np.stack([table.finite_numbers(name) for name in PROBABILITY_COLUMNS], axis=1)
     wrong = np.argwhere((probabilities < 0) | (probabilities > 1))
     if len(wrong):
         row, column = wrong[0].tolist()
-        raise table.cell_error(row, list(PROBABILITIES)[column], "a probability from 0 to 1")
+        raise table.cell_error(row, list(PROBABILITY_COLUMNS)[column], "a probability from 0 to 1")
     total = probabilities.sum(axis=1)
     if (np.abs(total - 1) > _SUM_TOLERANCE).any():
         row = int(np.flatnonzero(np.abs(total - 1) > _SUM_TOLERANCE)[0])
@@ -214,12 +233,12 @@ def _diameters_mm(table: Table) -> NDArray[np.float64]:
 
 
 def _refuse_repeated_cases(table: Table) -> None:
-    seen: set[tuple[str, str]] = set()
+    known: set[tuple[str, str]] = set()
     keys = zip(table.columns["patient_id"], table.columns["case_id"], strict=True)
     for index, key in enumerate(keys):
-        if key in seen:
-            raise table.cell_error(index, "case_id", "a case that stands in no earlier row")
-        seen.add(key)
+        if key in known:
+            raise table.cell_error(index, "case_id", "a case that is in no earlier row")
+        known.add(key)
 
 
 def _minus(left: float | None, right: float | None) -> float | None:

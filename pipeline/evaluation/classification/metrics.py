@@ -1,4 +1,4 @@
-"""The figures of a classifier on weighted cases, so that a bootstrap is a matrix product."""
+"""Metrics of a classifier on weighted cases, so that a bootstrap is a matrix product."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hounsfield.models.contracts import NoduleClass
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CLASSES = tuple(one.value for one in NoduleClass)
+CLASSES = tuple(name.value for name in NoduleClass)
 CONFIDENCE_BINS = 10
 OVERALL = (
     "balanced_accuracy",
@@ -23,20 +23,20 @@ OVERALL = (
 )
 METRICS = (
     *OVERALL,
-    *(f"{figure}/{name}" for figure in ("sensitivity", "specificity", "auc") for name in CLASSES),
+    *(f"{metric}/{name}" for metric in ("sensitivity", "specificity", "auc") for name in CLASSES),
 )
-_CELLS_AT_ONCE = 4_000_000
+_MAX_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """Findings with a known class.
+    """Findings, or studies, of known class with their predictions.
 
     Attributes:
-        patient: (n,) patients counted from 0.
+        patient: (n,) index of the patient, from 0 without gaps.
         true_class: (n,) index into `CLASSES`.
-        probabilities: (n, 4) in the order of `CLASSES`.
-        diameter_mm: (n,) NaN where it is not given.
+        probabilities: (n, 4) predicted probabilities in the order of `CLASSES`.
+        diameter_mm: (n,) diameter, NaN if not given.
     """
 
     patient: NDArray[np.intp]
@@ -50,24 +50,25 @@ def weighted_metrics(
     probabilities: NDArray[np.float64],
     weights: NDArray[np.int32],
 ) -> NDArray[np.float64]:
-    """Computes every figure for each row of weights.
+    """Computes every metric for each row of weights.
 
-    The predicted class is the one of the largest probability. Balanced accuracy, macro F1 and
-    macro AUC are means over the classes that occur. A class against the others has its AUC by
-    Mann and Whitney, ties counting half. The expected calibration error (Guo et al. 2017) has ten
-    equal bins of the largest probability; the Brier score (1950) sums over the four classes.
+    The predicted class is the one of largest probability. Balanced accuracy, macro F1 and macro
+    AUC are means over the classes that occur. The AUC of a class against the others is the
+    Mann-Whitney statistic, with ties counting half. The expected calibration error (Guo et al.,
+    ICML 2017) uses ten equal bins of the largest probability; the Brier score (Brier, Monthly
+    Weather Review 1950;78:1-3) is summed over the four classes.
 
     Args:
-        true_class: (n,).
-        probabilities: (n, 4).
+        true_class: (n,) index of the true class in `CLASSES`.
+        probabilities: (n, 4) predicted probabilities in the order of `CLASSES`.
         weights: (rows, n) how often each case was drawn.
 
     Returns:
-        (rows, figures) in the order of `METRICS`, NaN where a figure is not defined.
+        (rows, metrics) in the order of `METRICS`, NaN where a metric is undefined.
     """
-    step = max(1, _CELLS_AT_ONCE // max(1, len(true_class)))
+    step = max(1, _MAX_CELLS // max(1, len(true_class)))
     blocks = [
-        _figures(true_class, probabilities, weights[start : start + step].astype(np.float64))
+        _metrics(true_class, probabilities, weights[start : start + step].astype(np.float64))
         for start in range(0, len(weights), step)
     ]
     return np.concatenate(blocks)
@@ -78,7 +79,16 @@ def confusion_matrix(
     probabilities: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Counts cases by class; (rows, true, predicted)."""
+    """Counts cases by true and predicted class.
+
+    Args:
+        true_class: (n,) index of the true class in `CLASSES`.
+        probabilities: (n, 4) predicted probabilities in the order of `CLASSES`.
+        weights: (rows, n) how often each case was drawn.
+
+    Returns:
+        (rows, true, predicted) weighted counts.
+    """
     classes = len(CLASSES)
     cell = true_class * classes + probabilities.argmax(axis=1)
     counts: NDArray[np.float64] = weights @ np.eye(classes * classes)[cell]
@@ -90,23 +100,28 @@ def reliability(
     probabilities: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Sums, bin by bin of the largest probability, what the reliability diagram shows.
+    """Sums the quantities of a reliability diagram in each bin of the largest probability.
+
+    Args:
+        true_class: (n,) index of the true class in `CLASSES`.
+        probabilities: (n, 4) predicted probabilities in the order of `CLASSES`.
+        weights: (rows, n) how often each case was drawn.
 
     Returns:
-        (rows, bins) each: cases, sum of the largest probability, cases that are right.
+        (rows, bins) each: number of cases, sum of the largest probabilities, correct cases.
     """
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == true_class
-    place = np.minimum((confidence * CONFIDENCE_BINS).astype(np.intp), CONFIDENCE_BINS - 1)
-    member = np.eye(CONFIDENCE_BINS)[place]
+    correct = probabilities.argmax(axis=1) == true_class
+    index = np.minimum((confidence * CONFIDENCE_BINS).astype(np.intp), CONFIDENCE_BINS - 1)
+    member = np.eye(CONFIDENCE_BINS)[index]
     return (
         weights @ member,
         weights @ (member * confidence[:, None]),
-        weights @ (member * right[:, None]),
+        weights @ (member * correct[:, None]),
     )
 
 
-def _figures(
+def _metrics(
     true_class: NDArray[np.intp],
     probabilities: NDArray[np.float64],
     weights: NDArray[np.float64],
@@ -122,8 +137,8 @@ def _figures(
     auc = np.stack(
         [_auc(truth[:, k], probabilities[:, k], weights) for k in range(len(CLASSES))], axis=1
     )
-    _, confidence, right = reliability(true_class, probabilities, weights)
-    calibration = _ratio(np.abs(right - confidence).sum(axis=1), total)
+    _, confidence, correct = reliability(true_class, probabilities, weights)
+    calibration = _ratio(np.abs(correct - confidence).sum(axis=1), total)
     brier = _ratio(weights @ ((probabilities - truth) ** 2).sum(axis=1), total)
     overall = np.stack(
         [_defined_mean(sensitivity), _defined_mean(f1), _defined_mean(auc), calibration, brier],
@@ -137,7 +152,7 @@ def _auc(
 ) -> NDArray[np.float64]:
     """Returns the area under the ROC curve for each row of weights."""
     order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))  # of each run of ties
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))  # first of each run of ties
     positive = np.add.reduceat(weights[:, order] * truth[order], starts, axis=1)
     negative = np.add.reduceat(weights[:, order] * (1 - truth[order]), starts, axis=1)
     below = np.cumsum(negative, axis=1) - negative
@@ -146,13 +161,13 @@ def _auc(
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Divides, NaN where there is nothing to divide by."""
+    """Divides; NaN where the divisor is 0."""
     quotient = np.full(above.shape, np.nan)
     np.divide(above, below, out=quotient, where=below > 0)
     return quotient
 
 
 def _defined_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the mean over the classes for which a value is defined."""
+    """Returns the mean over the classes with a defined value."""
     defined = ~np.isnan(values)
     return _ratio(np.where(defined, values, 0.0).sum(axis=1), defined.sum(axis=1).astype(float))

@@ -1,1 +1,1 @@
-"""The LUNA16 evaluation."""
+"""Evaluation by the LUNA16 protocol."""

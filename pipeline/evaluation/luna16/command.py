@@ -1,28 +1,21 @@
-"""``hounsfield evaluate luna16``: reads the tables, evaluates, writes what OUT holds."""
+"""``hounsfield evaluate luna16``: evaluates predictions and writes the results."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hounsfield.pipeline.evaluation.luna16 import outcome_tables, submission
-from hounsfield.pipeline.evaluation.luna16.evaluate import (
-    KEYS,
-    PLOT_RATES,
-    GroundTruth,
-    evaluate_luna16,
-    match_submission,
-)
-from hounsfield.pipeline.evaluation.output_files import write_files
-from hounsfield.pipeline.evaluation.page import rendered_page
-from hounsfield.pipeline.evaluation.plots import froc_plot, rendered
-from hounsfield.preprocessing.errors import UsageError
+from hounsfield.pipeline.evaluation.luna16 import outcome_tables
+from hounsfield.pipeline.evaluation.luna16.document import KEYS, PLOT_RATES
+from hounsfield.pipeline.evaluation.luna16.evaluate import Luna16Tables, evaluate_tables
+from hounsfield.pipeline.evaluation.output import render_page, write_files
+from hounsfield.pipeline.evaluation.plots import froc_plot, render_figure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hounsfield.pipeline.evaluation.schema import Luna16Evaluation
+    from hounsfield.pipeline.evaluation.schema import Interval, Luna16Evaluation
 
-_MISSES_SHOWN = 50
+MAX_MISSES_SHOWN = 50
 
 
 def luna16_command(
@@ -38,64 +31,59 @@ def luna16_command(
     resamplings: int = 1000,
     seed: int = 0,
 ) -> Luna16Evaluation:
-    """Evaluates a submission by the LUNA16 protocol.
+    """Evaluates predictions by the LUNA16 protocol and writes the results.
 
     Writes ``evaluation.json``, ``index.html``, ``froc.png``, ``froc.svg``, ``nodules.csv`` and
-    ``marks.csv`` into `out`.
+    ``prediction_outcomes.csv`` into `out`. The tables are described at `Luna16Tables`.
 
     Args:
-        annotations: Nodules: ``seriesuid,coordX,coordY,coordZ,diameter_mm``.
-        excluded: Findings on which marks are ignored, the same columns; None where there are none.
-        series: The scan list.
-        predictions: Marks: ``seriesuid,coordX,coordY,coordZ,probability``.
-        out: A folder, made if missing.
-        compare: Marks of another submission, for the paired bootstrap.
-        ids: Numbers and the scans they stand for, where marks name scans by number.
-        facts: Slice thickness, scanner, origin and spacing of the series.
-        resamplings: Scan-level bootstraps.
-        seed: Of the bootstraps.
+        annotations: Table of the nodules that count.
+        excluded: Table of findings on which predictions are ignored; None if there are none.
+        series: Table of the scans by whose number false positives are divided.
+        predictions: Table of the predictions to evaluate.
+        out: Output folder, created if missing.
+        compare: Table of other predictions, for the paired bootstrap.
+        ids: Table of numbers and the scans they stand for.
+        facts: Table of slice thickness, scanner, origin and spacing of the scans.
+        resamplings: Number of bootstraps over scans, 1 or more.
+        seed: Seed of the bootstrap; equal seeds give equal intervals.
+
+    Returns:
+        The content of ``evaluation.json``.
 
     Raises:
-        UsageError: A table is wrong, with its file, row and column.
+        UsageError: A table is wrong; the message names file, row and column.
         OutputError: `out` cannot be written.
     """
-    if resamplings < 1:
-        msg = f"The number of bootstraps must be 1 or more, got {resamplings}"
-        raise UsageError(msg)
-    scans = submission.read_scan_list(series, ids)
-    truth = GroundTruth(
-        scans=scans,
-        nodules=submission.read_findings(annotations, scans),
-        excluded=(
-            submission.read_findings(excluded, scans) if excluded else submission.no_findings()
-        ),
-        facts=submission.read_series_facts(facts, scans) if facts else None,
+    tables = Luna16Tables(
+        annotations=annotations,
+        predictions=predictions,
+        seriesuids=series,
+        excluded=excluded,
+        compare=compare,
+        ids=ids,
+        facts=facts,
     )
-    names = _names(predictions, compare)
-    judged = match_submission(names[0], submission.read_predictions(predictions, scans), truth)
-    other = None
-    if compare:
-        other = match_submission(names[1], submission.read_predictions(compare, scans), truth)
-    document, curves = evaluate_luna16(
-        judged, truth, other=other, resamplings=resamplings, seed=seed
-    )
-    figure = froc_plot(curves, PLOT_RATES)
-    svg = rendered(figure, "svg")
-    nodule_rows = outcome_tables.nodule_rows(judged, truth)
-    page = rendered_page(
-        "luna16.html.jinja", svg=svg, values={"e": document, "misses": _largest_misses(nodule_rows)}
-    )
-    marks = outcome_tables.csv_text(
-        outcome_tables.MARK_COLUMNS, outcome_tables.mark_rows(judged, truth)
+    result = evaluate_tables(tables, resamplings=resamplings, seed=seed)
+    document = result.document
+    figure = froc_plot(result.curves, PLOT_RATES)
+    svg = render_figure(figure, "svg")
+    nodule_rows = outcome_tables.nodule_rows(result.submission, result.truth)
+    prediction_rows = outcome_tables.prediction_rows(result.submission, result.truth)
+    page = render_page(
+        "evaluation/templates/luna16.html.jinja",
+        svg=svg,
+        values={"e": document, "misses": _largest_misses(nodule_rows)},
     )
     nodules = outcome_tables.csv_text(outcome_tables.NODULE_COLUMNS, nodule_rows)
+    outcomes = outcome_tables.csv_text(outcome_tables.PREDICTION_COLUMNS, prediction_rows)
     write_files(
         out,
         {
-            "froc.png": rendered(figure, "png"),
+            "froc.png": render_figure(figure, "png"),
             "froc.svg": svg,
             "nodules.csv": nodules.encode(),
-            "marks.csv": marks.encode(),
+            "prediction_outcomes.csv": outcomes.encode(),
             "index.html": page.encode(),
             "evaluation.json": (document.model_dump_json(indent=1) + "\n").encode(),
         },
@@ -104,41 +92,39 @@ def luna16_command(
 
 
 def luna16_summary(document: Luna16Evaluation) -> list[str]:
-    """Makes the lines that a terminal shows: warnings first, then the figures."""
-    low, high = document.interval_95["cpm"]
-    lines = [f"WARNING {w.code}: {w.message}" for w in document.protocol_warnings]
+    """Summarises an evaluation for the terminal: warnings first, then the figures.
+
+    Args:
+        document: Evaluation that `luna16_command` returned.
+
+    Returns:
+        The lines to print.
+    """
+    lines = [f"WARNING {warning.code}: {warning.message}" for warning in document.protocol_warnings]
     lines += [
-        f"{key:>6} false positives a scan: sensitivity {document.sensitivity[key]:.4f} "
-        f"({_ends(document.interval_95[key])})"
+        f"{key:>6} false positives per scan: sensitivity {document.sensitivity[key]:.4f} "
+        f"({_interval(document.interval_95[key])})"
         for key in KEYS
     ]
     lines.append(
-        f"CPM {document.cpm:.4f} ({_ends((low, high))}), {document.nodules} nodules, "
-        f"{document.scans} scans, {document.true_positives} found, "
-        f"{document.false_positives} false positives"
+        f"CPM {document.cpm:.4f} ({_interval(document.interval_95['cpm'])}), "
+        f"{document.nodules} nodules, {document.scans} scans, "
+        f"{document.true_positives} detected, {document.false_positives} false positives"
     )
     if document.comparison is not None:
         comparison = document.comparison
         lines.append(
-            f"Against {comparison.other}: CPM {comparison.difference['cpm']:+.4f} "
-            f"({_ends(comparison.interval_95['cpm'])}), p {comparison.p_value['cpm']:.3f}"
+            f"Compared with {comparison.other}: CPM {comparison.difference['cpm']:+.4f} "
+            f"({_interval(comparison.interval_95['cpm'])}), p {comparison.p_value['cpm']:.3f}"
         )
     return lines
 
 
-def _names(predictions: Path, compare: Path | None) -> tuple[str, str]:
-    """Names the submissions by their files, and by their folders too where the files are alike."""
-    if compare is None or compare.name != predictions.name:
-        return predictions.name, compare.name if compare else ""
-    first, second = (f"{path.parent.name}/{path.name}" for path in (predictions, compare))
-    return first, second
-
-
 def _largest_misses(nodule_rows: list[list[str]]) -> list[list[str]]:
     misses = [row[:5] for row in nodule_rows if row[5] == "miss"]
-    return sorted(misses, key=lambda row: -float(row[4]))[:_MISSES_SHOWN]
+    return sorted(misses, key=lambda row: -float(row[4]))[:MAX_MISSES_SHOWN]
 
 
-def _ends(pair: tuple[float | None, float | None]) -> str:
-    low, high = pair
+def _interval(ends: Interval) -> str:
+    low, high = ends
     return "not defined" if low is None or high is None else f"{low:.4f} to {high:.4f}"

@@ -1,206 +1,192 @@
-"""Brings a submission's judgement, curve, intervals, strata and comparison into one document."""
+"""`evaluate_luna16`: evaluates a table of predictions by the LUNA16 protocol."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from hounsfield.pipeline.evaluation import bootstrap
-from hounsfield.pipeline.evaluation.luna16.froc import (
-    RATES,
-    FrocEntries,
-    resampled_sensitivity_at,
-    sensitivity_at,
+from hounsfield.pipeline.evaluation.luna16 import input_tables
+from hounsfield.pipeline.evaluation.luna16.document import (
+    GroundTruth,
+    evaluate_submission,
+    match_submission,
 )
-from hounsfield.pipeline.evaluation.luna16.protocol import Judgement, PredictionOutcome, judge
-from hounsfield.pipeline.evaluation.luna16.protocol_check import check_protocol
-from hounsfield.pipeline.evaluation.luna16.strata import strata_of
-from hounsfield.pipeline.evaluation.schema import (
-    CPM,
-    Comparison,
-    Interval,
-    Luna16Evaluation,
-    Stratum,
-)
+from hounsfield.pipeline.evaluation.schema import ProtocolWarning
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
 
-    from hounsfield.pipeline.evaluation.luna16.strata import StratumEntries
-    from hounsfield.pipeline.evaluation.luna16.submission import (
-        Findings,
-        Marks,
-        ScanList,
-        SeriesFacts,
-    )
-    from hounsfield.pipeline.evaluation.schema import ProtocolWarning
-
-KEYS = tuple(f"{rate:g}" for rate in RATES)
-PLOT_RATES = np.geomspace(RATES[0], RATES[-1], 121)
+    from hounsfield.pipeline.evaluation.luna16.document import Curve, Submission
+    from hounsfield.pipeline.evaluation.schema import Luna16Evaluation
 
 
-@dataclass(frozen=True, slots=True)
-class GroundTruth:
-    """What submissions are judged against."""
-
-    scans: ScanList
-    nodules: Findings
-    excluded: Findings
-    facts: SeriesFacts | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """One file of marks judged.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Luna16Tables:
+    """Paths of the tables of an evaluation; coordinates in them are LPS mm.
 
     Attributes:
-        name: Of its file.
-        all_marks: Every row.
-        marks: Those judged.
-        judgement: What became of each of them.
-        warnings: What the protocol check says.
+        annotations: Nodules: ``seriesuid,coordX,coordY,coordZ,diameter_mm``.
+        predictions: Submission: ``seriesuid,coordX,coordY,coordZ,probability``.
+        seriesuids: Scans by whose number false positives are divided; None takes the scans that
+            the other tables name.
+        excluded: Findings on which predictions are ignored, columns as in `annotations`.
+        compare: Second submission, for the paired bootstrap.
+        ids: Numbers and the scans they stand for, where tables name scans by number.
+        facts: Slice thickness, scanner, origin and spacing of the scans.
     """
 
-    name: str
-    all_marks: Marks
-    marks: Marks
-    judgement: Judgement
-    warnings: list[ProtocolWarning]
+    annotations: Path
+    predictions: Path
+    seriesuids: Path | None = None
+    excluded: Path | None = None
+    compare: Path | None = None
+    ids: Path | None = None
+    facts: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """A curve for plotting, at `PLOT_RATES`.
+class Luna16Result:
+    """An evaluation with all that its tables and plots show.
 
     Attributes:
-        name: For the legend.
-        sensitivity: (rates,) the plain curve.
-        interval_95: (rates, 2), or None.
+        document: Content of ``evaluation.json``.
+        curves: FROC curves: the submission, then the one it is compared with.
+        submission: Matched submission.
+        truth: Ground truth with which it was matched.
     """
 
-    name: str
-    sensitivity: NDArray[np.float64]
-    interval_95: NDArray[np.float64] | None = None
-
-
-def match_submission(name: str, all_marks: Marks, truth: GroundTruth) -> Submission:
-    """Judges the marks on listed scans and checks the file against the protocol."""
-    if len(truth.nodules.scan) == 0:
-        msg = "The annotations must hold a nodule on a listed scan, got none: check both files."
-        raise UsageError(msg)
-    marks = all_marks.of((all_marks.scan >= 0) & np.isfinite(all_marks.score))
-    judgement = judge(marks, truth.nodules, truth.excluded, scans=len(truth.scans.uids))
-    warnings = check_protocol(all_marks, marks, judgement, truth.nodules, truth.scans, truth.facts)
-    return Submission(name, all_marks, marks, judgement, warnings)
+    document: Luna16Evaluation
+    curves: list[Curve]
+    submission: Submission
+    truth: GroundTruth
 
 
 def evaluate_luna16(
-    submission: Submission,
-    truth: GroundTruth,
     *,
-    other: Submission | None = None,
+    annotations: str | Path,
+    predictions: str | Path,
+    seriesuids: str | Path | None = None,
+    excluded: str | Path | None = None,
+    compare: str | Path | None = None,
+    ids: str | Path | None = None,
+    facts: str | Path | None = None,
     resamplings: int = 1000,
     seed: int = 0,
-) -> tuple[Luna16Evaluation, list[Curve]]:
-    """Evaluates a judged submission.
+) -> Luna16Evaluation:
+    """Evaluates predictions by the LUNA16 protocol; writes nothing.
+
+    Source: Setio et al., Medical Image Analysis 2017;42:1-13.
 
     Args:
-        submission: What is evaluated.
-        truth: What it was judged against.
-        other: A second submission, for the paired bootstrap.
-        resamplings: Scan-level bootstraps.
-        seed: Of the bootstraps: the same seed draws the same scans.
+        annotations: CSV of the nodules: ``seriesuid,coordX,coordY,coordZ,diameter_mm``, LPS mm.
+        predictions: CSV of the predictions: ``seriesuid,coordX,coordY,coordZ,probability``, LPS
+            mm.
+        seriesuids: List of the scans by whose number false positives are divided. Without it,
+            these are the scans that the other tables name, and the document warns of it: scans
+            without nodules and predictions are then missing from the division.
+        excluded: CSV of findings on which predictions are ignored, columns as in `annotations`.
+        compare: CSV of other predictions, compared by a paired bootstrap.
+        ids: CSV of numbers and the scans they stand for, where tables name scans by number.
+        facts: CSV of slice thickness, scanner, origin and spacing of the scans, for strata.
+        resamplings: Number of bootstraps; each draws scans with replacement. 1 or more.
+        seed: Seed of the bootstrap; equal seeds give equal intervals.
 
     Returns:
-        The document, and the curves to plot.
+        The content of ``evaluation.json``: CPM, sensitivity at seven rates, 95 % intervals,
+        counts, strata and warnings.
+
+    Raises:
+        UsageError: A table is wrong; the message names file, row and column.
     """
-    judgement, entries = submission.judgement, submission.judgement.entries
-    counts = bootstrap.draw_counts(entries.scans, resamplings=resamplings, seed=seed)
-    plain = with_cpm(sensitivity_at(entries))
-    at_all = resampled_sensitivity_at(entries, counts, [*RATES, *PLOT_RATES])
-    resampled = with_cpm(at_all[:, : len(RATES)])
-    band = bootstrap.interval(at_all[:, len(RATES) :])
-    curves = [Curve(submission.name, sensitivity_at(entries, PLOT_RATES), band)]
-    comparison = None
-    if other is not None:
-        comparison = _compare(plain, resampled, other, counts)
-        curves.append(Curve(other.name, sensitivity_at(other.judgement.entries, PLOT_RATES)))
-    means = _numbers(bootstrap.mean(resampled))
-    parts = strata_of(entries, truth.nodules, truth.facts, counts, seed=seed)
-    document = Luna16Evaluation(
-        predictions=submission.name,
-        cpm=float(plain[-1]),
-        sensitivity=dict(zip(KEYS, plain[:-1].tolist(), strict=True)),
-        interval_95=_intervals(resampled),
-        bootstrap_mean=dict(zip((*KEYS, CPM), means, strict=True)),
-        nodules=len(entries.nodule_scan),
-        scans=entries.scans,
-        true_positives=judgement.true_positives,
-        false_negatives=len(entries.nodule_scan) - judgement.true_positives,
-        false_positives=judgement.count(PredictionOutcome.FALSE_POSITIVE),
-        ignored_excluded=judgement.count(PredictionOutcome.IGNORED_EXCLUDED),
-        ignored_duplicates=judgement.ignored_duplicates,
-        marks=len(submission.all_marks.score),
-        predictions_within_limit=len(judgement.fate)
-        - judgement.count(PredictionOutcome.OVER_LIMIT),
-        protocol_warnings=submission.warnings,
-        strata=[_stratum(part) for part in parts],
-        comparison=comparison,
-        resamplings=resamplings,
-        seed=seed,
+    tables = Luna16Tables(
+        annotations=Path(annotations),
+        predictions=Path(predictions),
+        seriesuids=_path(seriesuids),
+        excluded=_path(excluded),
+        compare=_path(compare),
+        ids=_path(ids),
+        facts=_path(facts),
     )
-    return document, curves
+    return evaluate_tables(tables, resamplings=resamplings, seed=seed).document
 
 
-def with_cpm(sensitivities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Appends the CPM, the mean of the seven, on the last axis."""
-    return np.concatenate([sensitivities, sensitivities.mean(axis=-1, keepdims=True)], axis=-1)
+def evaluate_tables(tables: Luna16Tables, *, resamplings: int, seed: int) -> Luna16Result:
+    """Reads tables and evaluates the predictions in them.
 
+    Args:
+        tables: Paths of the tables.
+        resamplings: Number of bootstraps over scans, 1 or more.
+        seed: Seed of the bootstrap; equal seeds give equal intervals.
 
-def _stratum(part: StratumEntries) -> Stratum:
-    entries: FrocEntries = part.entries
-    figures = _numbers(with_cpm(sensitivity_at(entries)))
-    return Stratum(
-        by=part.by,
-        name=part.name,
-        scans=entries.scans,
-        nodules=len(entries.nodule_scan),
-        true_positives=int(np.isfinite(entries.nodule_score).sum()),
-        cpm=figures[-1],
-        sensitivity=dict(zip(KEYS, figures[:-1], strict=True)),
-        interval_95=_intervals(with_cpm(resampled_sensitivity_at(entries, part.scan_counts))),
+    Returns:
+        The document, and what the tables and plots show.
+
+    Raises:
+        UsageError: A table is wrong; the message names file, row and column.
+    """
+    if resamplings < 1:
+        msg = f"The number of bootstraps must be 1 or more, got {resamplings}"
+        raise UsageError(msg)
+    truth = _read_ground_truth(tables)
+    name, name_of_other = _names(tables.predictions, tables.compare)
+    submission = _read_submission(name, tables.predictions, truth)
+    if tables.seriesuids is None:
+        warnings = [_no_scan_list(truth), *submission.warnings]
+        submission = replace(submission, warnings=warnings)
+    other = None
+    if tables.compare is not None:
+        other = _read_submission(name_of_other, tables.compare, truth)
+    document, curves = evaluate_submission(
+        submission, truth, other=other, resamplings=resamplings, seed=seed
     )
+    return Luna16Result(document, curves, submission, truth)
 
 
-def _compare(
-    plain: NDArray[np.float64],
-    resampled: NDArray[np.float64],
-    other: Submission,
-    counts: NDArray[np.int32],
-) -> Comparison:
-    """Resamples the other submission with the same scans and takes the differences."""
-    entries = other.judgement.entries
-    plain_other = with_cpm(sensitivity_at(entries))
-    differences = resampled - with_cpm(resampled_sensitivity_at(entries, counts))
-    names = (*KEYS, CPM)
-    p_values = [bootstrap.two_sided_p(column) for column in differences.T]
-    return Comparison(
-        other=other.name,
-        cpm_of_other=float(plain_other[-1]),
-        sensitivity_of_other=dict(zip(KEYS, plain_other[:-1].tolist(), strict=True)),
-        difference=dict(zip(names, (plain - plain_other).tolist(), strict=True)),
-        interval_95=_intervals(differences),
-        p_value=dict(zip(names, p_values, strict=True)),
-        protocol_warnings_of_other=other.warnings,
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _read_ground_truth(tables: Luna16Tables) -> GroundTruth:
+    if tables.seriesuids is None:
+        scans = input_tables.scans_named_in(_tables_of_scans(tables), tables.ids)
+    else:
+        scans = input_tables.read_scan_list(tables.seriesuids, tables.ids)
+    return GroundTruth(
+        scans=scans,
+        nodules=input_tables.read_findings(tables.annotations, scans),
+        excluded=(
+            input_tables.no_findings()
+            if tables.excluded is None
+            else input_tables.read_findings(tables.excluded, scans)
+        ),
+        facts=None if tables.facts is None else input_tables.read_scan_facts(tables.facts, scans),
     )
 
 
-def _intervals(resampled: NDArray[np.float64]) -> dict[str, Interval]:
-    return bootstrap.intervals_by_name(resampled, (*KEYS, CPM))
+def _tables_of_scans(tables: Luna16Tables) -> Iterator[Path]:
+    for path in (tables.annotations, tables.excluded, tables.predictions, tables.compare):
+        if path is not None:
+            yield path
 
 
-def _numbers(values: NDArray[np.float64]) -> list[float | None]:
-    return [bootstrap.defined_or_none(value) for value in values.tolist()]
+def _read_submission(name: str, path: Path, truth: GroundTruth) -> Submission:
+    return match_submission(name, input_tables.read_predictions(path, truth.scans), truth)
+
+
+def _no_scan_list(truth: GroundTruth) -> ProtocolWarning:
+    scans = len(truth.scans.uids)
+    message = (
+        f"No scan list was given: false positives are divided by the {scans} scans that the tables "
+        "name. Scans with neither nodule nor prediction are missing from it; pass seriesuids."
+    )
+    return ProtocolWarning(code="scan_list_missing", message=message, scans=scans)
+
+
+def _names(predictions: Path, compare: Path | None) -> tuple[str, str]:
+    """Names submissions by their files, and by their folders too where the files are alike."""
+    if compare is None or compare.name != predictions.name:
+        return predictions.name, compare.name if compare else ""
+    first, second = (f"{path.parent.name}/{path.name}" for path in (predictions, compare))
+    return first, second

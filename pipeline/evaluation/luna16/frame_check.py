@@ -1,4 +1,4 @@
-"""Tells from hit counts whether a submission's coordinates are in another frame than LPS mm."""
+"""Detects from hit counts that the coordinates of a submission are in a frame other than LPS mm."""
 
 from __future__ import annotations
 
@@ -16,102 +16,108 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.pipeline.evaluation.luna16.submission import Findings, Marks, SeriesFacts
+    from hounsfield.pipeline.evaluation.luna16.input_tables import Findings, Predictions, ScanFacts
 
-_SIGNIFICANT = 1e-4
+_MAX_P_VALUE = 1e-4
 _AXES = (0, 1, 2)
-_LUNG_EXTENT_MM = 200.0  # stands for the spread of nodules where there are too few to measure it
+_LUNG_EXTENT_MM = 200.0  # smallest extent assumed for the region in which nodules lie
 
 
 @dataclass(frozen=True, slots=True)
 class FrameSuggestion:
-    """A frame that explains the marks better than the one that was promised.
+    """A frame that explains the predictions better than LPS mm.
 
     Attributes:
-        frame: What the coordinates look like, in words.
-        hits_as_given: Nodules hit by the marks as they are.
-        hits_if_so: Nodules hit when the marks are read in that frame; None where the frame was
-            told from the range of the numbers.
+        frame: Description of the frame.
+        hits_as_given: Nodules hit by the predictions as given.
+        hits_in_frame: Nodules hit when the predictions are read in that frame; None where the
+            frame was inferred from the range of the coordinates.
     """
 
     frame: str
     hits_as_given: int
-    hits_if_so: int | None
+    hits_in_frame: int | None
 
 
 def detect_coordinate_frame(
-    marks: Marks, nodules: Findings, facts: SeriesFacts | None = None
+    predictions: Predictions, nodules: Findings, facts: ScanFacts | None = None
 ) -> FrameSuggestion | None:
-    """Tries each frame that people mistake for LPS mm, and names the one that clearly hits more.
+    """Tries the frames that are commonly confused with LPS mm.
 
-    Negated axes (RAS is x and y), reversed order and, where `facts` give origin and spacing,
-    voxel indices are tried on the hit counts. Without those facts, voxel indices are told from
-    their range, and an axis mirrored within the image from hits that return when that axis is not
-    looked at. A frame is named when its hits are beyond chance (the marks of the next scan tell
-    what chance is) and more than twice what the marks hit as given.
+    Negated axes (RAS negates x and y), reversed axis order and, where `facts` give origin and
+    spacing, voxel indices are compared by their hits. Without those facts, voxel indices are
+    inferred from their range, and an axis flipped within the image from the hits in the other two
+    axes. A frame is suggested if its hits exceed chance and are more than twice those of the
+    predictions as given. The predictions of the next scan estimate chance.
 
     Args:
-        marks: (n,) marks within the cap.
-        nodules: Those of the same scan list.
-        facts: Where known.
+        predictions: Predictions within the limit per scan, on listed scans.
+        nodules: Ground-truth nodules on the same scan list.
+        facts: Origin and spacing of the scans; None if unknown.
+
+    Returns:
+        The frame with most hits; None where LPS mm is the best explanation.
     """
-    counter = _HitCounter(marks, nodules)
-    given, _ = counter.count(marks.centre_world_mm)
+    counter = _HitCounter(predictions, nodules)
+    given, _ = counter.count(predictions.centre_world_mm)
     best: FrameSuggestion | None = None
-    for frame, centres in _frames(marks, facts):
+    for frame, centres in _frames(predictions, facts):
         hits, chance = counter.count(centres)
-        if _beyond_chance(hits, given + chance) and (best is None or hits > (best.hits_if_so or 0)):
+        is_better = best is None or hits > (best.hits_in_frame or 0)
+        if is_better and _beyond_chance(hits, given + chance):
             best = FrameSuggestion(frame, given, hits)
-    if best is None and _range_of_voxels(marks, nodules) and given * 2 < len(nodules.scan):
-        return FrameSuggestion("voxel indices (hardly a number is negative)", given, None)
-    return best or _mirrored_axis(counter, marks.centre_world_mm, given)
+    if best is None and _has_voxel_range(predictions, nodules) and given * 2 < len(nodules.scan):
+        return FrameSuggestion("voxel indices (hardly any coordinate is negative)", given, None)
+    return best or _flipped_axis(counter, predictions.centre_world_mm, given)
 
 
 class _HitCounter:
-    """Counts nodules hit, in the right scan and, for chance, in the scan after it."""
+    """Counts the nodules hit in the right scan and, to estimate chance, in the next scan."""
 
-    def __init__(self, marks: Marks, nodules: Findings) -> None:
+    def __init__(self, predictions: Predictions, nodules: Findings) -> None:
         self._nodules = nodules
         self._radius_mm = radii_mm(nodules)
-        self._pairs = same_scan_pairs(marks.scan, nodules.scan)
-        marked = np.unique(marks.scan)
-        following = np.roll(marked, -1)[np.searchsorted(marked, marks.scan)]
-        self._other_pairs = same_scan_pairs(following, nodules.scan)
-        self._has_others = len(marked) > 1
+        self._pairs = same_scan_pairs(predictions.scan, nodules.scan)
+        predicted = np.unique(predictions.scan)
+        next_scan = np.roll(predicted, -1)[np.searchsorted(predicted, predictions.scan)]
+        self._next_scan_pairs = same_scan_pairs(next_scan, nodules.scan)
+        self._has_next_scan = len(predicted) > 1
 
     def count(
         self, centres: NDArray[np.float64], axes: tuple[int, ...] = _AXES
     ) -> tuple[int, float]:
-        """Returns the nodules hit, looking at some axes, and how many chance would hit."""
-        hits = self._hit(centres, axes, self._pairs)
-        by_chance = self._hit(centres, axes, self._other_pairs) if self._has_others else 0
+        """Returns the nodules hit, compared along some axes, and those that chance would hit."""
+        hits = self._hits(centres, axes, self._pairs)
+        by_chance = self._hits(centres, axes, self._next_scan_pairs) if self._has_next_scan else 0
         return hits, max(float(by_chance), self._expected(axes))
 
-    def _hit(
+    def _hits(
         self,
         centres: NDArray[np.float64],
         axes: tuple[int, ...],
         pairs: tuple[NDArray[np.intp], NDArray[np.intp]],
     ) -> int:
-        mark, nodule = pairs
-        difference = self._nodules.centre_world_mm[nodule][:, axes] - centres[mark][:, axes]
+        prediction, nodule = pairs
+        difference = self._nodules.centre_world_mm[nodule][:, axes] - centres[prediction][:, axes]
         inside = (difference**2).sum(axis=1) < self._radius_mm[nodule] ** 2
         return len(np.unique(nodule[inside]))
 
     def _expected(self, axes: tuple[int, ...]) -> float:
-        """Returns the hits of marks strewn evenly over the space where nodules lie."""
-        places = self._nodules.centre_world_mm[:, axes]
-        if len(places) == 0:
+        """Returns the hits of predictions spread evenly over the region in which nodules lie."""
+        centres = self._nodules.centre_world_mm[:, axes]
+        if len(centres) == 0:
             return 0.0
-        space = float(np.maximum(np.ptp(places, axis=0), _LUNG_EXTENT_MM).prod())
+        region = float(np.maximum(np.ptp(centres, axis=0), _LUNG_EXTENT_MM).prod())
         radius = self._radius_mm[self._pairs[1]]
         covered = 4 / 3 * np.pi * radius**3 if len(axes) == 3 else np.pi * radius**2
-        return float(covered.sum()) / space
+        return float(covered.sum()) / region
 
 
-def _frames(marks: Marks, facts: SeriesFacts | None) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Yields each frame's name and the marks read in it, turned to LPS mm."""
-    centres = marks.centre_world_mm
+def _frames(
+    predictions: Predictions, facts: ScanFacts | None
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Yields the name of each frame and the predictions read in it, converted to LPS mm."""
+    centres = predictions.centre_world_mm
     for signs in itertools.product((1, -1), repeat=3):
         negated = [axis for axis, sign in zip("xyz", signs, strict=True) if sign < 0]
         if negated:
@@ -121,26 +127,27 @@ def _frames(marks: Marks, facts: SeriesFacts | None) -> Iterator[tuple[str, NDAr
         also = f" with {' and '.join(negated)} negated" if negated else ""
         yield f"z, y, x order{also}", centres[:, ::-1] * signs
     if facts is not None:
-        origin, spacing = facts.origin_world_mm[marks.scan], facts.spacing_mm[marks.scan]
+        origin = facts.origin_world_mm[predictions.scan]
+        spacing = facts.spacing_mm[predictions.scan]
         yield "voxel indices", origin + centres * spacing
         yield "voxel indices in z, y, x order", origin + centres[:, ::-1] * spacing
 
 
 def _beyond_chance(hits: int, explained: float) -> bool:
-    """Says whether so many hits need another explanation than the given frame and chance."""
-    return hits > 2 * explained and float(pdtrc(hits - 1, explained)) < _SIGNIFICANT
+    """Whether the hits exceed those that the given frame and chance explain (Poisson test)."""
+    return hits > 2 * explained and float(pdtrc(hits - 1, explained)) < _MAX_P_VALUE
 
 
-def _range_of_voxels(marks: Marks, nodules: Findings) -> bool:
-    """Says whether hardly a mark has a negative coordinate although many nodules have one."""
-    if len(marks.scan) < 5 or len(nodules.scan) == 0:
+def _has_voxel_range(predictions: Predictions, nodules: Findings) -> bool:
+    """Whether hardly any prediction has a negative coordinate although many nodules have one."""
+    if len(predictions.scan) < 5 or len(nodules.scan) == 0:
         return False
-    negative_marks = (marks.centre_world_mm < 0).any(axis=1).mean()
+    negative_predictions = (predictions.centre_world_mm < 0).any(axis=1).mean()
     negative_nodules = (nodules.centre_world_mm < 0).any(axis=1).mean()
-    return bool(negative_marks < 0.02 and negative_nodules > 0.3)
+    return bool(negative_predictions < 0.02 and negative_nodules > 0.3)
 
 
-def _mirrored_axis(
+def _flipped_axis(
     counter: _HitCounter, centres: NDArray[np.float64], given: int
 ) -> FrameSuggestion | None:
     for axis in _AXES:

@@ -1,4 +1,4 @@
-"""The FROC curve: sensitivity at rates of false positives a scan, for many resamplings at once."""
+"""The FROC curve: sensitivity over false positives per scan, for many resamplings at once."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """The seven rates whose mean sensitivity is the CPM (competition performance metric)."""
 
 MISSED_SCORE = -np.inf
-"""The score of a nodule without a mark: below all others, so no threshold finds it."""
+"""Score of a nodule without a prediction: below all others, so no threshold detects it."""
 
-_CELLS_AT_ONCE = 4_000_000
+_MAX_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class FrocEntries:
-    """What enters a FROC curve.
+    """Scores that enter a FROC curve.
 
     Attributes:
-        scans: How many scans are listed; false positives are divided by all of them.
+        scans: Number of listed scans, by which false positives are divided.
         nodule_scan: (nodules,) scan index.
-        nodule_score: (nodules,) score of the best mark, `MISSED_SCORE` where there is none.
+        nodule_score: (nodules,) score of the best prediction, `MISSED_SCORE` without one.
         false_positive_scan: (false positives,) scan index.
-        false_positive_score: (false positives,).
+        false_positive_score: (false positives,) score.
     """
 
     scans: int
@@ -39,8 +39,8 @@ class FrocEntries:
     false_positive_scan: NDArray[np.intp]
     false_positive_score: NDArray[np.float64]
 
-    def of_nodules(self, chosen: NDArray[np.bool_]) -> FrocEntries:
-        """Returns the entries with some nodules only; scans and false positives stay."""
+    def select_nodules(self, chosen: NDArray[np.bool_]) -> FrocEntries:
+        """Returns the entries with the chosen nodules only; scans and false positives stay."""
         return FrocEntries(
             self.scans,
             self.nodule_scan[chosen],
@@ -49,15 +49,15 @@ class FrocEntries:
             self.false_positive_score,
         )
 
-    def of_scans(self, chosen: NDArray[np.bool_]) -> FrocEntries:
-        """Returns the entries of some scans only: their nodules, their false positives."""
-        place = np.cumsum(chosen) - 1
+    def select_scans(self, chosen: NDArray[np.bool_]) -> FrocEntries:
+        """Returns the entries of the chosen scans only, with their nodules and false positives."""
+        index = np.cumsum(chosen) - 1
         nodule, false_positive = chosen[self.nodule_scan], chosen[self.false_positive_scan]
         return FrocEntries(
             int(np.count_nonzero(chosen)),
-            place[self.nodule_scan[nodule]],
+            index[self.nodule_scan[nodule]],
             self.nodule_score[nodule],
-            place[self.false_positive_scan[false_positive]],
+            index[self.false_positive_scan[false_positive]],
             self.false_positive_score[false_positive],
         )
 
@@ -65,7 +65,11 @@ class FrocEntries:
 def sensitivity_at(
     entries: FrocEntries, rates: Sequence[float] | NDArray[np.float64] = RATES
 ) -> NDArray[np.float64]:
-    """Reads the plain curve (no resampling) at the given rates.
+    """Reads the plain curve, without resampling.
+
+    Args:
+        entries: Scores that enter the curve.
+        rates: (rates,) false positives per scan.
 
     Returns:
         (rates,) sensitivities, NaN where there are no nodules.
@@ -82,15 +86,15 @@ def resampled_sensitivity_at(
 ) -> NDArray[np.float64]:
     """Reads the curve of each resampling at the given rates.
 
-    The curve joins, by straight lines, the points (false positives a scan, sensitivity) at every
-    distinct score; marks of equal score enter together. It is read where it ends beyond its last
-    point, and at the top where it rises without a new false positive. Counts stay whole numbers
-    until the last division, so that nothing depends on rounding.
+    The curve joins, by straight lines, the points (false positives per scan, sensitivity) at every
+    distinct score; predictions of equal score enter together. Beyond its last point it stays
+    constant, and where it rises without a new false positive its upper end is read. Counts stay
+    integers until the last division, so that nothing depends on rounding.
 
     Args:
-        entries: What enters the curve.
-        scan_counts: (resamplings, scans), how often each scan was drawn.
-        rates: False positives a scan.
+        entries: Scores that enter the curve.
+        scan_counts: (resamplings, scans) how often each scan was drawn.
+        rates: (rates,) false positives per scan.
 
     Returns:
         (resamplings, rates) sensitivities, NaN for a resampling without nodules.
@@ -98,21 +102,21 @@ def resampled_sensitivity_at(
     ranked = _Ranked.of(entries)
     targets = np.asarray(rates, np.float64)[None, :] * scan_counts.sum(axis=1)[:, None]
     reach = _false_positives_needed(ranked, scan_counts, float(targets.max(initial=0.0)))
-    found = np.empty(targets.shape)
+    detected = np.empty(targets.shape)
     for rows in _row_blocks(len(scan_counts), reach + len(ranked.hit_scan)):
-        found[rows] = _found(ranked, scan_counts[rows], targets[rows], reach)
+        detected[rows] = _detected(ranked, scan_counts[rows], targets[rows], reach)
     nodules = scan_counts[:, entries.nodule_scan].sum(axis=1, dtype=np.float64)[:, None]
-    sensitivities = np.full(found.shape, np.nan)
-    np.divide(found, nodules, out=sensitivities, where=nodules > 0)
+    sensitivities = np.full(detected.shape, np.nan)
+    np.divide(detected, nodules, out=sensitivities, where=nodules > 0)
     return sensitivities
 
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """Hits and false positives, best score first, and how the two interleave.
+    """Hits and false positives in order of falling score, and how the two interleave.
 
-    For a false positive, ``tie_first`` and ``tie_last`` bound those of its score, ``hits_above``
-    counts the hits of a higher score and ``hits_from`` those of its own or a higher one.
+    For a false positive, ``tie_first`` and ``tie_last`` bound those of equal score, ``hits_above``
+    counts the hits of higher score and ``hits_from`` those of equal or higher score.
     """
 
     hit_scan: NDArray[np.intp]
@@ -139,51 +143,51 @@ class _Ranked:
         )
 
 
-def _found(
+def _detected(
     ranked: _Ranked,
     scan_counts: NDArray[np.int32],
     targets: NDArray[np.float64],
     reach: int,
 ) -> NDArray[np.float64]:
-    """Counts the nodules found (a real number, between two points) at each target.
+    """Counts the nodules detected at each target; between two points, a fraction of one.
 
     Args:
-        ranked: The entries.
-        scan_counts: (resamplings, scans).
-        targets: (resamplings, rates) numbers of false positives, over all scans.
-        reach: How many false positives to look at: past every target, or all there are.
+        ranked: Ranked entries.
+        scan_counts: (resamplings, scans) how often each scan was drawn.
+        targets: (resamplings, rates) total numbers of false positives.
+        reach: Number of false positives to consider: past every target, or all.
     """
     hits = _cumulative(scan_counts, ranked.hit_scan)
     if reach == 0:
         return np.broadcast_to(hits[:, -1:], targets.shape).astype(np.float64)
     false_positives = _cumulative(scan_counts, ranked.false_positive_scan[:reach])
-    beyond = np.stack(  # the first false positive that is one too many
+    beyond = np.stack(  # the first false positive over the target
         [
             np.searchsorted(row[1:], target, "right")
             for row, target in zip(false_positives, targets, strict=True)
         ]
     )
-    place = np.minimum(beyond, reach - 1)
+    position = np.minimum(beyond, reach - 1)
     row = np.arange(len(targets))[:, None]
-    before = false_positives[row, ranked.tie_first[place]]
-    after = false_positives[row, ranked.tie_last[place] + 1]
-    lower, upper = hits[row, ranked.hits_above[place]], hits[row, ranked.hits_from[place]]
-    with np.errstate(divide="ignore", invalid="ignore"):  # past the end, replaced below
+    before = false_positives[row, ranked.tie_first[position]]
+    after = false_positives[row, ranked.tie_last[position] + 1]
+    lower, upper = hits[row, ranked.hits_above[position]], hits[row, ranked.hits_from[position]]
+    with np.errstate(divide="ignore", invalid="ignore"):  # past the end; replaced below
         between = lower + (upper - lower) * ((targets - before) / (after - before))
     return np.where(beyond < reach, between, hits[:, -1:])
 
 
 def _cumulative(scan_counts: NDArray[np.int32], entry_scan: NDArray[np.intp]) -> NDArray[np.int32]:
-    """Sums, down the ranking, how often each entry was drawn; the first column is zero."""
+    """Sums how often each entry was drawn, down the ranking; the first column is zero."""
     total = np.zeros((len(scan_counts), len(entry_scan) + 1), np.int32)
     np.cumsum(scan_counts[:, entry_scan], axis=1, dtype=np.int32, out=total[:, 1:])
     return total
 
 
 def _false_positives_needed(ranked: _Ranked, scan_counts: NDArray[np.int32], target: float) -> int:
-    """Returns how far down the ranking every resampling has passed the target.
+    """Returns the rank by which every resampling has passed the target.
 
-    Most of a submission's marks lie beyond 8 false positives a scan and are never looked at.
+    Most predictions of a submission lie beyond 8 false positives per scan and are never needed.
     """
     total = len(ranked.false_positive_scan)
     reach = min(total, int(1.1 * target) + 64)
@@ -197,7 +201,7 @@ def _false_positives_needed(ranked: _Ranked, scan_counts: NDArray[np.int32], tar
 
 
 def _row_blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Cuts the resamplings into blocks that fit a modest memory."""
-    step = max(1, _CELLS_AT_ONCE // max(1, columns))
+    """Splits the resamplings into blocks that fit in little memory."""
+    step = max(1, _MAX_CELLS // max(1, columns))
     for start in range(0, rows, step):
         yield slice(start, start + step)

@@ -1,4 +1,4 @@
-"""Per-nodule and per-mark tables: which was hit, which was missed, what became of a mark."""
+"""Tables of the outcome of each nodule and of each prediction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hounsfield.pipeline.evaluation.luna16.protocol import PredictionOutcome, ra
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hounsfield.pipeline.evaluation.luna16.evaluate import GroundTruth, Submission
+    from hounsfield.pipeline.evaluation.luna16.document import GroundTruth, Submission
 
 NODULE_COLUMNS = (
     "seriesuid",
@@ -24,56 +24,84 @@ NODULE_COLUMNS = (
     "outcome",
     "score",
     "distance_mm",
-    "marks_on_nodule",
+    "predictions_on_nodule",
     "false_positives_per_scan",
 )
-MARK_COLUMNS = ("row", "seriesuid", "x_mm", "y_mm", "z_mm", "score", "outcome")
+PREDICTION_COLUMNS = ("row", "seriesuid", "x_mm", "y_mm", "z_mm", "score", "outcome")
 
 
 def nodule_rows(submission: Submission, truth: GroundTruth) -> list[list[str]]:
-    """Makes a row a nodule, in the order of the annotations.
+    """Makes a row for each nodule, in the order of the annotations.
 
-    ``false_positives_per_scan`` is the rate at which its mark is reached: the false positives
-    that score at least as high, by all listed scans.
+    ``false_positives_per_scan`` is the rate at which the nodule is detected: the false positives
+    that score at least as high as its prediction, divided by the number of listed scans.
+
+    Args:
+        submission: Submission, matched with the ground truth.
+        truth: Ground truth that the submission was matched with.
+
+    Returns:
+        Rows of `NODULE_COLUMNS`; coordinates in LPS mm.
     """
-    judgement, marks, nodules = submission.judgement, submission.marks, truth.nodules
+    matches, predictions, nodules = submission.matches, submission.predictions, truth.nodules
     scans = len(truth.scans.uids)
-    ranked = np.sort(judgement.entries.false_positive_score)
+    false_positive_scores = np.sort(matches.entries.false_positive_score)
     rows = []
-    for i, (mark, diameter) in enumerate(
-        zip(judgement.best_mark, 2 * radii_mm(nodules), strict=True)
+    for i, (best, diameter) in enumerate(
+        zip(matches.best_prediction, 2 * radii_mm(nodules), strict=True)
     ):
         centre = nodules.centre_world_mm[i]
         row = [truth.scans.uids[nodules.scan[i]], *map(_text, centre), _text(diameter)]
-        if mark < 0:
+        if best < 0:
             rows.append([*row, "miss", "", "", "0", ""])
             continue
-        score = marks.score[mark]
-        distance = float(np.linalg.norm(marks.centre_world_mm[mark] - centre))
-        rate = (len(ranked) - np.searchsorted(ranked, score, "left")) / scans
-        count = str(judgement.marks_on_nodule[i])
-        rows.append([*row, "hit", repr(float(score)), _text(distance), count, _text(rate)])
+        score = predictions.score[best]
+        distance = float(np.linalg.norm(predictions.centre_world_mm[best] - centre))
+        at_least = len(false_positive_scores) - np.searchsorted(
+            false_positive_scores, score, "left"
+        )
+        count = str(matches.predictions_on_nodule[i])
+        rows.append(
+            [*row, "hit", repr(float(score)), _text(distance), count, _text(at_least / scans)]
+        )
     return rows
 
 
-def mark_rows(submission: Submission, truth: GroundTruth) -> list[list[str]]:
-    """Makes a row a judged mark, with the row of the submission's file that it stands in."""
-    marks, names = submission.marks, [fate.name.lower() for fate in PredictionOutcome]
+def prediction_rows(submission: Submission, truth: GroundTruth) -> list[list[str]]:
+    """Makes a row for each matched prediction.
+
+    Args:
+        submission: Submission, matched with the ground truth.
+        truth: Ground truth that the submission was matched with.
+
+    Returns:
+        Rows of `PREDICTION_COLUMNS`; ``row`` is the line in the file of the submission.
+    """
+    predictions = submission.predictions
+    names = [outcome.name.lower() for outcome in PredictionOutcome]
     return [
-        [str(row), truth.scans.uids[scan], *map(_text, centre), repr(score), names[fate]]
-        for row, scan, centre, score, fate in zip(
-            marks.row_number,
-            marks.scan,
-            marks.centre_world_mm.tolist(),
-            marks.score.tolist(),
-            submission.judgement.fate,
+        [str(row), truth.scans.uids[scan], *map(_text, centre), repr(score), names[outcome]]
+        for row, scan, centre, score, outcome in zip(
+            predictions.row_number,
+            predictions.scan,
+            predictions.centre_world_mm.tolist(),
+            predictions.score.tolist(),
+            submission.matches.outcome,
             strict=True,
         )
     ]
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Writes a header and rows as comma separated text."""
+    """Formats a header and rows as comma separated text.
+
+    Args:
+        columns: Names in the header.
+        rows: Cells of each row, in the order of the columns.
+
+    Returns:
+        The text, with a newline after each row.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

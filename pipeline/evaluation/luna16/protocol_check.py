@@ -1,4 +1,4 @@
-"""What a submission does against the protocol, said loudly beside its figures."""
+"""Checks a submission against the protocol and warns of what makes its figures incomparable."""
 
 from __future__ import annotations
 
@@ -8,169 +8,177 @@ import numpy as np
 
 from hounsfield.pipeline.evaluation.luna16.frame_check import detect_coordinate_frame
 from hounsfield.pipeline.evaluation.luna16.froc import sensitivity_at
-from hounsfield.pipeline.evaluation.luna16.protocol import Judgement, PredictionOutcome
+from hounsfield.pipeline.evaluation.luna16.protocol import MatchResult, PredictionOutcome
 from hounsfield.pipeline.evaluation.schema import ProtocolWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hounsfield.pipeline.evaluation.luna16.submission import (
+    from hounsfield.pipeline.evaluation.luna16.input_tables import (
         Findings,
-        Marks,
+        Predictions,
+        ScanFacts,
         ScanList,
-        SeriesFacts,
     )
 
 
 def check_protocol(
-    all_marks: Marks,
-    marks: Marks,
-    judgement: Judgement,
+    all_predictions: Predictions,
+    predictions: Predictions,
+    matches: MatchResult,
     nodules: Findings,
     scans: ScanList,
-    facts: SeriesFacts | None = None,
+    facts: ScanFacts | None = None,
 ) -> list[ProtocolWarning]:
-    """Says what is wrong with a submission; nothing of it changes a figure.
+    """Lists the ways in which a submission departs from the protocol; no figure changes.
 
     Args:
-        all_marks: Every row of the file.
-        marks: Those that were judged: on listed scans, with finite scores.
-        judgement: What became of them.
-        nodules: Those that count.
-        scans: The list.
-        facts: Of the series, where known.
+        all_predictions: Every row of the file.
+        predictions: Rows that were matched: on listed scans, with finite scores.
+        matches: Outcome of each matched row.
+        nodules: Ground-truth nodules on listed scans.
+        scans: Scans by whose number false positives are divided.
+        facts: Origin and spacing of the scans; None if unknown.
+
+    Returns:
+        The warnings; empty for a submission that keeps to the protocol.
     """
-    within_cap = marks.of(judgement.fate != PredictionOutcome.OVER_LIMIT)
+    within_limit = predictions.select(matches.outcome != PredictionOutcome.OVER_LIMIT)
     return [
-        *_omitted(all_marks, judgement, nodules, scans),
-        *_unknown(all_marks),
-        *_duplicates(all_marks),
-        *_not_finite(all_marks),
-        *_over_the_cap(marks, judgement),
-        *_frame(within_cap, nodules, facts),
+        *_omitted_scans(all_predictions, matches, nodules, scans),
+        *_unknown_scans(all_predictions),
+        *_duplicates(all_predictions),
+        *_not_finite(all_predictions),
+        *_over_limit(predictions, matches),
+        *_coordinate_frame(within_limit, nodules, facts),
     ]
 
 
-def _omitted(
-    marks: Marks, judgement: Judgement, nodules: Findings, scans: ScanList
+def _omitted_scans(
+    predictions: Predictions, matches: MatchResult, nodules: Findings, scans: ScanList
 ) -> Iterator[ProtocolWarning]:
-    """Warns of listed scans without a mark, and tells what the division by all of them hides."""
+    """Warns of listed scans without a prediction, and of what dividing by all of them hides."""
     listed = len(scans.uids)
-    predicted = np.zeros(listed, np.bool_)
-    predicted[marks.scan[marks.scan >= 0]] = True
-    count = int(predicted.sum())
-    if count == listed:
+    is_predicted = np.zeros(listed, np.bool_)
+    is_predicted[predictions.scan[predictions.scan >= 0]] = True
+    predicted = int(is_predicted.sum())
+    if predicted == listed:
         return
-    with_nodules = np.zeros(listed, np.bool_)
-    with_nodules[nodules.scan] = True
-    omitted = (
-        f"No mark lies on {listed - count} of the {listed} listed scans; they add no false "
-        f"positives but stand in the division by {listed}."
-    )
+    has_nodules = np.zeros(listed, np.bool_)
+    has_nodules[nodules.scan] = True
     yield ProtocolWarning(
         code="scans_omitted",
-        message=omitted + " Right only if the detector was run on them and marked nothing.",
+        message=(
+            f"{listed - predicted} of the {listed} listed scans have no prediction; they add no "
+            f"false positives but count in the division by {listed}. This is correct only if the "
+            "detector was run on them and found nothing."
+        ),
         listed=listed,
-        predicted=count,
-        omitted=listed - count,
+        predicted=predicted,
+        omitted=listed - predicted,
     )
-    if count and not (predicted & ~with_nodules).any() and not with_nodules.all():
-        cpm = float(sensitivity_at(judgement.entries.of_scans(predicted)).mean())
-        message = (
-            f"Only scans that hold nodules are predicted ({count} of {listed} scans). Their false "
-            f"positives are divided by {listed}, which flatters every figure: divided by the "
-            f"{count} predicted scans the CPM is {cpm:.4f}. Predict the nodule-free scans too."
-        )
+    if predicted and not (is_predicted & ~has_nodules).any() and not has_nodules.all():
+        cpm = float(sensitivity_at(matches.entries.select_scans(is_predicted)).mean())
         yield ProtocolWarning(
             code="nodule_scans_only",
-            message=message,
-            predicted=count,
+            message=(
+                f"Only scans with nodules are predicted ({predicted} of {listed} scans). Their "
+                f"false positives are divided by {listed}, which flatters every figure: divided "
+                f"by the {predicted} predicted scans the CPM is {cpm:.4f}. Predict the scans "
+                "without nodules too."
+            ),
+            predicted=predicted,
             listed=listed,
             cpm_of_predicted_scans=cpm,
         )
 
 
-def _unknown(marks: Marks) -> Iterator[ProtocolWarning]:
-    unknown = np.flatnonzero(marks.scan < 0).tolist()
+def _unknown_scans(predictions: Predictions) -> Iterator[ProtocolWarning]:
+    unknown = np.flatnonzero(predictions.scan < 0).tolist()
     if unknown:
-        names = len({marks.scan_name[i] for i in unknown})
+        scans = len({predictions.scan_name[i] for i in unknown})
         first = unknown[0]
-        message = (
-            f"{len(unknown)} marks on {names} scans that are not listed were left out; the first "
-            f"is {marks.scan_name[first]} in row {marks.row_number[first]}."
-        )
         yield ProtocolWarning(
             code="scans_unknown",
-            message=message,
-            marks=len(unknown),
-            scans=names,
+            message=(
+                f"{len(unknown)} predictions on {scans} scans that are not listed were dropped; "
+                f"the first is on {predictions.scan_name[first]} in row "
+                f"{predictions.row_number[first]}."
+            ),
+            predictions=len(unknown),
+            scans=scans,
         )
 
 
-def _duplicates(marks: Marks) -> Iterator[ProtocolWarning]:
-    rows = np.column_stack([marks.centre_world_mm, marks.score])
-    seen: dict[tuple[object, ...], int] = {}
+def _duplicates(predictions: Predictions) -> Iterator[ProtocolWarning]:
+    rows = np.column_stack([predictions.centre_world_mm, predictions.score])
+    first_index: dict[tuple[object, ...], int] = {}
     repeated = []
-    for index, (name, row) in enumerate(zip(marks.scan_name, rows.tolist(), strict=True)):
-        if seen.setdefault((name, *row), index) != index:
+    for index, (name, row) in enumerate(zip(predictions.scan_name, rows.tolist(), strict=True)):
+        if first_index.setdefault((name, *row), index) != index:
             repeated.append(index)
     if repeated:
-        message = (
-            f"{len(repeated)} marks repeat an earlier one to the last digit, the first in row "
-            f"{marks.row_number[repeated[0]]}; each counts again, as in the official script."
+        yield ProtocolWarning(
+            code="duplicate_predictions",
+            message=(
+                f"{len(repeated)} predictions repeat an earlier one exactly, the first in row "
+                f"{predictions.row_number[repeated[0]]}; each counts again, as in the official "
+                "script."
+            ),
+            predictions=len(repeated),
         )
-        yield ProtocolWarning(code="duplicate_marks", message=message, marks=len(repeated))
 
 
-def _not_finite(marks: Marks) -> Iterator[ProtocolWarning]:
-    score = ~np.isfinite(marks.score)
-    place = ~np.isfinite(marks.centre_world_mm).all(axis=1)
-    either = np.flatnonzero(score | place).tolist()
+def _not_finite(predictions: Predictions) -> Iterator[ProtocolWarning]:
+    score = ~np.isfinite(predictions.score)
+    position = ~np.isfinite(predictions.centre_world_mm).all(axis=1)
+    either = np.flatnonzero(score | position).tolist()
     if either:
-        message = (
-            f"{len(either)} marks hold NaN or infinity, the first in row "
-            f"{marks.row_number[either[0]]}: {int(score.sum())} without a finite score were left "
-            f"out (the official script stops there), {int((place & ~score).sum())} without a "
-            f"finite place lie on nothing and count as false positives."
-        )
+        without_score, without_position = int(score.sum()), int((position & ~score).sum())
         yield ProtocolWarning(
             code="not_finite",
-            message=message,
-            marks_without_score=int(score.sum()),
-            marks_without_place=int((place & ~score).sum()),
+            message=(
+                f"{len(either)} predictions contain NaN or infinity, the first in row "
+                f"{predictions.row_number[either[0]]}: {without_score} without a finite score "
+                f"were dropped (the official script fails there), {without_position} without a "
+                "finite position hit nothing and count as false positives."
+            ),
+            predictions_without_score=without_score,
+            predictions_without_position=without_position,
         )
 
 
-def _over_the_cap(marks: Marks, judgement: Judgement) -> Iterator[ProtocolWarning]:
-    cut = judgement.fate == PredictionOutcome.OVER_LIMIT
-    if cut.any():
-        scans = len(np.unique(marks.scan[cut]))
-        message = (
-            f"{scans} scans hold more marks than are allowed; {int(cut.sum())} marks of the "
-            f"lowest scores were cut, ties with the first one beyond the cap included."
-        )
+def _over_limit(predictions: Predictions, matches: MatchResult) -> Iterator[ProtocolWarning]:
+    dropped = matches.outcome == PredictionOutcome.OVER_LIMIT
+    if dropped.any():
+        scans = len(np.unique(predictions.scan[dropped]))
+        count = int(dropped.sum())
         yield ProtocolWarning(
-            code="over_the_cap",
-            message=message,
+            code="over_limit",
+            message=(
+                f"{scans} scans have more predictions than are allowed; the {count} of lowest "
+                "score were dropped, ties with the first one over the limit included."
+            ),
             scans=scans,
-            marks_cut=int(cut.sum()),
+            predictions_dropped=count,
         )
 
 
-def _frame(marks: Marks, nodules: Findings, facts: SeriesFacts | None) -> Iterator[ProtocolWarning]:
-    suspicion = detect_coordinate_frame(marks, nodules, facts)
-    if suspicion is not None:
-        if_so = (
-            f", and {suspicion.hits_if_so} if read so" if suspicion.hits_if_so is not None else ""
-        )
-        message = (
-            f"The coordinates look like {suspicion.frame}, not LPS mm: of {len(nodules.scan)} "
-            f"nodules the marks hit {suspicion.hits_as_given} as given{if_so}."
-        )
-        yield ProtocolWarning(
-            code="coordinates_suspect",
-            message=message,
-            frame=suspicion.frame,
-            hits_as_given=suspicion.hits_as_given,
-            hits_if_so=suspicion.hits_if_so,
-        )
+def _coordinate_frame(
+    predictions: Predictions, nodules: Findings, facts: ScanFacts | None
+) -> Iterator[ProtocolWarning]:
+    suggestion = detect_coordinate_frame(predictions, nodules, facts)
+    if suggestion is None:
+        return
+    hits = suggestion.hits_in_frame
+    in_frame = f", and {hits} in that frame" if hits is not None else ""
+    yield ProtocolWarning(
+        code="coordinates_suspect",
+        message=(
+            f"The coordinates look like {suggestion.frame}, not LPS mm: of {len(nodules.scan)} "
+            f"nodules the predictions hit {suggestion.hits_as_given} as given{in_frame}."
+        ),
+        frame=suggestion.frame,
+        hits_as_given=suggestion.hits_as_given,
+        hits_in_frame=hits,
+    )

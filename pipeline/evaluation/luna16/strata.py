@@ -1,4 +1,4 @@
-"""Figures of parts of a data set: by nodule diameter, by slice thickness, by scanner."""
+"""Strata of a data set: by nodule diameter, slice thickness and scanner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.pipeline.evaluation.luna16.froc import FrocEntries
-    from hounsfield.pipeline.evaluation.luna16.submission import Findings, SeriesFacts
+    from hounsfield.pipeline.evaluation.luna16.input_tables import Findings, ScanFacts
 
 DIAMETER_EDGES_MM = (6.0, 8.0, 15.0)
 SLICE_THICKNESS_EDGES_MM = (1.0, 2.0, 2.5)
@@ -24,13 +24,13 @@ SLICE_THICKNESS_EDGES_MM = (1.0, 2.0, 2.5)
 
 @dataclass(frozen=True, slots=True)
 class StratumEntries:
-    """One stratum, ready for its curve.
+    """The FROC entries of one stratum.
 
     Attributes:
-        by: What the strata are made by.
-        name: Of this one.
-        entries: Its part of the FROC entries.
-        scan_counts: (resamplings, its scans).
+        by: Quantity that defines the strata, such as ``diameter_mm``.
+        name: Range or value of the quantity, such as "from 6 under 8 mm".
+        entries: FROC entries of the stratum.
+        scan_counts: (resamplings, scans of the stratum) how often each scan was drawn.
     """
 
     by: str
@@ -42,20 +42,30 @@ class StratumEntries:
 def strata_of(
     entries: FrocEntries,
     nodules: Findings,
-    facts: SeriesFacts | None,
+    facts: ScanFacts | None,
     scan_counts: NDArray[np.int32],
     *,
     seed: int,
 ) -> Iterator[StratumEntries]:
-    """Yields every stratum that holds something.
+    """Yields every stratum that is not empty.
 
-    A diameter stratum keeps all scans and false positives (a false positive has no true diameter)
-    and looks at its nodules only. A stratum of scans keeps its own nodules and false positives,
-    divides by its own number of scans, and is resampled within itself.
+    A diameter stratum keeps all scans and false positives, since a false positive has no true
+    diameter, and only its own nodules. A stratum of scans keeps its own nodules and false
+    positives, divides by its own number of scans and is resampled within itself.
+
+    Args:
+        entries: FROC entries of all nodules and scans.
+        nodules: Ground-truth nodules, in the order of the entries.
+        facts: Acquisition of each scan; None gives the diameter strata only.
+        scan_counts: (resamplings, scans) how often each scan was drawn.
+        seed: Seed of the resampling within a stratum of scans.
+
+    Yields:
+        The strata: diameters, then slice thicknesses, then scanners.
     """
     diameter_mm = 2 * radii_mm(nodules)
     for name, chosen in _by_edges(diameter_mm, DIAMETER_EDGES_MM, closed="left"):
-        yield StratumEntries("diameter_mm", name, entries.of_nodules(chosen), scan_counts)
+        yield StratumEntries("diameter_mm", name, entries.select_nodules(chosen), scan_counts)
     if facts is None:
         return
     groups = [
@@ -71,7 +81,7 @@ def strata_of(
         ),
     ]
     for by, name, chosen in groups:
-        part = entries.of_scans(chosen)
+        part = entries.select_scans(chosen)
         counts = draw_counts(part.scans, resamplings=len(scan_counts), seed=seed)
         yield StratumEntries(by, name, part, counts)
 
@@ -79,11 +89,11 @@ def strata_of(
 def _by_edges(
     values: NDArray[np.float64], edges: tuple[float, ...], *, closed: str
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Cuts known values at the edges; an edge belongs to the stratum above it if closed left."""
+    """Splits known values at the edges; an edge belongs to the upper stratum if closed left."""
     below, above = ("under", "from") if closed == "left" else ("up to", "over")
-    place = np.searchsorted(edges, values, "right" if closed == "left" else "left")
+    stratum = np.searchsorted(edges, values, "right" if closed == "left" else "left")
     for index in range(len(edges) + 1):
-        chosen = (place == index) & ~np.isnan(values)
+        chosen = (stratum == index) & ~np.isnan(values)
         if not chosen.any():
             continue
         lower = f"{above} {edges[index - 1]:g}" if index else ""

@@ -3,6 +3,7 @@ import json
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -112,6 +113,12 @@ def test_a_failure_after_the_first_format_leaves_nothing(phantom, tmp_path):
             replace(phantom, volume=too_dark), tmp_path / "out", formats=("nifti", "dicom")
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_relative_folder_is_written(phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_phantom(phantom, Path("new/study"), formats=("nifti",))
+    assert (tmp_path / "new" / "study" / "truth.json").is_file()
 
 
 def test_a_folder_that_cannot_be_written_is_named(phantom, tmp_path):

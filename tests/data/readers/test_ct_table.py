@@ -1,10 +1,11 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hounsfield.data.preparation import prepare
 from hounsfield.data.prepared.case import load_case
-from hounsfield.data.prepared.preparation import prepare
 from hounsfield.data.prepared.splits import case_files, read_split
 from hounsfield.data.readers.ct_table import read_ct_table
 from hounsfield.preprocessing.errors import UsageError
@@ -28,7 +29,7 @@ def table(folder, *rows, header=HEADER):
     return path
 
 
-def test_rows_of_a_path_are_one_case_and_a_row_without_a_place_is_an_empty_one(series, tmp_path):
+def test_rows_of_a_path_are_one_case_and_a_row_without_position_has_no_findings(series, tmp_path):
     path = table(
         series,
         "a,Anna,3,35,2,3,8,,adenocarcinoma,clear",
@@ -45,7 +46,7 @@ def test_rows_of_a_path_are_one_case_and_a_row_without_a_place_is_an_empty_one(s
     assert load_case(tmp_path / "out" / bo.case).findings == ()
 
 
-def test_only_the_series_whose_rows_changed_is_prepared_anew(series):
+def test_the_fingerprint_changes_with_the_rows_of_the_series_only(series):
     first = read_ct_table(table(series, "a,Anna,,35,2,3,8,,,", "b,Bo,,,,,,,,")).cases
     second = read_ct_table(table(series, "a,Anna,,35,2,3,9,,,", "b,Bo,,,,,,,,")).cases
     assert [x.fingerprint == y.fingerprint for x, y in zip(first, second, strict=True)] == [
@@ -54,7 +55,7 @@ def test_only_the_series_whose_rows_changed_is_prepared_anew(series):
     ]
 
 
-def test_tables_of_different_kinds_serve_together(series, tmp_path):
+def test_prepared_folders_of_different_data_sets_can_be_used_together(series, tmp_path):
     prepare("ct-table", table(series, "a,Anna,3,35,2,3,8,,,"), tmp_path / "table")
     affine = [[-1.0, 0, 0, 0], [0, -1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]]
     write_crop(tmp_path, np.array(affine), np.ones((9, 9, 3), np.int16))
@@ -69,42 +70,70 @@ def test_tables_of_different_kinds_serve_together(series, tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["a,Anna,,35,2,,8,,,"], "line 2: x_mm, y_mm, z_mm and diameter_mm must be all there"),
-        (["a,Anna,,35,2,left,8,,,"], "line 2: z_mm: Input should be a valid number"),
-        (["a,,,35,2,3,8,,,"], "line 2: patient_id: Input should be a valid string"),
-        (["a,Anna,10,35,2,3,8,,,"], "line 2: fold: Input should be less than 10"),
-        (["a,Anna,,35,2,3,8,,tumour,"], "line 2: histology: .* got 'tumour'"),
-        (["a,Anna,,35,2,3,8,,,", "a,Bo,,1,2,3,8,,,"], "line 3: patient_id and fold must be those"),
-        (["a,Anna,,35,2,3,8,,,", "a,Anna,,,,,,,,"], "line 3: a series without findings"),
-        (["a,Anna,,,,,,,,", "copy,Anna,,,,,,,,"], r"line 3: .*copy holds the series 1\.1, as does"),
+        (["a,Anna,,35,2,,8,,,"], "row 2: x_mm, y_mm, z_mm and diameter_mm must be all filled"),
+        (["a,Anna,,35,2,left,8,,,"], "row 2: z_mm: Input should be a valid number"),
+        (["a,,,35,2,3,8,,,"], "row 2: patient_id: Input should be a valid string"),
+        (["a,Anna,10,35,2,3,8,,,"], "row 2: fold: Input should be less than 10"),
+        (["a,Anna,,35,2,3,8,,tumour,"], "row 2: histology: .* got 'tumour'"),
+        (
+            ["a,Anna,,35,2,3,8,,,", "a,Bo,,1,2,3,8,,,"],
+            "row 3: patient_id and fold must equal those",
+        ),
+        (["a,Anna,,35,2,3,8,,,", "a,Anna,,,,,,,,"], "row 3: a series without findings"),
+        (["a,Anna,,35,2,3,8,,,clear, round"], "row 2: must have 10 cells, got 11; put cells"),
+        (["a,Anna,,,,,,,,", "copy,Anna,,,,,,,,"], r"row 3: .*copy holds the series 1\.1, as does"),
     ],
 )
-def test_a_wrong_row_is_told_with_its_line(series, rows, message):
+def test_a_wrong_row_is_refused_with_its_number(series, rows, message):
     shutil.copytree(series / "a", series / "copy", dirs_exist_ok=True)
     with pytest.raises(UsageError, match=rf"table\.csv, {message}"):
         read_ct_table(table(series, *rows))
 
 
-def test_an_unknown_column_and_a_missing_one_are_told(series):
-    with pytest.raises(UsageError, match="malignency: Extra inputs"):
+def test_an_unknown_and_a_missing_column_are_refused(series):
+    with pytest.raises(
+        UsageError, match=r"table\.csv, row 1: has the column 'malignency'; the columns are path"
+    ):
         read_ct_table(table(series, "a,A,,1,1,1,5,,,,5", header=f"{HEADER},malignency"))
-    with pytest.raises(UsageError, match="z_mm: Field required"):
+    with pytest.raises(UsageError, match="row 1: lacks the column z_mm"):
         read_ct_table(table(series, "a,A,1,1,5", header="path,patient_id,x_mm,y_mm,diameter_mm"))
 
 
-def test_a_path_without_one_series_is_left_out_with_its_line(series):
+def test_a_path_without_exactly_one_series_is_excluded_with_its_row(series):
     contents = read_ct_table(table(series, ".,Anna,,,,,,,,", "nowhere,Bo,,,,,,,,"))
     assert not contents.cases
-    several, gone = (one.message for one in contents.left_out)
-    assert "line 2" in several
+    several, absent = (case.message for case in contents.excluded)
+    assert "row 2" in several
     assert "must hold one usable CT series, but holds" in several
-    assert "line 3" in gone
-    assert "nowhere must hold one usable CT series, but is not there" in gone
+    assert "row 3" in absent
+    assert "nowhere must hold one usable CT series, but is missing" in absent
 
 
-def test_a_place_outside_the_series_is_told_with_its_line(series, tmp_path):
+def test_a_position_outside_the_series_is_refused_with_its_row(series, tmp_path):
     report = prepare("ct-table", table(series, "a,Anna,,35,2,900,8,,,"), tmp_path / "out")
-    (told,) = report.failed
+    (failed,) = report.failed
     assert (
-        "line 2: (35.0, 2.0, 900.0) mm lies outside the series; places are in LPS" in told.message
+        "row 2: (35.0, 2.0, 900.0) mm lies outside the series; positions are in LPS"
+        in failed.message
     )
+
+
+def test_a_tab_separated_table_and_short_rows_are_read(series):
+    path = table(
+        series,
+        "a\tAnna\t35\t2\t3\t8",
+        header="path\tpatient_id\tx_mm\ty_mm\tz_mm\tdiameter_mm\tremark",
+    )
+    (case,) = read_ct_table(path).cases
+    assert case.patient_id == "Anna"
+
+
+def test_an_empty_table_is_refused(series):
+    with pytest.raises(UsageError, match="row 1: lacks the column path"):
+        read_ct_table(table(series, header=""))
+
+
+def test_the_shipped_table_of_backgrounds_can_be_read():
+    backgrounds = Path(__file__).parents[3] / "configs" / "data" / "backgrounds.csv"
+    contents = read_ct_table(backgrounds)  # the downloads that it names are not in the repository
+    assert {case.reason for case in contents.excluded} <= {"series_missing"}

@@ -8,7 +8,7 @@ from hounsfield.preprocessing.volume import SeriesFacts, Volume
 from hounsfield.preprocessing.working_volume import WorkingVolume
 
 
-def test_a_region_comes_to_its_place_on_the_working_grid_and_keeps_its_volume():
+def test_a_region_keeps_its_position_and_volume_on_the_working_grid():
     affine = np.array([[-0.5, 0, 0, 20], [0, 0.5, 0, -8], [0, 0, -2.0, 30], [0, 0, 0, 1.0]])
     volume = Volume(np.zeros((20, 60, 60), np.int16), affine, SeriesFacts("1", "1.1"))
     box = np.argwhere(np.ones((6, 20, 24))) + np.array((5, 10, 30))

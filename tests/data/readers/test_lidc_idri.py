@@ -61,14 +61,16 @@ def test_marks_on_one_place_are_one_nodule_with_the_readers_mean_and_median(tmp_
         [cube(11, 21, malignancy=4, texture=1)],
     )
     nodules = consensus_nodules(found.nodules, volume_with_images())
-    one = max(nodules, key=lambda nodule: nodule.readers)
+    largest_consensus = max(nodules, key=lambda nodule: nodule.readers)
     assert sorted(nodule.readers for nodule in nodules) == [1, 3]
-    assert one.centre_world_mm == pytest.approx(world_mm(16, 16, 4.5))
-    assert one.diameter_mm == pytest.approx(np.cbrt(6 / np.pi * 4 * 81 * 0.5 * 0.5 * 2))
-    assert one.ratings == {"malignancy": 4, "texture": 4}
+    assert largest_consensus.centre_world_mm == pytest.approx(world_mm(16, 16, 4.5))
+    assert largest_consensus.diameter_mm == pytest.approx(
+        np.cbrt(6 / np.pi * 4 * 81 * 0.5 * 0.5 * 2)
+    )
+    assert largest_consensus.ratings == {"malignancy": 4, "texture": 4}
     # Two of three hold a voxel: columns 12 to 20 in both directions, less the corners of one.
-    assert one.majority.voxels_zyx.min(axis=0).tolist() == [3, 12, 12]
-    assert one.majority.voxels_zyx.max(axis=0).tolist() == [6, 20, 20]
+    assert largest_consensus.majority.voxels_zyx.min(axis=0).tolist() == [3, 12, 12]
+    assert largest_consensus.majority.voxels_zyx.max(axis=0).tolist() == [6, 20, 20]
 
 
 def test_a_reader_who_outlined_a_nodule_in_two_pieces_counts_once(tmp_path):
@@ -80,7 +82,7 @@ def test_a_reader_who_outlined_a_nodule_in_two_pieces_counts_once(tmp_path):
 
 
 @pytest.mark.parametrize(("readers", "ignored"), [(2, True), (3, False)])
-def test_a_nodule_counts_from_three_readers_on(tmp_path, readers, ignored):
+def test_a_nodule_of_fewer_than_three_readers_is_ignored(tmp_path, readers, ignored):
     found = readings(tmp_path, *[[cube(10, 20, malignancy=3)]] * readers)
     (finding,) = known_labels(found, volume_with_images()).findings
     assert (finding.ignored, finding.readers) == (ignored, readers)
@@ -98,7 +100,7 @@ def test_a_series_without_nodules_has_an_empty_mask(tmp_path):
     assert len(known_labels(readings(tmp_path, []), volume_with_images()).outlined) == 0
 
 
-def test_what_was_only_pointed_at_is_ignored_unless_it_lies_in_a_nodule(tmp_path):
+def test_marks_without_outline_are_ignored_findings_unless_they_lie_in_a_nodule(tmp_path):
     small = lidc_nodule([(2, ((50, 40),), True)])
     found = readings(
         tmp_path,
@@ -109,11 +111,11 @@ def test_what_was_only_pointed_at_is_ignored_unless_it_lies_in_a_nodule(tmp_path
     )
     nodule, *others = known_labels(found, volume_with_images()).findings
     assert not nodule.ignored
-    assert [one.centre_world_mm for one in others] == [world_mm(50, 40, 2), world_mm(5, 6, 8)]
-    assert all(one.ignored and one.diameter_mm == 10 for one in others)
+    assert [other.centre_world_mm for other in others] == [world_mm(50, 40, 2), world_mm(5, 6, 8)]
+    assert all(other.ignored and other.diameter_mm == 10 for other in others)
 
 
-def test_a_mark_on_an_image_that_is_not_there_is_refused(tmp_path):
+def test_a_mark_on_an_image_that_the_series_lacks_is_refused(tmp_path):
     found = readings(tmp_path, [cube(10, 20, images=[12], malignancy=3)])
     with pytest.raises(SeriesError, match=r"the image 1\.2\.3\.13, which is not in the series"):
         known_labels(found, volume_with_images())
@@ -121,37 +123,39 @@ def test_a_mark_on_an_image_that_is_not_there_is_refused(tmp_path):
 
 def test_readings_of_another_series_are_refused(tmp_path):
     found = readings(tmp_path, [], series_uid="9.9")
-    with pytest.raises(SeriesError, match=r"readings are of 9\.9, the series is 1\.2\.3"):
+    with pytest.raises(SeriesError, match=r"the readings belong to 9\.9, not to 1\.2\.3"):
         known_labels(found, volume_with_images())
 
 
-def test_readings_of_radiographs_are_passed_over(tmp_path):
+def test_readings_of_radiographs_are_skipped(tmp_path):
     assert readings(tmp_path, root="IdriReadMessage") is None
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("<LidcReadMessage>", "is not whole XML"),
+        ("<LidcReadMessage>", "is not well-formed XML"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "declares a document type"),
         ("<LidcReadMessage/>", "must hold <ResponseHeader/SeriesInstanceUid>"),
     ],
 )
-def test_a_damaged_file_is_told_with_its_name(tmp_path, content, message):
+def test_a_damaged_file_is_refused_with_its_name(tmp_path, content, message):
     path = tmp_path / "damaged.xml"
     path.write_text(content)
     with pytest.raises(SeriesError, match=rf"damaged\.xml.*{message}"):
         read_lidc_xml(path)
 
 
-def test_what_is_missing_in_a_partial_download_is_told(tmp_path):
+def test_series_missing_from_a_partial_download_are_reported(tmp_path):
     (tmp_path / "one.xml").write_text(lidc_xml([[]], series_uid="1.2.9"))
     (tmp_path / "bad.xml").write_text("<")
     contents = read_lidc_idri(tmp_path)
     assert contents.cases == []
-    told = {one.reason: one.message for one in contents.left_out}
-    assert "name 1 series that are not in the source (the first: 1.2.9)" in told["series_missing"]
-    assert "bad.xml is not whole XML" in told["unreadable"]
+    messages = {case.reason: case.message for case in contents.excluded}
+    assert (
+        "name 1 series that are not in the source (the first: 1.2.9)" in messages["series_missing"]
+    )
+    assert "bad.xml is not well-formed XML" in messages["unreadable"]
 
 
 @pytest.fixture(scope="module")
@@ -192,13 +196,13 @@ def test_masks_of_lidc_idri_0001_agree_with_the_segmentation_of_others(lidc_idri
 
     assert dice(reader_region(found.nodules[0], volume, with_edge=True)) > 0.999
     assert dice(reader_region(found.nodules[0], volume)) > 0.9
-    (drawn_alike,) = consensus_nodules(found.nodules, volume, with_edge=True)
-    assert dice(drawn_alike.majority) > 0.9
+    (consensus,) = consensus_nodules(found.nodules, volume, with_edge=True)
+    assert dice(consensus.majority) > 0.9
 
 
 @real
 @pytest.mark.real
-def test_the_nodule_of_two_readers_in_lidc_idri_0002_is_given():
+def test_lidc_idri_0002_has_one_nodule_of_two_readers():
     folder = REAL / "lidc-idri-0002"
     (series,) = discover([folder / "ct"]).series
     around = [source.path for source in series.sources[165:205]]  # quicker than all 261

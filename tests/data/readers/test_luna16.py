@@ -1,6 +1,6 @@
 import pytest
 
-from hounsfield.data.readers.luna16 import read_findings, read_luna16
+from hounsfield.data.readers.luna16 import read_candidates, read_findings, read_luna16
 from hounsfield.preprocessing.errors import UsageError
 from tests.data.luna16_download import write_mhd, write_tables
 
@@ -12,32 +12,36 @@ def test_series_have_their_official_subset_and_their_findings(tmp_path):
     nodule, excluded = ("1.1", 1.5, -2, 3, 6.25), ("1.1", 4, 5, 6, -1)
     write_tables(tmp_path, nodule, excluded=[excluded])
     contents = read_luna16(tmp_path)
-    assert [(one.series_uid, one.fold) for one in contents.cases] == [
+    assert [(case.series_uid, case.fold) for case in contents.cases] == [
         ("1.3", None),
         ("1.1", 3),
         ("1.2", 9),
     ]
-    one, ignored = contents.cases[1].labels(None).findings
-    assert (one.centre_world_mm, one.diameter_mm, one.ignored) == ((1.5, -2, 3), 6.25, False)
+    nodule, ignored = contents.cases[1].labels(None).findings
+    assert (nodule.centre_world_mm, nodule.diameter_mm, nodule.ignored) == (
+        (1.5, -2, 3),
+        6.25,
+        False,
+    )
     assert (ignored.diameter_mm, ignored.ignored) == (10, True)  # unknown, as the protocol has it
     assert not contents.cases[2].labels(None).findings
-    assert contents.left_out == []
+    assert contents.excluded == []
 
 
-def test_a_series_without_its_raw_file_is_told_once_and_the_rest_are_counted(tmp_path):
+def test_a_series_without_its_raw_file_is_excluded_and_absent_series_are_counted(tmp_path):
     write_mhd(tmp_path / "subset0", "1.1")
     (tmp_path / "subset0" / "1.1.raw").unlink()
     write_tables(tmp_path, ("1.1", 0, 0, 0, 5), ("1.7", 0, 0, 0, 5), ("1.8", 0, 0, 0, 5))
     contents = read_luna16(tmp_path)
     assert contents.cases == []
-    told = {one.reason: one for one in contents.left_out}
-    assert "its data file '1.1.raw' is not there" in told["unreadable"].message
-    assert "name 2 series that are not in the source" in told["series_missing"].message
-    assert (told["unreadable"].failed, told["series_missing"].failed) == (True, False)
+    cases = {case.reason: case for case in contents.excluded}
+    assert "its data file '1.1.raw' is not there" in cases["unreadable"].message
+    assert "name 2 series that are not in the source" in cases["series_missing"].message
+    assert (cases["unreadable"].failed, cases["series_missing"].failed) == (True, False)
 
 
-def test_the_table_of_nodules_must_be_there_once(tmp_path):
-    with pytest.raises(UsageError, match=r"must hold annotations\.csv, but holds none"):
+def test_the_table_of_nodules_must_exist_once(tmp_path):
+    with pytest.raises(UsageError, match=r"must hold annotations\.csv, but there is none"):
         read_luna16(tmp_path)
     write_tables(tmp_path)
     (tmp_path / "copy").mkdir()
@@ -46,7 +50,7 @@ def test_the_table_of_nodules_must_be_there_once(tmp_path):
         read_luna16(tmp_path)
 
 
-def test_candidates_are_those_of_the_second_list_where_both_are_there(tmp_path):
+def test_candidates_come_from_the_second_list_where_both_exist(tmp_path):
     write_mhd(tmp_path / "subset0", "1.1")
     write_mhd(tmp_path / "subset0", "1.2")
     write_tables(tmp_path)
@@ -61,7 +65,25 @@ def test_candidates_are_those_of_the_second_list_where_both_are_there(tmp_path):
     assert first.fingerprint != both.fingerprint
 
 
-def test_a_wrong_cell_is_told_with_its_line(tmp_path):
+def test_a_wrong_cell_is_refused_with_row_and_column(tmp_path):
     write_tables(tmp_path, ("1.1", 0, 0, 0, 5), ("1.2", "left", 0, 0, 5))
-    with pytest.raises(UsageError, match=r"annotations\.csv, line 3: .*left"):
+    with pytest.raises(
+        UsageError, match=r"annotations\.csv, row 3, column coordX: must be a number, got 'left'"
+    ):
         read_findings(tmp_path / "annotations.csv", ignored=False)
+
+
+def test_a_table_without_a_column_is_refused(tmp_path):
+    table = tmp_path / "annotations.csv"
+    table.write_text("seriesuid,coordX,coordY,coordZ\n1.1,1,2,3\n")
+    with pytest.raises(UsageError, match=r"annotations\.csv: must have a column diameter_mm"):
+        read_findings(table, ignored=False)
+
+
+def test_rows_of_a_candidate_table_are_grouped_by_series_in_their_order(tmp_path):
+    (tmp_path / "candidates.csv").write_text(
+        "seriesuid,coordX,coordY,coordZ,class\nb,1,2,3,0\na,4,5,6,1\nb,7,8,9,1\n"
+    )
+    candidates = read_candidates(tmp_path)
+    assert candidates["b"].tolist() == [[1, 2, 3, 0], [7, 8, 9, 1]]
+    assert candidates["a"].tolist() == [[4, 5, 6, 1]]

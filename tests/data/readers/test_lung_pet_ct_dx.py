@@ -48,7 +48,7 @@ def test_boxes_on_neighbouring_slices_are_one_lesion_in_mm(tmp_path):
         {1: [("A", 10, 20, 19, 29)], 8: [("A", 10, 20, 19, 29)]},
     ],
 )
-def test_boxes_apart_are_two_lesions(tmp_path, boxes):
+def test_distant_boxes_are_two_lesions(tmp_path, boxes):
     assert len(lesions(tmp_path, boxes)) == 2
 
 
@@ -61,7 +61,7 @@ def test_boxes_apart_are_two_lesions(tmp_path, boxes):
         ("G", "squamous_cell_carcinoma"),
     ],
 )
-def test_the_letter_is_the_histology(tmp_path, letter, histology):
+def test_the_letter_gives_the_histology(tmp_path, letter, histology):
     files = box_files(tmp_path, {3: [(letter, 10, 20, 19, 29)]})
     (finding,) = known_labels(files, volume_with_images()).findings
     assert finding.histology == histology
@@ -82,21 +82,21 @@ def test_a_wrong_box_is_refused_with_its_file(tmp_path, box, message):
         read_boxes(path)
 
 
-def test_boxes_without_their_images_are_told(tmp_path):
+def test_boxes_without_their_images_are_reported(tmp_path):
     box_files(tmp_path, {3: [("A", 10, 20, 19, 29)]})
     contents = read_lung_pet_ct_dx(tmp_path)
     assert contents.cases == []
-    (told,) = contents.left_out
-    assert "1 box file(s) are of images that are not there" in told.message
+    (excluded,) = contents.excluded
+    assert "1 box file(s) name images that are missing" in excluded.message
 
 
 @pytest.mark.real
 @pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real is not there")
-def test_the_boxes_of_a0001_fall_on_the_mass():
+def test_the_boxes_of_a0001_lie_on_the_mass():
     contents = read_lung_pet_ct_dx(REAL)
     (labelled,) = contents.cases
     assert labelled.patient_id == "Lung_Dx-A0001"
-    assert contents.left_out == []
+    assert contents.excluded == []
     volume = read_volume(labelled.series)
     (finding,) = labelled.labels(volume).findings
     assert finding.histology == "adenocarcinoma"

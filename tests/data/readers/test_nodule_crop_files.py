@@ -2,9 +2,9 @@ import nibabel
 import numpy as np
 import pytest
 
+from hounsfield.data.preparation import prepare
 from hounsfield.data.prepared.case import KnownFinding, PreparedCase, load_case
 from hounsfield.data.prepared.nodule_crops import as_crop
-from hounsfield.data.prepared.preparation import prepare
 from hounsfield.data.prepared.splits import read_split
 from hounsfield.data.readers.nodule_crop_files import TABLE, read_nodule_crops
 from hounsfield.preprocessing.errors import SeriesError, UsageError
@@ -42,7 +42,7 @@ def only_case(folder):
 
 
 @pytest.mark.parametrize("signs", [(-1, -1, 1), (1, -1, 1), (-1, 1, -1), (1, 1, 1)])
-def test_a_crop_comes_upright_and_every_voxel_stays_at_its_place(tmp_path, signs):
+def test_a_crop_is_made_upright_and_every_voxel_keeps_its_position(tmp_path, signs):
     affine = np.diag([*(signs * np.array([0.8, 0.8, 2.0])), 1.0])
     affine[:3, 3] = (30, -40, 50)
     write_crop(tmp_path, affine, np.ones((8, 6, 3), np.int16))
@@ -54,7 +54,7 @@ def test_a_crop_comes_upright_and_every_voxel_stays_at_its_place(tmp_path, signs
     assert np.abs(volume.hu - (10 * x + y)).max() <= 5  # an HU tells 0.1 mm; rounded at the edge
 
 
-def test_the_mask_ends_inside_the_case_at_its_place_and_keeps_its_volume(tmp_path):
+def test_the_mask_ends_inside_the_case_and_keeps_its_position_and_volume(tmp_path):
     mask = np.zeros((20, 20, 4), np.int16)
     mask[7:13, 7:13] = 1  # fills every slice: 6 x 6 x 4 voxels of 1 x 1 x 2 mm
     write_crop(tmp_path, np.diag([-1.0, -1.0, 2.0, 1.0]), mask)
@@ -79,7 +79,7 @@ def test_beyond_its_end_slices_a_crop_is_repeated(tmp_path):
     assert np.array_equal(volume.hu[0], volume.hu[6])
 
 
-def test_a_prepared_nodule_tells_its_series_and_what_readers_said(tmp_path):
+def test_a_prepared_nodule_keeps_its_series_and_ratings(tmp_path):
     write_crop(tmp_path, np.diag([-1.0, -1.0, 2.0, 1.0]), np.ones((9, 9, 3), np.int16))
     write_table(tmp_path, (4, 4, 2))
     out = tmp_path / "out"
@@ -89,8 +89,13 @@ def test_a_prepared_nodule_tells_its_series_and_what_readers_said(tmp_path):
     assert (entry.series_uid, entry.source_series_uid) == ("1.2.n", "1.2")
     crop = as_crop(load_case(out / entry.case))
     assert (crop.series_uid, crop.patient_id, crop.spacing_mm) == ("1.2", "LIDC-IDRI-0004", 1)
-    said = crop.finding
-    assert (said.malignancy, said.calcification, said.spiculation, said.texture) == (1, 3, 1.5, 5)
+    rated = crop.finding
+    assert (rated.malignancy, rated.calcification, rated.spiculation, rated.texture) == (
+        1,
+        3,
+        1.5,
+        5,
+    )
     assert (crop.mask.dtype, crop.mask.max()) == (np.float32, 1)
     assert prepare("nodule-crops", tmp_path, out).kept == 1
 
@@ -106,7 +111,7 @@ def test_a_case_of_another_kind_is_no_nodule_crop():
 def test_a_centre_outside_its_crop_is_refused(tmp_path):
     write_crop(tmp_path, np.diag([-1.0, -1.0, 2.0, 1.0]), np.ones((9, 9, 3), np.int16))
     write_table(tmp_path, (4, 4, 40))
-    with pytest.raises(SeriesError, match=r"puts the centre at \(4.0, 4.0, 40.0\) mm"):
+    with pytest.raises(SeriesError, match=r"has its centre at \(4.0, 4.0, 40.0\) mm"):
         only_case(tmp_path)
 
 
@@ -119,7 +124,7 @@ def test_a_mask_on_another_grid_is_refused(tmp_path):
         only_case(tmp_path)
 
 
-def test_what_is_missing_or_damaged_is_told_and_the_rest_prepared(tmp_path):
+def test_missing_and_damaged_files_are_reported_and_the_rest_is_prepared(tmp_path):
     for name in ("n", "cut"):
         write_crop(tmp_path, np.diag([-1.0, -1.0, 2.0, 1.0]), np.ones((9, 9, 3), np.int16), name)
     whole = (tmp_path / "cut_mask.nii.gz").read_bytes()
@@ -127,9 +132,9 @@ def test_what_is_missing_or_damaged_is_told_and_the_rest_prepared(tmp_path):
     write_table(tmp_path, *[(4, 4, 2)] * 3, names=("n", "cut", "gone"))
     report = prepare("nodule-crops", tmp_path, tmp_path / "out")
     assert report.prepared == 1
-    told = {one.name: one.message for one in report.failed}
-    assert "gone_ct.nii.gz, which nodules.csv names, is not there" in told["1.2.gone"]
-    assert "cut_mask.nii.gz cannot be read as NIfTI" in told["1.2.cut"]
+    messages = {case.name: case.message for case in report.failed}
+    assert "gone_ct.nii.gz, which nodules.csv names, is missing" in messages["1.2.gone"]
+    assert "cut_mask.nii.gz cannot be read as NIfTI" in messages["1.2.cut"]
 
 
 def test_a_folder_without_its_table_is_named(tmp_path):
@@ -137,10 +142,10 @@ def test_a_folder_without_its_table_is_named(tmp_path):
         read_nodule_crops(tmp_path)
 
 
-def test_a_broken_row_and_one_that_is_there_twice_are_named_with_their_line(tmp_path):
-    (tmp_path / TABLE).write_text(f"{COLUMNS}\nn,p,1.2,zero,0,0\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="line 2"):
+def test_a_wrong_cell_and_a_repeated_row_are_refused_with_their_row(tmp_path):
+    write_table(tmp_path, ("left", 0, 0))
+    with pytest.raises(UsageError, match="row 2, column x_mm: must be a number, got 'left'"):
         read_nodule_crops(tmp_path)
     write_table(tmp_path, (0, 0, 0), (1, 1, 1), names=("n", "n"))
-    with pytest.raises(UsageError, match=r"line 3: 1\.2\.n is there a second time"):
+    with pytest.raises(UsageError, match=r"row 3: 1\.2\.n is listed twice"):
         read_nodule_crops(tmp_path)

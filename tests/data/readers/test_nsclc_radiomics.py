@@ -107,7 +107,7 @@ def seg(path, frames_zyx, planes_mm, label="GTV-1"):
     return path
 
 
-def test_contours_in_mm_become_the_ball_that_they_were_drawn_around(tmp_path, volume):
+def test_contours_in_mm_become_the_voxels_of_their_ball(tmp_path, volume):
     path = rtstruct(tmp_path / "rs.dcm", {"GTV-1": list(circles()), "Lung-Left": list(circles(25))})
     ((name, region),) = read_tumours(path, volume)
     assert name == "GTV-1"
@@ -121,7 +121,7 @@ def test_a_contour_within_a_contour_is_a_hole(tmp_path, volume):
     assert region.diameter_mm == pytest.approx(2 * np.cbrt(RADIUS_MM**3 - 8**3), abs=0.5)
 
 
-def test_frames_of_a_segmentation_are_placed_by_their_own_positions(tmp_path, volume):
+def test_frames_of_a_segmentation_keep_their_own_positions(tmp_path, volume):
     frames = np.zeros((3, 70, 70), dtype=bool)
     frames[:, 10:20, 30:36] = True
     path = seg(tmp_path / "seg.dcm", frames, planes_mm=[25.0, 22.5, 20.0])  # from the head down
@@ -143,7 +143,7 @@ def test_a_study_becomes_findings_with_the_histology_of_its_patient(tmp_path, vo
     node = list(circles(6, centre_mm=np.add(CENTRE_MM, (0, 30, 0))))
     rtstruct(tmp_path / "LUNG1-001" / "rs.dcm", {"GTV-1": list(circles()), "gtv-2": node})
     frames = np.ones((1, 70, 70), dtype=bool)
-    seg(tmp_path / "LUNG1-001" / "seg.dcm", frames, planes_mm=[20.0])  # the RTSTRUCT goes before
+    seg(tmp_path / "LUNG1-001" / "seg.dcm", frames, planes_mm=[20.0])  # the RTSTRUCT has priority
     (tmp_path / "clinical.csv").write_text("PatientID,age,Histology\nLUNG1-001,60,large cell\n")
     (labelled,) = read_nsclc_radiomics(tmp_path).cases
     labels = labelled.labels(read_volume(labelled.series))
@@ -155,19 +155,21 @@ def test_a_study_becomes_findings_with_the_histology_of_its_patient(tmp_path, vo
     assert labelled.patient_id == "LUNG1-001"
 
 
-def test_a_series_without_tumours_is_left_out(tmp_path, volume):
+def test_a_series_without_tumours_is_excluded(tmp_path, volume):
     save_series(ct_datasets(volume), tmp_path / "ct")
     (tmp_path / "clinical.csv").write_text("PatientID,Histology\nLUNG1-001,NA\n")
     contents = read_nsclc_radiomics(tmp_path)
     assert contents.cases == []
-    assert [one.reason for one in contents.left_out] == ["no_labels"]
+    assert [case.reason for case in contents.excluded] == ["no_labels"]
 
 
 def test_a_missing_table_and_an_unknown_histology_are_refused(tmp_path):
     with pytest.raises(UsageError, match="must hold one CSV with PatientID and Histology"):
         read_histology(tmp_path)
     (tmp_path / "clinical.csv").write_text("PatientID,Histology\nLUNG1-001,sarcoma\n")
-    with pytest.raises(UsageError, match=r"line 2: Histology must be one of .*, got 'sarcoma'"):
+    with pytest.raises(
+        UsageError, match=r"row 2, column Histology: must be one of .*, got 'sarcoma'"
+    ):
         read_histology(tmp_path)
 
 
@@ -176,7 +178,7 @@ def test_pixels_are_inside_by_their_centres():
     assert sorted(map(tuple, pixels.tolist())) == [(x, y) for x in (1, 2, 3) for y in (1, 2)]
 
 
-def test_a_file_that_is_no_dicom_is_told(tmp_path, volume):
+def test_a_file_that_is_not_dicom_is_refused(tmp_path, volume):
     path = tmp_path / "rs.dcm"
     path.write_bytes(b"not DICOM")
     with pytest.raises(SeriesError, match=r"rs\.dcm cannot be read as DICOM"):

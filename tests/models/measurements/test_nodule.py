@@ -3,11 +3,10 @@ import pytest
 from scipy import ndimage
 
 from hounsfield.models.contracts import Segmentation
-from hounsfield.models.inference.outlines import SegmentedNodule
+from hounsfield.models.kinds import Margin, Texture
 from hounsfield.models.measurements.density import Density, density_of, inside_rim, is_above
-from hounsfield.models.measurements.kinds import Margin, Texture
 from hounsfield.models.measurements.margin import margin_of, solidity
-from hounsfield.models.measurements.nodule import measure
+from hounsfield.models.measurements.nodule import SegmentedNodule, measure
 from hounsfield.models.measurements.pleura import REACH_MM, pleura_distance_mm
 from hounsfield.preprocessing.working_volume import RIGHT_LUNG, WorkingVolume
 from tests.models.balls import SPACING_MM, a_ball_volume, a_share

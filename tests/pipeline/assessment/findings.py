@@ -1,9 +1,15 @@
 """Findings made by hand."""
 
-from hounsfield.models.contracts import ConfidenceBand, Finding, Lung, LungLocation, Zone
+from hounsfield.models.contracts import (
+    ConfidenceBand,
+    Finding,
+    Lung,
+    LungLocation,
+    NoduleMeasurements,
+    Zone,
+)
 from hounsfield.models.measurements.density import Texture
 from hounsfield.models.measurements.margin import Margin
-from hounsfield.models.measurements.nodule import NoduleMeasurements
 
 
 def make_measurements(**changes):

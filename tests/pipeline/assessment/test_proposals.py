@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hounsfield.models.contracts import ConfidenceBand, Finding, Lung, LungLocation, Zone
-from hounsfield.models.measurements.kinds import Margin, Texture
+from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.clinical_table import (
     ClinicalFacts,
     ClinicalRow,

@@ -73,5 +73,8 @@ def test_the_worklist_holds_the_class_of_each_study_that_was_analysed(tables):
 def test_a_report_of_another_version_is_named(tmp_path):
     record(tmp_path, "1.1", (0.4,))
     (tmp_path / "studies/1/1.1/report.json").write_text('{"version": 99}')
-    with Ledger(tmp_path) as ledger, pytest.raises(OutputError, match=r"1\.1/report\.json is no"):
+    with (
+        Ledger(tmp_path) as ledger,
+        pytest.raises(OutputError, match=r"1\.1/report\.json was written by another version"),
+    ):
         write_tables(tmp_path, ledger)

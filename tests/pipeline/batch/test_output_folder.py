@@ -3,13 +3,9 @@ import os
 
 import pytest
 
-from hounsfield.pipeline.batch.output_folder import (
-    atomic_file,
-    folder_name,
-    publish_folder,
-    write_partial_folder,
-)
+from hounsfield.pipeline.batch.output_folder import folder_name, write_partial_folder
 from hounsfield.pipeline.errors import OutputError
+from hounsfield.preprocessing.files.atomic_write import publish_folder
 
 
 def test_a_safe_identifier_is_its_own_folder_name():
@@ -26,18 +22,6 @@ def test_an_unsafe_identifier_becomes_one_harmless_name(uid):
 
 def test_two_identifiers_never_share_a_folder_name():
     assert folder_name("a/b") != folder_name("a b") != folder_name("a_b")
-
-
-def test_a_file_keeps_its_old_content_until_the_new_one_is_whole(tmp_path):
-    path = tmp_path / "table.csv"
-    path.write_text("old")
-    with pytest.raises(ZeroDivisionError), atomic_file(path) as temporary:
-        temporary.write_text(f"half {1 / 0}")
-    assert path.read_text() == "old"
-    with atomic_file(path) as temporary:
-        temporary.write_text("new")
-    assert path.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_full_disk_leaves_no_half_written_folder(tmp_path, monkeypatch):

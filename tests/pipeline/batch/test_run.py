@@ -290,7 +290,7 @@ def test_an_input_without_any_series_has_nothing_to_analyse(place):
 def test_nothing_is_written_inside_the_input(place):
     for out in (place.input / "out", place.folder):
         place.out = out
-        with pytest.raises(UsageError, match="must be a folder apart from the input"):
+        with pytest.raises(UsageError, match="must be apart from the input"):
             place.run()
         assert not (place.out / LOCK_NAME).exists()
     assert not list(place.input.iterdir())

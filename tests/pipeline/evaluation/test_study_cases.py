@@ -1,4 +1,4 @@
-"""The classes of a run's studies are judged against a table of what they are."""
+"""The classes of a run's studies are evaluated against a table of true classes."""
 
 import json
 
@@ -31,23 +31,23 @@ def ground_truth(folder, rows):
     return path
 
 
-def test_the_studies_of_both_tables_are_judged_and_the_others_are_told(worklist, tmp_path):
+def test_studies_in_both_tables_are_evaluated_and_the_others_reported(worklist, tmp_path):
     truth = ground_truth(tmp_path, "1,adenocarcinoma\n2,normal\n4,normal\n7,normal\n")
     cases, notices = read_study_cases(worklist, truth)
     assert cases.true_class.tolist() == [0, 3]
     assert cases.probabilities.tolist() == [[0.7, 0.1, 0.1, 0.1], [0, 0, 0, 1]]
     assert cases.patient.tolist() == [1, 0]  # the second study is its own patient, "2"
-    told = {notice.code: notice.model_dump()["studies"] for notice in notices}
-    assert told == {"studies_without_finding": 1, "studies_missing": 2}
+    counts = {notice.code: notice.model_dump()["studies"] for notice in notices}
+    assert counts == {"studies_without_finding": 1, "studies_missing": 2}
 
 
-def test_the_command_makes_an_evaluation_of_a_run(worklist, tmp_path):
+def test_the_command_evaluates_the_studies_of_a_run(worklist, tmp_path):
     truth = ground_truth(tmp_path, "1,adenocarcinoma\n2,normal\n3,large_cell_carcinoma\n")
     classification_command(predictions=worklist, truth=truth, out=tmp_path / "out", resamplings=20)
-    made = json.loads((tmp_path / "out/evaluation.json").read_text())
-    assert made["cases"] == 3
-    assert [row[3] for row in made["model"]["confusion_matrix"]] == [0, 1, 0, 1]
-    assert "studies_without_finding" in [notice["code"] for notice in made["notices"]]
+    document = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert document["cases"] == 3
+    assert [row[3] for row in document["model"]["confusion_matrix"]] == [0, 1, 0, 1]
+    assert "studies_without_finding" in [notice["code"] for notice in document["notices"]]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,6 @@ def test_the_command_makes_an_evaluation_of_a_run(worklist, tmp_path):
         ("8,normal\n", r"worklist.csv: must hold at least one analysed study of .*truth.csv"),
     ],
 )
-def test_a_wrong_truth_is_named(worklist, tmp_path, rows, message):
+def test_errors_in_the_ground_truth_name_file_row_and_column(worklist, tmp_path, rows, message):
     with pytest.raises(UsageError, match=message):
         read_study_cases(worklist, ground_truth(tmp_path, rows))

@@ -186,8 +186,8 @@ def test_every_band_is_explained(band):
 
 
 def test_a_risk_with_a_missing_input_is_shown_as_a_range():
-    known = {"model": "Brock", "source": "", "least": 0.1, "most": 0.1, "used": {}, "missing": ()}
-    ranged = known | {"model": "Mayo", "most": 0.25, "missing": ("family_history",)}
+    known = {"model": "Brock", "source": "", "lower": 0.1, "upper": 0.1, "used": {}, "missing": ()}
+    ranged = known | {"model": "Mayo", "upper": 0.25, "missing": ("family_history",)}
     report = full_report()
     risks = tuple(RiskDocument.model_validate(values) for values in (known, ranged))
     first = report.findings[0].model_copy(update={"risks": risks})

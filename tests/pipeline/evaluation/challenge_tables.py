@@ -1,11 +1,11 @@
-"""Writes the tables of a made-up challenge, and runs the command on them."""
+"""Writes the tables of a synthetic challenge and runs the command on them."""
 
 from __future__ import annotations
 
 from hounsfield.pipeline.evaluation.luna16.command import luna16_command
 
 FINDING_HEADER = "seriesuid,coordX,coordY,coordZ,diameter_mm"
-MARK_HEADER = "seriesuid,coordX,coordY,coordZ,probability"
+PREDICTION_HEADER = "seriesuid,coordX,coordY,coordZ,probability"
 
 
 def written(path, rows, header=None, delimiter=","):
@@ -15,14 +15,14 @@ def written(path, rows, header=None, delimiter=","):
     return path
 
 
-def evaluated(folder, *, scans, nodules, marks, excluded=(), **options):
+def evaluated(folder, *, scans, nodules, predictions, excluded=(), **options):
     """Evaluates rows of (scan, x, y, z, diameter) and (scan, x, y, z, score)."""
     options = {"resamplings": 20, **options}
     return luna16_command(
         annotations=written(folder / "annotations.csv", nodules, FINDING_HEADER),
         excluded=written(folder / "excluded.csv", excluded, FINDING_HEADER),
         series=written(folder / "series.csv", [[scan] for scan in scans]),
-        predictions=written(folder / "marks.csv", marks, MARK_HEADER),
+        predictions=written(folder / "predictions.csv", predictions, PREDICTION_HEADER),
         out=folder / "out",
         **options,
     )

@@ -1,13 +1,14 @@
-"""Reads the small tables that people submit: comma or tab, with or without a header."""
+"""Reads small tables that people write: comma or tab separated, with or without a header."""
 
 from __future__ import annotations
 
+import csv
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.pipeline.delimited_text import read_rows
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,12 +23,13 @@ Aliases = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The columns that were asked for, as text.
+    """Some columns of a file, as text.
 
     Attributes:
         path: The file, for messages.
-        columns: Each column's cells; an optional column that the file lacks is missing here.
-        row_numbers: The line of each row in the file, counted from 1, the header included.
+        columns: Cells of each column by its own name; an optional column that the file lacks is
+            missing here.
+        row_numbers: Line of each row in the file, counted from 1, the header included.
     """
 
     path: Path
@@ -62,8 +64,29 @@ class Table:
             raise self.cell_error(first, column, "a finite number")
         return values
 
+    def integers(self, column: str) -> NDArray[np.int64]:
+        """Reads one column as integers; ``3.0`` is one.
+
+        Raises:
+            UsageError: Naming file, row and column of the first cell that is none.
+        """
+        values = self.finite_numbers(column)
+        whole = np.rint(values)
+        if not np.array_equal(values, whole):
+            raise self.cell_error(int(np.flatnonzero(values != whole)[0]), column, "an integer")
+        return whole.astype(np.int64)
+
     def cell_error(self, index: int, column: str, wanted: str) -> UsageError:
-        """Makes the error that says where a cell is wrong, and what was wanted there."""
+        """Makes the error that says where a cell is wrong, and what it must be.
+
+        Args:
+            index: Index of the row in `columns`, from 0.
+            column: The column's own name.
+            wanted: What the cell must be, to stand behind "must be".
+
+        Returns:
+            The error, for the caller to raise.
+        """
         cell = self.columns[column][index]
         msg = (
             f"{self.path}, row {self.row_numbers[index]}, column {column}: "
@@ -72,16 +95,22 @@ class Table:
         return UsageError(msg)
 
 
-def read_table(path: Path, required: Aliases, optional: Aliases | None = None) -> Table:
-    """Reads the named columns of a comma or tab separated file.
+def read_table(
+    path: Path, required: Aliases, optional: Aliases | None = None, *, positional: bool = True
+) -> Table:
+    """Reads the named columns of a comma or tab separated file; other columns are ignored.
 
     A first row that holds a known column name is a header, and the columns are found by name in
-    any order; otherwise they are taken by position, the required ones first.
+    any order. Without one they are taken by position, the required ones first.
 
     Args:
         path: The file; UTF-8, with or without a byte order mark.
-        required: Columns that must be there.
-        optional: Columns that may be there.
+        required: Columns that the file must have, in the order of a file without a header.
+        optional: Columns that the file may have, which follow the required ones.
+        positional: Whether a file without a header is accepted.
+
+    Returns:
+        The columns that the file has, their cells stripped of blanks.
 
     Raises:
         UsageError: The file cannot be read, or a column or cell is missing.
@@ -89,6 +118,9 @@ def read_table(path: Path, required: Aliases, optional: Aliases | None = None) -
     wanted = {**required, **(optional or {})}
     rows, row_numbers = read_rows(path)
     header = _header(rows[0], wanted) if rows else None
+    if header is None and not positional:
+        msg = f"{path}: must have a header with the columns {', '.join(required)}, but has none"
+        raise UsageError(msg)
     if header is None:
         positions = {name: i for i, name in enumerate(wanted)}
         width = min((len(row) for row in rows), default=len(wanted))
@@ -115,16 +147,49 @@ def read_table(path: Path, required: Aliases, optional: Aliases | None = None) -
     return Table(path=path, columns=columns, row_numbers=row_numbers)
 
 
+def read_rows(path: Path) -> tuple[list[list[str]], list[int]]:
+    """Reads a table as text; its first line decides whether tabs or commas separate cells.
+
+    Args:
+        path: The file; UTF-8, with or without a byte order mark.
+
+    Returns:
+        The rows that are not blank, and the line of each in the file, counted from 1.
+
+    Raises:
+        UsageError: The file cannot be read, is not UTF-8, or its quotes are broken.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = next((line for line in file if line.strip()), "")
+            file.seek(0)
+            reader = csv.reader(
+                itertools.chain(file), delimiter="\t" if "\t" in first else ",", strict=True
+            )
+            rows, numbers = [], []
+            for row in reader:
+                if any(cell.strip() for cell in row):
+                    rows.append(row)
+                    numbers.append(reader.line_num)
+            return rows, numbers
+    except OSError as error:
+        msg = f"{path}: must be a readable table, got: {error.strerror}"
+        raise UsageError(msg) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        msg = f"{path}: must be a comma or tab separated text in UTF-8, got: {error}"
+        raise UsageError(msg) from error
+
+
 def _header(row: Sequence[str], wanted: Aliases) -> dict[str, int] | None:
-    """Returns each known column's position, or None where the row names no column."""
+    """Returns the position of each known column, or None where the row names no column."""
     names = [cell.strip().lower() for cell in row]
-    found: dict[str, int] = {}
+    positions: dict[str, int] = {}
     for column, aliases in wanted.items():
         for alias in (column.lower(), *aliases):
             if alias in names:
-                found[column] = names.index(alias)
+                positions[column] = names.index(alias)
                 break
-    return found or None
+    return positions or None
 
 
 def _is_number(cell: str) -> bool:
