@@ -37,12 +37,11 @@ $(VENV)/.docs: $(VENV)/.runs
 	@touch $@
 
 ifeq ($(strip $(INPUT)),)
-run: $(VENV)/.runs phantom-study/.made
+run: $(VENV)/.runs phantom-study/truth.json
 	$(BIN)/hounsfield run phantom-study --out $(OUT)
 
-phantom-study/.made: | $(VENV)/.runs
+phantom-study/truth.json: | $(VENV)/.runs
 	$(BIN)/hounsfield phantom phantom-study
-	@touch $@
 else
 run: $(VENV)/.runs
 	$(BIN)/hounsfield run "$(INPUT)" --out "$(OUT)"
