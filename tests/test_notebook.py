@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
 import pytest
 
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "notebooks" / "phantom_to_froc.ipynb"
@@ -18,7 +18,7 @@ def cells(kind):
 def test_the_notebook_runs_and_finds_the_nodules_of_its_phantom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}
-    with matplotlib.rc_context({"backend": "agg"}):
+    with mpl.rc_context({"backend": "agg"}):
         for cell in cells("code"):
             exec(compile("".join(cell["source"]), NOTEBOOK.name, "exec"), names)
     assert names["evaluation"].nodules == len(names["phantom"].nodules) == 4

@@ -11,7 +11,9 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def python_blocks():
-    return re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+    return re.findall(
+        r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
 
 
 def test_the_readme_shows_five_lines_of_python():
@@ -20,9 +22,7 @@ def test_the_readme_shows_five_lines_of_python():
 
 
 @pytest.mark.slow
-def test_the_readmes_example_prints_every_finding_and_saves_a_report(
-    tmp_path, monkeypatch, capsys
-):
+def test_the_readmes_example_prints_every_finding_and_saves_a_report(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     hf.make_phantom(seed=3, size="small", nodules=4, folder="phantom-study")
     names = {}
