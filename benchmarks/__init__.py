@@ -1,4 +1,4 @@
-"""What is measured: speed against peers, and what the shipped models find. See `__main__`."""
+"""Benchmarks: speed compared with other software, and accuracy of the shipped models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 
 def shipped_models(*, threads: int) -> Models:
-    """Detector, reducer and classifier of the default configuration."""
+    """Loads detector, reducer and classifier of the default configuration.
+
+    Args:
+        threads: Maximum number of CPU threads per inference.
+
+    Returns:
+        The models without segmenter and rater.
+    """
     from hounsfield.models.inference.loading import load_models
     from hounsfield.pipeline.config import load_config
 
@@ -27,7 +34,13 @@ def shipped_models(*, threads: int) -> Models:
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Writes a CSV file."""
+    """Writes a CSV file.
+
+    Args:
+        path: File to write, which is replaced.
+        header: Names of the columns.
+        rows: One sequence per row, as long as the header.
+    """
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(header)

@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark after the other, or those that are named.
+"""`make bench`: runs all benchmarks, or those that are named, one after the other.
 
 ``python -m benchmarks reading decoding`` runs two of them.
 """
@@ -15,19 +15,23 @@ NO_BENCHMARKS = {"__main__", "real_nodules"}
 
 
 def main() -> int:
-    """Runs each benchmark in a process of its own, so that none warms up the next."""
-    known = sorted({name for _, name, _ in pkgutil.iter_modules([str(FOLDER)])} - NO_BENCHMARKS)
+    """Runs each benchmark in a process of its own, so that caches of one do not speed up the next.
+
+    Returns:
+        The highest exit code; 2 where a name is unknown.
+    """
+    known = sorted({module.name for module in pkgutil.iter_modules([str(FOLDER)])} - NO_BENCHMARKS)
     chosen = sys.argv[1:] or known
     unknown = sorted(set(chosen) - set(known))
     if unknown:
         print(f"no benchmark {', '.join(unknown)}; known: {', '.join(known)}", file=sys.stderr)
         return 2
-    worst = 0
+    exit_code = 0
     for name in chosen:
         print(f"\n== {name}", flush=True)
-        ended = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)
-        worst = max(worst, ended.returncode)
-    return worst
+        process = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)
+        exit_code = max(exit_code, process.returncode)
+    return exit_code
 
 
 sys.exit(main())

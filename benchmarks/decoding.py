@@ -1,7 +1,7 @@
-"""Decoding 60 slices of each encoding, against SimpleITK's decoder of the same, in one run.
+"""Time to decode 60 slices of each transfer syntax, compared with SimpleITK in the same process.
 
 Run as ``python -m benchmarks.decoding``. The slices are chest-like: smooth tissue with scanner
-noise, 512 x 512 of 16 bits. Both sides read the files (in the page cache) and give HU; one thread.
+noise, 512 x 512 with 16 bits. Both read the files from the page cache and return HU; one thread.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REPEATS = 5
 
 
 def main() -> None:
-    """Prints seconds (median) and how many times as fast as SimpleITK each decoder is."""
+    """Prints median seconds of each decoder and its speed relative to SimpleITK."""
     print(f"decoding {SLICES} slices of {EDGE} x {EDGE}, median of {REPEATS}")
     for syntax, encode in _encoders().items():
         with tempfile.TemporaryDirectory() as name:
@@ -86,7 +86,7 @@ def _write_slices(
 
 
 def _chest_like() -> list[Dataset]:
-    """Air around a body of soft tissue with two lungs, and noise of 20 HU."""
+    """Slices with air around a body of soft tissue with two lungs, and noise of 20 HU."""
     rng = np.random.default_rng(11)
     y, x = np.mgrid[-1 : 1 : EDGE * 1j, -1 : 1 : EDGE * 1j]  # type: ignore[misc]
     flat = np.where((x / 0.85) ** 2 + (y / 0.6) ** 2 < 1, 40.0, -1000.0)
@@ -109,9 +109,9 @@ def _median_seconds(read: Callable[[], object]) -> float:
     read()
     times = []
     for _ in range(REPEATS):
-        begin = time.perf_counter()
+        started = time.perf_counter()
         read()
-        times.append(time.perf_counter() - begin)
+        times.append(time.perf_counter() - started)
     return statistics.median(times)
 
 

@@ -1,7 +1,7 @@
-"""Detection on an ordinary computer: seconds, memory, and how that compares with the MONAI bundle.
+"""Time and memory of detection on an ordinary computer, compared with the MONAI bundle.
 
 Run as ``python -m benchmarks.detection``. The study is a phantom of 512 x 512 x 300 at 0.7 x 0.7 x
-1 mm, written as DICOM into the page cache; making it takes a quarter of a minute.
+1 mm, written as DICOM into the page cache; making it takes about 15 s.
 """
 
 from __future__ import annotations
@@ -36,39 +36,39 @@ SAMPLED_EVERY_S = 0.02
 
 
 def main() -> None:
-    """Prints each figure; with a folder as argument, of the detection of that series alone."""
+    """Prints all results; with a folder as argument, those of the detection in that series."""
     if len(sys.argv) > 1:
-        measure_detection(Path(sys.argv[1]))
+        _measure_detection(Path(sys.argv[1]))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_phantom(make_phantom(1), folder / "study", formats=["dicom"])
-        measure_run(folder / "study", folder / "out")
-        # In a process of its own: this one has held the phantom.
+        _measure_run(folder / "study", folder / "out")
+        # In a process of its own: the memory of this one includes the phantom.
         command = [sys.executable, "-m", "benchmarks.detection", str(folder / "study")]
         subprocess.run(command, check=True)
 
 
-def measure_run(study: Path, out: Path) -> None:
-    """The whole command, from files to report, its start included."""
+def _measure_run(study: Path, out: Path) -> None:
+    """Measures the whole command from files to report, including its start."""
     seconds, megabytes = [], []
     for repeat in range(REPEATS):
         started = time.perf_counter()
         command = ["run", str(study), "--out", str(out / str(repeat)), "--quiet"]
         process = subprocess.Popen([str(Path(sys.executable).with_name("hounsfield")), *command])
-        most = 0.0
+        peak_mb = 0.0
         while process.poll() is None:
-            most = max(most, _resident_mb(process.pid))
+            peak_mb = max(peak_mb, _resident_mb(process.pid))
             time.sleep(SAMPLED_EVERY_S)
         seconds.append(time.perf_counter() - started)
-        megabytes.append(most)
-    print(f"hounsfield run, {available_processors()} processors, median of {REPEATS}")
-    print(f"  {statistics.median(seconds):6.2f} s   (aim: 10)")
-    print(f"  {max(megabytes):6.0f} MB  all its processes, most at once (aim: 2,000)", flush=True)
+        megabytes.append(peak_mb)
+    print(f"hounsfield run, {available_processors()} CPUs, median of {REPEATS}")
+    print(f"  {statistics.median(seconds):6.2f} s   (target: 10)")
+    print(f"  {max(megabytes):6.0f} MB  peak of all its processes (target: 2,000)", flush=True)
 
 
-def measure_detection(study: Path) -> None:
-    """Detector and reducer, beside what the machine could do and what the bundle would take."""
+def _measure_detection(study: Path) -> None:
+    """Measures detector and reducer, the peak speed of the machine, and the bundle."""
     (series,) = discover([study]).series
     volume = read_volume(series)
     working = to_working_volume(volume, find_lungs(volume))
@@ -83,32 +83,32 @@ def measure_detection(study: Path) -> None:
             models.reducer.reduce(working, marks)
         detecting.append(detected - started)
         reducing.append(time.perf_counter() - detected)
-    seconds, further = (statistics.median(times[1:]) for times in (detecting, reducing))
-    peak_mb = 1000 * peak_memory_gb()  # before torch comes in, for the comparison alone
+    detector_s, reducer_s = (statistics.median(times[1:]) for times in (detecting, reducing))
+    peak_mb = 1000 * peak_memory_gb()  # before torch is imported, which only the comparison needs
     import torch
 
     from benchmarks.retina import compare
 
     box = [size + -size % SIZE_DIVISOR for size in working.hu.shape]
-    flops = detector_flops(models.detector_manifest.network, box)
-    peak = peak_flops(threads)
+    flops = _detector_flops(models.stored.detector.manifest.network, box)
+    peak = _peak_flops(threads)
     gpu = torch.cuda.is_available()
-    device = torch.cuda.get_device_name() if gpu else f"{threads} processors"
+    device = torch.cuda.get_device_name() if gpu else f"{threads} CPUs"
     print(f"detection in a lung box of {box[::-1]}, {device}, median of {REPEATS}")
-    print(f"  {seconds:6.2f} s   detector, {flops / 1e9:.0f} GFLOP")
-    print(f"  {further:6.2f} s   reducer")
-    print(f"  {seconds + further:6.2f} s   both (aim: 5)")
-    print(f"  {peak_mb:6.0f} MB  with reading and lungs (aim: 1,500)")
-    print(f"  {flops / seconds / peak:6.2f}     of {peak / 1e9:.0f} GFLOP/s, the measured peak")
+    print(f"  {detector_s:6.2f} s   detector, {flops / 1e9:.0f} GFLOP")
+    print(f"  {reducer_s:6.2f} s   reducer")
+    print(f"  {detector_s + reducer_s:6.2f} s   both (target: 5)")
+    print(f"  {peak_mb:6.0f} MB  with reading and lungs (target: 1,500)")
+    print(f"  {flops / detector_s / peak:6.2f}     of {peak / 1e9:.0f} GFLOP/s, the measured peak")
     if gpu:
-        print(f"  {60 / (seconds + further):6.0f}     studies a minute")
-    print("the MONAI bundle's RetinaNet, float32, on the processor")
-    shipped_s = compare()
-    print(f"this detector is {shipped_s / (seconds + further):.0f} times as fast as the bundle")
+        print(f"  {60 / (detector_s + reducer_s):6.0f}     studies per minute")
+    print("the MONAI bundle's RetinaNet, float32, on the CPU")
+    bundle_s = compare()
+    print(f"this detector is {bundle_s / (detector_s + reducer_s):.0f} times as fast as the bundle")
 
 
-def detector_flops(network: dict[str, object], box: list[int]) -> int:
-    """Multiplications and additions of one pass; nothing is computed for it."""
+def _detector_flops(network: dict[str, object], box: list[int]) -> int:
+    """Counts multiplications and additions of one pass, without computing it."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -119,8 +119,8 @@ def detector_flops(network: dict[str, object], box: list[int]) -> int:
     return int(counter.get_total_flops())
 
 
-def peak_flops(threads: int) -> float:
-    """What a large product of matrices in float32 reaches, a second, in the runtime at hand."""
+def _peak_flops(threads: int) -> float:
+    """Operations per second of a large float32 matrix product in the backend of this machine."""
     import torch
 
     if torch.cuda.is_available():
@@ -130,10 +130,10 @@ def peak_flops(threads: int) -> float:
     from openvino import opset15
 
     values = np.random.default_rng(0).random((MATRIX, MATRIX), np.float32)
-    taken = opset15.parameter(values.shape, np.float32)
-    product = opset15.matmul(taken, opset15.constant(values), False, False)
+    operand = opset15.parameter(values.shape, np.float32)
+    product = opset15.matmul(operand, opset15.constant(values), False, False)
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
-    model = openvino.Model([product], [taken])
+    model = openvino.Model([product], [operand])
     compiled = openvino_core().compile_model(model, "CPU", settings)
     return _best_flops(lambda: compiled(values))
 
@@ -148,7 +148,7 @@ def _best_flops(multiply: Callable[[], object]) -> float:
 
 
 def _resident_mb(pid: int) -> float:
-    """Of a process and all that it started; what they share is counted for each (Linux)."""
+    """Resident memory of a process and its descendants; shared pages count for each (Linux)."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()

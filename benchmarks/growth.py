@@ -1,9 +1,9 @@
-"""Growth of digital nodules between two scans of one person, with the shipped models.
+"""Accuracy of growth measurements on pairs of phantom scans, with the shipped models.
 
-Run as ``python -m benchmarks.growth [PAIRS]``; 6 for a figure to quote. In the second scan of a
-pair the person lies elsewhere, breathes otherwise, and each nodule has another volume. Both go the
-way of `hounsfield run`: read, lungs, detection, outlines, registration, comparison. A volume
-doubling time counts as right within 15 % of the true one.
+Run as ``python -m benchmarks.growth [PAIRS]``; results to be quoted need 6 PAIRS. In the second
+scan of a pair the phantom has another position and depth of breath, and each nodule another volume.
+Both scans are analysed as by `hounsfield run`, with registration and comparison. A volume doubling
+time counts as correct within 15 % of the true one.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from hounsfield.pipeline.report.growth_schema import NoduleChangeDocument
 
 FIRST_SEED = 970_000
-"""Never trained on."""
+"""Not used in training."""
 
 DAYS = 180
-WITHIN = 0.15
-NEAR_MM = 6.0
+TOLERANCE = 0.15
+MIN_MATCH_MM = 6.0
 SLICES_MM = (1.0, 1.25, 2.0)
 NODULES = (
     (NoduleSpec(diameter_mm=8.0), 2.0),
@@ -48,38 +48,40 @@ NODULES = (
     (NoduleSpec(diameter_mm=14.0, density="ground_glass"), 2.0),
     (NoduleSpec(diameter_mm=7.0), 1.0),
 )
-"""What is drawn, and its volume at the second scan over that at the first."""
+"""Nodules, and their volume in the second scan over that in the first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One nodule of one pair: the truth, and what the report said of it.
+class _Outcome:
+    """One nodule of one pair: its ground truth, and its entry in the report.
 
     Attributes:
-        ratio: True volume now over that then, of what was drawn.
+        kind: Size, density, margin and place, for the table.
+        slices_mm: Distance of the slices.
+        ratio: True volume in the second scan over that in the first.
         entry: None where the later study has no finding there.
-        earlier_off_mm: From where the place was mapped to the earlier nodule's true place.
+        registration_error_mm: Distance between the mapped and the true place in the first scan.
     """
 
     kind: str
     slices_mm: float
     ratio: float
     entry: NoduleChangeDocument | None
-    earlier_off_mm: float | None
+    registration_error_mm: float | None
 
 
 def main() -> None:
-    """Prints a row for each nodule, and what became of all."""
+    """Prints a row for each nodule, and a summary."""
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    outcomes: list[Outcome] = []
+    outcomes: list[_Outcome] = []
     for index in range(pairs):
         with tempfile.TemporaryDirectory() as name:
-            outcomes += judge_pair(index, Path(name))
-    print_outcomes(outcomes)
+            outcomes += _evaluate_pair(index, Path(name))
+    _print_outcomes(outcomes)
 
 
-def judge_pair(index: int, folder: Path) -> list[Outcome]:
-    """Makes a pair, runs over it, and reads the later report."""
+def _evaluate_pair(index: int, folder: Path) -> list[_Outcome]:
+    """Makes a pair, analyses it, and reads the report of the second scan."""
     rng = np.random.default_rng(FIRST_SEED + index)
     slice_mm = SLICES_MM[index % len(SLICES_MM)]
     settings = PhantomSettings(
@@ -121,54 +123,65 @@ def judge_pair(index: int, folder: Path) -> list[Outcome]:
     return list(_outcomes(first, later, report, slice_mm))
 
 
-def print_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """Every nodule, then the shares and medians."""
+def _print_outcomes(outcomes: Sequence[_Outcome]) -> None:
+    """Prints every nodule, then fractions and medians."""
     print("nodule                        slices  true VDT  VDT    off      status")
     errors = []
-    for one in outcomes:
-        true_days = DAYS * math.log(2) / math.log(one.ratio) if one.ratio > 1.01 else math.inf
-        told = one.entry.doubling_time_days if one.entry else None
-        error = told / true_days - 1 if told and math.isfinite(true_days) else None
-        if math.isfinite(true_days):
+    for outcome in outcomes:
+        grows = outcome.ratio > 1.01
+        true_days = DAYS * math.log(2) / math.log(outcome.ratio) if grows else math.inf
+        days = outcome.entry.doubling_time_days if outcome.entry else None
+        error = days / true_days - 1 if days and grows else None
+        if grows:
             errors.append(error)
-        status = one.entry.status.value if one.entry else "not found"
-        shown = "-" if told is None else f"{told:.0f}"
-        off = "-" if error is None else f"{error:+.0%}"
-        print(f"{one.kind:30s}{one.slices_mm:5g}{true_days:10.0f}{shown:>7}{off:>8}      {status}")
+        status = outcome.entry.status.value if outcome.entry else "not found"
+        cells = (
+            f"{outcome.kind:30s}{outcome.slices_mm:5g}{true_days:10.0f}",
+            f"{'-' if days is None else f'{days:.0f}':>7}",
+            f"{'-' if error is None else f'{error:+.0%}':>8}      {status}",
+        )
+        print(*cells, sep="")
     known = [abs(error) for error in errors if error is not None]
-    right = sum(error <= WITHIN for error in known)
-    print(f"doubling time within {WITHIN:.0%}: {right} of {len(errors)} that grew", end="")
+    correct = sum(error <= TOLERANCE for error in known)
+    print(f"doubling time within {TOLERANCE:.0%}: {correct} of {len(errors)} that grew", end="")
     if known:
-        print(f"; median error {np.median(known):.1%} of {len(known)} that were called grown")
-    stable = [one for one in outcomes if one.ratio <= 1.01]
-    quiet = sum(one.entry is not None and one.entry.status == "stable" for one in stable)
-    print(f"stable ones called stable: {quiet} of {len(stable)}")
-    away = [one.earlier_off_mm for one in outcomes if one.earlier_off_mm is not None]
-    if away:
-        print(f"places carried over: off by {np.median(away):.1f} mm, at most {max(away):.1f} mm")
+        print(f"; median error {np.median(known):.1%} of {len(known)} reported as grown")
+    stable = [outcome for outcome in outcomes if outcome.ratio <= 1.01]
+    correct = sum(
+        outcome.entry is not None and outcome.entry.status == "stable" for outcome in stable
+    )
+    print(f"stable nodules reported as stable: {correct} of {len(stable)}")
+    errors_mm = [
+        outcome.registration_error_mm
+        for outcome in outcomes
+        if outcome.registration_error_mm is not None
+    ]
+    if errors_mm:
+        median_mm, max_mm = np.median(errors_mm), max(errors_mm)
+        print(f"registration error: median {median_mm:.1f} mm, at most {max_mm:.1f} mm")
 
 
 def _outcomes(
     first: Phantom, later: Phantom, report: Report, slices_mm: float
-) -> Iterator[Outcome]:
+) -> Iterator[_Outcome]:
     assert report.growth is not None
     for then, now in zip(first.nodules, later.nodules, strict=True):
         spec = then.spec
         kind = f"{spec.diameter_mm:g} mm {spec.density} {spec.margin} {spec.place}"
         ratio = now.volume_mm3 / then.volume_mm3
         near = [
-            one
-            for one in report.findings
-            if math.dist(one.centre_world_mm, now.centre_world_mm)
-            < max(NEAR_MM, now.diameter_mm / 2)
+            finding
+            for finding in report.findings
+            if math.dist(finding.centre_world_mm, now.centre_world_mm)
+            < max(MIN_MATCH_MM, now.diameter_mm / 2)
         ]
-        entry = off_mm = None
+        entry = error_mm = None
         if near and report.growth.nodules:
-            finding = max(near, key=lambda one: one.score)
+            finding = max(near, key=lambda finding: finding.score)
             entry = report.growth.nodules[finding.finding - 1]
             if entry.earlier_place_world_mm is not None:
-                off_mm = math.dist(entry.earlier_place_world_mm, then.centre_world_mm)
-        yield Outcome(kind, slices_mm, ratio, entry, off_mm)
+                error_mm = math.dist(entry.earlier_place_world_mm, then.centre_world_mm)
+        yield _Outcome(kind, slices_mm, ratio, entry, error_mm)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What detectors find of real nodules in real lungs, both of patients they were never trained on.
+"""Sensitivity of detectors for real nodules inserted into real lungs of unseen patients.
 
-Run as ``python -m benchmarks.inserted_nodules RECIPE FOLDS [UNSEEN]`` after
-``hounsfield train RECIPE --fold K ... --out FOLDS``: each fold's model searches the real series of
-fold K, first untouched, then with every nodule of fold K put in once. A model's threshold is the
-lowest that leaves so many false marks on its untouched series. UNSEEN is a prepared folder whose
-patients are in no training; the shipped models search it, with nodules of the recipe's fold. The
-folds' detectors have no reducers.
+Run as ``python -m benchmarks.inserted_nodules CONFIG FOLDS [UNSEEN]`` after
+``hounsfield train CONFIG --fold K ... --out FOLDS``. The model of fold K searches the real series
+of that fold, first unchanged, then with every nodule of the fold inserted once. Its threshold is
+the lowest that leaves the given number of false positives on the unchanged series. UNSEEN is a
+prepared folder whose patients are in no training data; the shipped models search it, with nodules
+of the configuration's own test fold. The detectors of the folds have no reducers.
 """
 
 from __future__ import annotations
@@ -39,62 +39,62 @@ if TYPE_CHECKING:
     Search = Callable[[WorkingVolume], list[Candidate]]
 
 SEED = 7
-NODULES_A_SCAN = 12
+NODULES_PER_SCAN = 12
 RESAMPLES = 1000
 RATES = (0.25, 1.0, 4.0)
-"""False positives a scan."""
+"""False positives per scan."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """A nodule that was put in.
+class _InsertedNodule:
+    """A nodule that was inserted, and how the detector ranked it.
 
     Attributes:
-        background: Patient whose lungs it was put into.
-        diameter_mm: As the readers outlined it.
-        texture: Their median: 1 ground glass to 5 solid.
-        false_marks_above: How many marks on the untouched series score at least as high as the
-            best mark on the nodule; infinite where there is none.
+        background: Patient into whose lungs it was inserted.
+        diameter_mm: Diameter of the readers' outline.
+        texture: Median of the readers' ratings, 1 (ground glass) to 5 (solid).
+        false_positives_above: Number of marks on the unchanged series that score at least as high
+            as the best mark on the nodule; infinite where there is none.
     """
 
     background: str
     diameter_mm: float
     texture: float
-    false_marks_above: float
+    false_positives_above: float
 
 
-GROUPS: dict[str, Callable[[Trial], bool]] = {
-    "solid, 6 mm and more": lambda one: one.texture >= 4 and one.diameter_mm >= 6,
-    "all, 5 mm and more": lambda one: one.diameter_mm >= 5,
-    "non-solid, 8 mm and more": lambda one: one.texture <= 2 and one.diameter_mm >= 8,
-    "part-solid, 6 mm and more": lambda one: 2 < one.texture < 4 and one.diameter_mm >= 6,
-    "below 5 mm": lambda one: one.diameter_mm < 5,
-    "12 mm and more": lambda one: one.diameter_mm >= 12,
+GROUPS: dict[str, Callable[[_InsertedNodule], bool]] = {
+    "solid, 6 mm and more": lambda nodule: nodule.texture >= 4 and nodule.diameter_mm >= 6,
+    "all, 5 mm and more": lambda nodule: nodule.diameter_mm >= 5,
+    "non-solid, 8 mm and more": lambda nodule: nodule.texture <= 2 and nodule.diameter_mm >= 8,
+    "part-solid, 6 mm and more": lambda nodule: 2 < nodule.texture < 4 and nodule.diameter_mm >= 6,
+    "below 5 mm": lambda nodule: nodule.diameter_mm < 5,
+    "12 mm and more": lambda nodule: nodule.diameter_mm >= 12,
 }
 
 
 def main() -> None:
-    """Prints a table for each background, and one of all."""
+    """Prints a table for each background, and one for all."""
     if len(sys.argv) < 3:
-        print("not run: it needs a recipe and the folder of its folds, see its docstring")
+        print("not run: needs a training configuration and the folder of its folds")
         return
-    plan, folds = read_training_config(Path(sys.argv[1])), Path(sys.argv[2])
-    trials: list[Trial] = []
+    config, folds = read_training_config(Path(sys.argv[1])), Path(sys.argv[2])
+    inserted: list[_InsertedNodule] = []
     for folder in sorted(folds.glob("fold-*")):
-        data = plan.varied(fold=int(folder.name.removeprefix("fold-"))).data
+        data = config.varied(fold=int(folder.name.removeprefix("fold-"))).data
         detector = load_detector(folder, threads=available_processors())
         cases, nodules = read_cases(data, "test"), read_nodules(data, "test")
-        trials += try_cases(detector.detect, cases, nodules)
+        inserted += _search_cases(detector.detect, cases, nodules)
     if len(sys.argv) > 3:
         entries = read_split(Path(sys.argv[3])).series
         unseen = [load_case(Path(sys.argv[3]) / entry.case) for entry in entries]
-        trials += try_cases(shipped_search(), unseen, read_nodules(plan.data, "test"))
-    if len({one.background for one in trials}) > 1:
-        print_table(f"all, {len(trials)} nodules", trials)
+        inserted += _search_cases(_shipped_search(), unseen, read_nodules(config.data, "test"))
+    if len({nodule.background for nodule in inserted}) > 1:
+        _print_table(f"all, {len(inserted)} nodules", inserted)
 
 
-def shipped_search() -> Search:
-    """Detector and reducer as a run has them."""
+def _shipped_search() -> Search:
+    """Detector and reducer as in a run."""
     models = shipped_models(threads=available_processors())
 
     def search(volume: WorkingVolume) -> list[Candidate]:
@@ -104,60 +104,64 @@ def shipped_search() -> Search:
     return search
 
 
-def try_cases(
+def _search_cases(
     search: Search, cases: Sequence[PreparedCase], nodules: Sequence[NoduleCrop]
-) -> list[Trial]:
-    """Searches the real ones of some series, with a table for each."""
-    trials = []
+) -> list[_InsertedNodule]:
+    """Searches the real series among prepared ones, and prints a table for each."""
+    inserted = []
     for case in cases:
         if not case.synthetic:
-            found = list(try_case(search, case, nodules))
-            print_table(f"{case.patient_id}, {len(found)} nodules", found)
-            trials += found
-    return trials
+            in_case = list(_search_case(search, case, nodules))
+            _print_table(f"{case.patient_id}, {len(in_case)} nodules", in_case)
+            inserted += in_case
+    return inserted
 
 
-def try_case(search: Search, case: PreparedCase, nodules: Sequence[NoduleCrop]) -> Iterator[Trial]:
-    """Puts every nodule into the series once, a few at a time."""
+def _search_case(
+    search: Search, case: PreparedCase, nodules: Sequence[NoduleCrop]
+) -> Iterator[_InsertedNodule]:
+    """Inserts every nodule into the series once, a few at a time."""
     rng = np.random.default_rng(SEED)
     false_scores = np.array(
         [
             mark.score
             for mark in search(case.volume)
-            if not any(lies_on(mark, finding) for finding in case.findings)
+            if not any(_hits(mark, finding) for finding in case.findings)
         ]
     )
     order = rng.permutation(len(nodules))
-    for first in range(0, len(nodules), NODULES_A_SCAN):
-        chosen = [nodules[int(i)] for i in order[first : first + NODULES_A_SCAN]]
+    for first in range(0, len(nodules), NODULES_PER_SCAN):
+        chosen = [nodules[int(i)] for i in order[first : first + NODULES_PER_SCAN]]
         volume, inserted = insert_nodules(case, chosen, rng)
         marks = search(volume)
         for finding in inserted:
-            scores = [mark.score for mark in marks if lies_on(mark, finding)]
+            scores = [mark.score for mark in marks if _hits(mark, finding)]
             above = float(np.sum(false_scores >= max(scores))) if scores else np.inf
-            yield Trial(case.patient_id, finding.diameter_mm, finding.texture or 5.0, above)
+            yield _InsertedNodule(
+                case.patient_id, finding.diameter_mm, finding.texture or 5.0, above
+            )
 
 
-def lies_on(mark: Candidate, finding: KnownFinding) -> bool:
-    """Whether a mark hits a finding, as LUNA16 has it."""
+def _hits(mark: Candidate, finding: KnownFinding) -> bool:
+    """Whether a mark hits a finding by the rule of LUNA16."""
     off = np.linalg.norm(np.subtract(mark.centre_world_mm, finding.centre_world_mm))
     return bool(off < finding.diameter_mm / 2)
 
 
-def print_table(title: str, trials: Sequence[Trial]) -> None:
-    """Sensitivities with intervals over nodules, at each rate of false positives."""
+def _print_table(title: str, inserted: Sequence[_InsertedNodule]) -> None:
+    """Prints sensitivities with intervals over nodules, at each rate of false positives."""
     print(f"\n{title}")
-    print(f"{'':28}" + "".join(f"{f'at {rate:g} FP a scan':>22}" for rate in RATES))
+    print(f"{'':28}" + "".join(f"{f'at {rate:g} FP per scan':>22}" for rate in RATES))
     for name, chosen in GROUPS.items():
-        above = np.array([one.false_marks_above for one in trials if chosen(one)])
+        above = np.array([nodule.false_positives_above for nodule in inserted if chosen(nodule)])
         if len(above):
-            cells = (sensitivity(above, rate) for rate in RATES)
+            cells = (_sensitivity(above, rate) for rate in RATES)
             print(f"{f'{name} ({len(above)})':28}" + "".join(f"{cell:>22}" for cell in cells))
 
 
-def sensitivity(false_marks_above: NDArray[np.float64], rate: float) -> str:
-    """The part of the nodules with fewer false marks above them than a scan is allowed."""
-    found = false_marks_above <= np.floor(rate)
+def _sensitivity(false_positives_above: NDArray[np.float64], rate: float) -> str:
+    """Fraction of nodules with no more false positives above them than the rate allows."""
+    found = false_positives_above <= np.floor(rate)
     rng = np.random.default_rng(SEED)
     means = rng.choice(found, (RESAMPLES, len(found))).mean(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))

@@ -1,6 +1,6 @@
-"""Making a 512 x 512 x 300 phantom: seconds and peak memory.
+"""Time and peak memory to generate a phantom of 512 x 512 x 300.
 
-Run as ``python -m benchmarks.phantom``. Each repeat is a process of its own, imports included.
+Run as ``python -m benchmarks.phantom``. Each repeat is a new process, imports included.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ import statistics
 import time
 
 REPEATS = 3
-SECONDS_AIM, MEGABYTES_AIM = 30.0, 3000.0
+TARGET_S, TARGET_MB = 30.0, 3000.0
 
 
 def main() -> None:
-    """Prints the median time and the largest memory, beside the aims."""
+    """Prints the median time and the largest memory with their targets."""
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         runs = pool.map(_make, range(REPEATS), chunksize=1)
     seconds = statistics.median(run[0] for run in runs)
     megabytes = max(run[1] for run in runs)
-    print(f"phantom of 512 x 512 x 300, {REPEATS} persons")
-    print(f"  {seconds:6.1f} s   median   (aim: under {SECONDS_AIM:g})")
-    print(f"  {megabytes:6.0f} MB  largest  (aim: under {MEGABYTES_AIM:g})")
+    print(f"phantom of 512 x 512 x 300, {REPEATS} seeds")
+    print(f"  {seconds:6.1f} s   median   (target: below {TARGET_S:g})")
+    print(f"  {megabytes:6.0f} MB  largest  (target: below {TARGET_MB:g})")
 
 
 def _make(seed: int) -> tuple[float, float]:
     """Seconds and MB of one phantom."""
-    begin = time.perf_counter()
+    started = time.perf_counter()
     from hounsfield.data.phantom import make_phantom
 
     make_phantom(seed)
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return time.perf_counter() - begin, peak_kib * 1024 / 1e6
+    return time.perf_counter() - started, peak_kib * 1024 / 1e6
 
 
 if __name__ == "__main__":

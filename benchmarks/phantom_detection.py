@@ -1,8 +1,8 @@
-"""What the shipped detector finds in phantoms whose seeds and scanners were never trained on.
+"""Accuracy of the shipped detector on phantoms with seeds and scanners that are not in training.
 
-Run as ``python -m benchmarks.phantom_detection [COUNT [FOLDER]]``; 60 for a figure to quote.
-Phantoms are made, brought to the working grid, searched, and judged by the LUNA16 protocol; FOLDER
-keeps the truth, the marks and the evaluation.
+Run as ``python -m benchmarks.phantom_detection [COUNT [FOLDER]]``; results to be quoted need a
+COUNT of 60. The predictions are evaluated by the LUNA16 protocol. FOLDER keeps ground truth,
+predictions and evaluation.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ if TYPE_CHECKING:
     from hounsfield.models.inference.loading import Models
 
 FIRST_SEED = 950_000
-"""Far from the seeds of configs/data/phantoms.yaml. The marks in those from 900,000 were looked at
-when it was decided to train a reducer; those in these were not."""
+"""Far from the seeds of configs/data/phantoms.yaml. The predictions in those from 900,000 were
+inspected before it was decided to train a reducer; those in these were not."""
 
 NODULES = 6
 DIAMETERS_MM = (4.0, 30.0)
 PIXEL_MM = 0.85
 SLICES_MM = ((1.0, 1.0), (1.0, 1.6), (1.75, 1.75), (2.2, 2.6))
-"""Distance and thickness; neither these nor the pixels were trained on."""
+"""Distance and thickness; neither they nor the pixel spacing occur in the training data."""
 
 RATES = (0.25, 1.0, 4.0)
 PLACE = ("coordX", "coordY", "coordZ")
 
 
 def main() -> None:
-    """Prints the protocol's summary, sensitivities of each kind, and the seconds."""
+    """Prints the summary of the protocol, sensitivities by kind of nodule, and the time."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 12
     with tempfile.TemporaryDirectory() as name:
-        search(count, Path(sys.argv[2]) if len(sys.argv) > 2 else Path(name))
+        _search_phantoms(count, Path(sys.argv[2]) if len(sys.argv) > 2 else Path(name))
 
 
-def search(count: int, folder: Path) -> None:
-    """Makes and searches phantoms; one is in memory at a time."""
+def _search_phantoms(count: int, folder: Path) -> None:
+    """Makes, searches and evaluates phantoms; one is in memory at a time."""
     threads = available_processors()
     models = shipped_models(threads=threads)
     nodules: list[tuple[str, PhantomNodule]] = []
@@ -63,34 +63,34 @@ def search(count: int, folder: Path) -> None:
         phantom = _phantom(seed)
         uid = phantom.volume.series.series_uid
         started = time.perf_counter()
-        found = _search_one(models, phantom)
+        in_phantom = _search_one(models, phantom)
         seconds.append(time.perf_counter() - started)
         series.append(uid)
         nodules += [(uid, nodule) for nodule in phantom.nodules]
-        marks += [(uid, mark) for mark in found]
+        marks += [(uid, mark) for mark in in_phantom]
         print(f"{len(series)} of {count} phantoms", end="\r", file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
-    truth = [(uid, *one.centre_world_mm, one.diameter_mm) for uid, one in nodules]
+    truth = [(uid, *nodule.centre_world_mm, nodule.diameter_mm) for uid, nodule in nodules]
     write_table(folder / "annotations.csv", ("seriesuid", *PLACE, "diameter_mm"), truth)
     scored = [(uid, *mark.centre_world_mm, mark.score) for uid, mark in marks]
     write_table(folder / "predictions.csv", ("seriesuid", *PLACE, "probability"), scored)
     write_table(folder / "series.csv", ("seriesuid",), [(uid,) for uid in series])
-    judged = luna16_command(
+    evaluation = luna16_command(
         annotations=folder / "annotations.csv",
         excluded=None,
         series=folder / "series.csv",
         predictions=folder / "predictions.csv",
         out=folder / "evaluation",
     )
-    print("\n".join(luna16_summary(judged)))
+    print("\n".join(luna16_summary(evaluation)))
     with (folder / "evaluation" / "nodules.csv").open(newline="", encoding="utf-8") as stream:
         rates = [row["false_positives_per_scan"] for row in csv.DictReader(stream)]
-    print_kinds([nodule for _, nodule in nodules], [float(rate or "inf") for rate in rates])
-    print(f"\ndetection: {np.median(seconds):.2f} s a phantom (median), {threads} threads")
+    _print_kinds([nodule for _, nodule in nodules], [float(rate or "inf") for rate in rates])
+    print(f"\ndetection: {np.median(seconds):.2f} s per phantom (median), {threads} threads")
 
 
 def _phantom(seed: int) -> Phantom:
-    """A chest with nodules of every type, place and size; person and scanner follow the seed."""
+    """A chest with nodules of every type, place and size; anatomy and scan depend on the seed."""
     rng = np.random.default_rng(seed)
     specs: list[NoduleSpec] = []
     while len(specs) < NODULES:
@@ -101,7 +101,14 @@ def _phantom(seed: int) -> Phantom:
 
 
 def unseen_scan(seed: int) -> PhantomSettings:
-    """A scan of a kind that no phantom of the training has."""
+    """Settings of a scan that no phantom of the training data has.
+
+    Args:
+        seed: Seed of the phantom, which selects slice distance and thickness.
+
+    Returns:
+        The settings, with voxels that differ from those of the training data.
+    """
     distance_mm, thickness_mm = SLICES_MM[seed % len(SLICES_MM)]
     return PhantomSettings(
         shape_zyx=(round(320 / distance_mm), 420, 420),
@@ -116,22 +123,23 @@ def _search_one(models: Models, phantom: Phantom) -> list[Candidate]:
     return models.reducer.reduce(volume, marks) if models.reducer else marks
 
 
-def print_kinds(nodules: Sequence[PhantomNodule], found_at: Sequence[float]) -> None:
-    """Sensitivity of each size, type and place.
+def _print_kinds(nodules: Sequence[PhantomNodule], found_at: Sequence[float]) -> None:
+    """Prints the sensitivity for each size, type and place.
 
     Args:
-        nodules: In the order of `found_at`.
-        found_at: The false positives a scan at which each is found; infinite where it never is.
+        nodules: Ground truth, in the order of `found_at`.
+        found_at: False positives per scan at which each is found; infinite if it never is.
     """
     kinds = {
-        "below 6 mm": [one.diameter_mm < 6 for one in nodules],
-        "6 to 10 mm": [6 <= one.diameter_mm < 10 for one in nodules],
-        "10 to 20 mm": [10 <= one.diameter_mm < 20 for one in nodules],
-        "20 mm and more": [one.diameter_mm >= 20 for one in nodules],
+        "below 6 mm": [nodule.diameter_mm < 6 for nodule in nodules],
+        "6 to 10 mm": [6 <= nodule.diameter_mm < 10 for nodule in nodules],
+        "10 to 20 mm": [10 <= nodule.diameter_mm < 20 for nodule in nodules],
+        "20 mm and more": [nodule.diameter_mm >= 20 for nodule in nodules],
     }
     for attribute in ("density", "margin", "place"):
-        for value in sorted({getattr(one, attribute) for one in nodules}):
-            kinds[f"{value} ({attribute})"] = [getattr(one, attribute) == value for one in nodules]
+        values = [getattr(nodule, attribute) for nodule in nodules]
+        for name in sorted(set(values)):
+            kinds[f"{name} ({attribute})"] = [value == name for value in values]
     rates = np.array(found_at)
     print("\n" + " " * 32 + "".join(f"{f'at {rate:g} FP':>12}" for rate in RATES))
     for name, members in kinds.items():

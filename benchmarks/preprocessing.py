@@ -1,8 +1,8 @@
-"""Everything before the network: files to working grid, and resampling against peers.
+"""Time of all stages before the network, and of resampling compared with other libraries.
 
 Run as ``python -m benchmarks.preprocessing``. The study is a phantom of 512 x 512 x 300, written as
-uncompressed DICOM into the page cache; making it takes a quarter of a minute. Times are medians of
-repeats within one process, imports left out; the peak of memory is the whole process's.
+uncompressed DICOM into the page cache; making it takes about 15 s. Times are medians of repeats
+in one process, without imports; peak memory is that of the whole process.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ HU_WINDOW = (-1000.0, 400.0)
 
 
 def main() -> None:
-    """Prints seconds, ratios and peak memory; with a folder as argument, of that series alone."""
+    """Prints times, ratios and peak memory; with a folder as argument, those of that series."""
     if len(sys.argv) > 1:
         _measure_stages(Path(sys.argv[1]))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "ct"
         _write_phantom(folder)
-        # In a process of its own: this one has held the phantom and the peers' libraries.
+        # In a process of its own: the memory of this one includes the phantom and other libraries.
         command = [sys.executable, "-m", "benchmarks.preprocessing", str(folder)]
         subprocess.run(command, check=True)
         hu = _read(folder).hu
@@ -64,7 +64,7 @@ def _read(folder: Path) -> Volume:
 
 
 def _measure_stages(folder: Path) -> None:
-    """Runs all that comes before the network, stage by stage."""
+    """Times the stages before the network."""
     rounds = []
     for _ in range(REPEATS + 1):
         times = [time.perf_counter()]
@@ -87,21 +87,21 @@ def _measure_stages(folder: Path) -> None:
 
 
 def peak_memory_gb() -> float:
-    """The largest resident size of this process since it began (Linux)."""
+    """Returns the peak resident memory of this process in GB (Linux)."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024 / 1e9
 
 
 def _compare_resampling(hu: NDArray[np.int16]) -> None:
-    """Brings the whole array to 1 mm, with us and with the peers."""
-    ways: dict[str, Callable[[NDArray[np.int16]], object]] = {
+    """Times resampling of the whole array to 1 mm, by Hounsfield and by other libraries."""
+    resamplers: dict[str, Callable[[NDArray[np.int16]], object]] = {
         "hounsfield": _resample_hounsfield,
         "hounsfield, one thread": lambda hu: _resample_hounsfield(hu, threads=1),
         "SimpleITK Resample": _resample_simpleitk,
         "MONAI Spacing": _resample_monai,
     }
-    seconds = {name: _median_seconds(way, hu) for name, way in ways.items()}
+    seconds = {name: _median_seconds(resample, hu) for name, resample in resamplers.items()}
     spacing = " x ".join(str(step) for step in SPACING_XYZ_MM)
     print(f"resampling from {spacing} to 1 mm, linear, median of {REPEATS}")
     for name, value in seconds.items():
@@ -115,7 +115,7 @@ def _resample_hounsfield(hu: NDArray[np.int16], threads: int | None = None) -> o
 
 
 def _resample_simpleitk(hu: NDArray[np.int16]) -> object:
-    """From array to array, as any user of it must; its own threads."""
+    """From array to array, with SimpleITK's own threads."""
     import SimpleITK
 
     image = SimpleITK.GetImageFromArray(hu)
@@ -136,13 +136,15 @@ def _resample_monai(hu: NDArray[np.int16]) -> object:
     return Spacing(pixdim=(1.0, 1.0, 1.0), mode="bilinear")(MetaTensor(image, affine=affine))
 
 
-def _median_seconds(way: Callable[[NDArray[np.int16]], object], hu: NDArray[np.int16]) -> float:
-    way(hu)
+def _median_seconds(
+    resample: Callable[[NDArray[np.int16]], object], hu: NDArray[np.int16]
+) -> float:
+    resample(hu)
     times = []
     for _ in range(REPEATS):
-        begin = time.perf_counter()
-        way(hu)
-        times.append(time.perf_counter() - begin)
+        started = time.perf_counter()
+        resample(hu)
+        times.append(time.perf_counter() - started)
     return statistics.median(times)
 
 

@@ -1,7 +1,7 @@
-"""Reading 300 raw slices of 512 x 512, against SimpleITK and MONAI, in one run.
+"""Time to read 300 uncompressed slices of 512 x 512, compared with SimpleITK and MONAI.
 
-Run as ``python -m benchmarks.reading``. All readers find the files and make one array of HU with
-its place; the files lie in the page cache.
+Run as ``python -m benchmarks.reading``. All readers find the files and return one array of HU with
+its geometry; the files are in the page cache.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REPEATS = 5
 
 
 def main() -> None:
-    """Prints seconds (median) and how many times as fast as each peer this reader is."""
+    """Prints median seconds of each reader, and their ratio to this one's."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "ct"
         _write_series(folder)
@@ -73,13 +73,13 @@ def _read_monai(folder: Path) -> object:
 
 
 def _median_seconds(readers: dict[str, Callable[[Path], object]], folder: Path) -> dict[str, float]:
-    """Medians after a warm-up; the readers take turns, so that a slow minute strikes all alike."""
+    """Medians after a warm-up; the readers take turns, so that other load affects all alike."""
     times: dict[str, list[float]] = {label: [] for label in readers}
     for _ in range(REPEATS + 1):
         for label, read in readers.items():
-            begin = time.perf_counter()
+            started = time.perf_counter()
             read(folder)
-            times[label].append(time.perf_counter() - begin)
+            times[label].append(time.perf_counter() - started)
     return {label: statistics.median(taken[1:]) for label, taken in times.items()}
 
 

@@ -1,8 +1,8 @@
-"""The MONAI bundle's RetinaNet as it is shipped and as Hounsfield runs it, with random weights.
+"""Time of the MONAI bundle's RetinaNet as shipped and as Hounsfield runs it, with random weights.
 
-Run as ``python -m benchmarks.retina``. Both ways look through one small window and are scaled by
-the voxels of all the windows that a 512 x 512 x 300 study needs: convolutions cost the same for
-every voxel, and the bundle's own window takes more memory than an ordinary computer has.
+Run as ``python -m benchmarks.retina``. Both are timed on one small window and scaled to the voxels
+of all windows that a 512 x 512 x 300 study needs: convolutions cost the same for every voxel, and
+the bundle's own window takes more memory than an ordinary computer has.
 """
 
 from __future__ import annotations
@@ -39,47 +39,52 @@ SEED, REPEATS = 900_000, 3
 
 
 def main() -> None:
-    """Compares both ways."""
+    """Prints the comparison."""
     compare()
 
 
 def compare() -> float:
-    """Prints seconds a study for both ways and their ratio; returns those of the shipped way."""
+    """Prints seconds per study of both and their ratio.
+
+    Returns:
+        Seconds per study of the bundle as shipped.
+    """
     torch.set_num_threads(available_processors())
-    plan = RetinaConfig()
+    config = RetinaConfig()
     phantom = make_phantom(SEED, settings=PhantomSettings()).volume
     whole = [
-        math.ceil(size * mm / wanted)
-        for size, mm, wanted in zip(
+        math.ceil(size * step / new_step)
+        for size, step, new_step in zip(
             phantom.hu.shape[::-1], phantom.spacing_mm, SPACING_MM, strict=True
         )
     ]
     box = to_working_volume(phantom, find_lungs(phantom), spacing_mm=SPACING_MM).hu.shape[::-1]
-    shipped = voxels_seen(whole, plan.window_xyz, plan.window_overlap)
-    network = retina_net(plan).eval()
-    shipped_voxel_s, our_voxel_s = seconds_a_voxel(network)
-    shipped_s = shipped * shipped_voxel_s
-    print(f"as shipped, series of {whole}: {shipped / 1e6:.0f} M voxels, {shipped_s:.0f} s, scaled")
+    shipped_voxels = _window_voxels(whole, config.window_xyz, config.window_overlap)
+    network = retina_net(config).eval()
+    shipped_voxel_s, our_voxel_s = _seconds_per_voxel(network)
+    shipped_s = shipped_voxels * shipped_voxel_s
+    cost = f"{shipped_voxels / 1e6:.0f} M voxels, {shipped_s:.0f} s, scaled"
+    print(f"as shipped, series of {whole}: {cost}")
     for name, window in (
-        ("in one pass (16 GB)", padded(box)),
-        ("in windows (8 GB)", window_xyz(box, plan)),
+        ("in one pass (16 GB)", _padded(box)),
+        ("in windows (8 GB)", window_xyz(box, config)),
     ):
-        voxels = voxels_seen(padded(box), window, plan.window_overlap)
+        voxels = _window_voxels(_padded(box), window, config.window_overlap)
         seconds = voxels * our_voxel_s
-        told = f"{voxels / 1e6:.0f} M voxels, {seconds:.0f} s, scaled"
-        print(f"our way, {name}, lung box of {list(box)}: {told}")
-        print(f"  {shipped_s / seconds:.1f} times as fast (aim: 4)")
+        cost = f"{voxels / 1e6:.0f} M voxels, {seconds:.0f} s, scaled"
+        print(f"Hounsfield, {name}, lung box of {list(box)}: {cost}")
+        print(f"  {shipped_s / seconds:.1f} times as fast (target: 4)")
     return shipped_s
 
 
-def padded(shape_xyz: Sequence[int]) -> list[int]:
-    """The shape that the network takes instead."""
+def _padded(shape_xyz: Sequence[int]) -> list[int]:
+    """The next larger shape that the network accepts."""
     pairs = zip(shape_xyz, SIZE_DIVISOR_XYZ, strict=True)
     return [-(-size // divisor) * divisor for size, divisor in pairs]
 
 
-def voxels_seen(shape_xyz: Sequence[int], window: Sequence[int], overlap: float) -> int:
-    """Voxels of all windows that cover a shape, each as often as it is looked at."""
+def _window_voxels(shape_xyz: Sequence[int], window: Sequence[int], overlap: float) -> int:
+    """Voxels of all windows that cover a shape; where windows overlap they count for each."""
     counts = (
         1 + max(0, math.ceil((size - part) / (part * (1 - overlap))))
         for size, part in zip(shape_xyz, window, strict=True)
@@ -87,12 +92,12 @@ def voxels_seen(shape_xyz: Sequence[int], window: Sequence[int], overlap: float)
     return math.prod(counts) * math.prod(window)
 
 
-def seconds_a_voxel(network: nn.Module) -> tuple[float, float]:
-    """Of the shipped way, plain torch, and of ours, OpenVINO; they take turns, the best counts."""
+def _seconds_per_voxel(network: nn.Module) -> tuple[float, float]:
+    """Best times of torch, as shipped, and OpenVINO, which take turns."""
     image = torch.rand(1, 1, *TIMED_XYZ)
     graph = network_graph(network, RETINA_GRAPH)
     weights = save(network.state_dict())
-    answers = openvino_outputs(weights, graph, threads=available_processors())
+    outputs = openvino_outputs(weights, graph, threads=available_processors())
 
     def by_torch() -> None:
         with torch.inference_mode():
@@ -100,7 +105,7 @@ def seconds_a_voxel(network: nn.Module) -> tuple[float, float]:
 
     best = [math.inf, math.inf]
     for _ in range(REPEATS):
-        for number, run in enumerate((by_torch, lambda: answers(image.numpy()))):
+        for number, run in enumerate((by_torch, lambda: outputs(image.numpy()))):
             started = time.perf_counter()
             run()
             best[number] = min(best[number], time.perf_counter() - started)

@@ -11,6 +11,7 @@ from hounsfield.preprocessing.volume import Volume
 if TYPE_CHECKING:
     import SimpleITK
     from numpy.typing import ArrayLike
+    from typing_extensions import TypeIs
 
     from hounsfield.data.phantom import Phantom
     from hounsfield.models.inference.loading import Models
@@ -72,7 +73,7 @@ def read(
 
         series, _ = choose_series(Path(source), series_uid=series_uid)
         return read_volume(series)
-    if hasattr(source, "TransformIndexToPhysicalPoint"):
+    if _is_sitk_image(source):
         return Volume.from_sitk(source)
     if affine is None:
         msg = "an array needs an affine: 4 x 4, (x, y, z) indices of voxel centres to LPS mm"
@@ -230,6 +231,11 @@ def make_phantom(
         with writing_to(Path(folder)):
             write_phantom(phantom, Path(folder), formats=("dicom",))
     return phantom
+
+
+def _is_sitk_image(source: object) -> TypeIs[SimpleITK.Image]:
+    """Recognise an image without importing SimpleITK for callers who do not use it."""
+    return hasattr(source, "TransformIndexToPhysicalPoint")
 
 
 def _config(config: str | Path | RunConfig) -> RunConfig:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from hounsfield.pipeline.analysis.examination import find_chest
 from hounsfield.pipeline.analysis.timing import StageTimer
 from hounsfield.pipeline.report.schema import NoticeDocument
 from hounsfield.preprocessing.codes import Reason, Verdict
 from hounsfield.preprocessing.discovery import discover
+from hounsfield.preprocessing.documents import Strict
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.printable_path import printable_path
 from hounsfield.preprocessing.reading import read_volume
@@ -27,10 +28,8 @@ if TYPE_CHECKING:
 INSPECTION_VERSION = 1
 
 
-class InspectionRow(BaseModel):
+class InspectionRow(Strict):
     """One series, or one file that belongs to no series (without identifiers then)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: int = INSPECTION_VERSION
     path: str = Field(description="File, archive or folder; `zip!member` inside an archive.")
@@ -160,7 +159,7 @@ def _series_row(
         series_uid=series.facts.series_uid,
         verdict=verdict,
         reason=rejection.reason if rejection else None,
-        message=rejection.message if rejection else "",
+        message=rejection.sentence_for(series.path) if rejection else "",
         notices=tuple(NoticeDocument.model_validate(notice.as_json()) for notice in notices),
         shape_zyx=series.shape_zyx,
         spacing_mm=series.spacing_mm,

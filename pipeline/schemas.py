@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 DOCUMENTS: dict[str, type[BaseModel]] = {
     "classification-evaluation-1": ClassificationEvaluation,
     "inspection-1": InspectionRow,
-    "luna16-evaluation-1": Luna16Evaluation,
+    "luna16-evaluation-2": Luna16Evaluation,
     "manifest-2": Manifest,
     "phantom-truth-1": PhantomTruth,
-    "report-1": Report,
+    "report-2": Report,
     "run-1": RunDocument,
     "status-1": Status,
 }

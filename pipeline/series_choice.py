@@ -57,7 +57,8 @@ def _best(every: Sequence[Series], source: Path, kernel: KernelChoice) -> Series
     """The one series that a run would analyse, or else the only one that can be read."""
     usable = [series for series in every if series.readable]
     if not usable:
-        cause = f": {every[0].rejection.message}" if every and every[0].rejection else ""
+        rejection = every[0].rejection if every else None
+        cause = f": {rejection.sentence_for(every[0].path)}" if rejection else ""
         msg = f"{source} holds no series that can be read{cause}"
         raise UsageError(msg)
     ranked = [

@@ -1,4 +1,4 @@
-"""The notice and reason codes: what a reader must know of a series, and why one was left out."""
+"""Notice and reason codes: what a reader must know about a series, and why one was not analysed."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ class Reason(StrEnum):
 
     @property
     def verdict(self) -> Verdict:
-        """What a series with this reason is called: ``skipped`` or ``failed``."""
+        """The verdict on a series with this reason: ``skipped`` or ``failed``."""
         return Verdict.SKIPPED if self in _SKIPPED else Verdict.FAILED
 
 
 class Verdict(StrEnum):
-    """What became of a series."""
+    """The outcome of a series."""
 
     ANALYSED = "analysed"
     ANALYSED_WITH_NOTICES = "analysed_with_notices"
@@ -96,15 +96,24 @@ class Notice:
     """One thing a reader must know about a series.
 
     Attributes:
-        code: The notice's code.
-        message: One sentence with its numbers.
-        numbers: The same numbers for machines; units stand in the keys.
+        code: Identifies the kind of notice.
+        message: One sentence with its numbers. It names files without their folders, which may
+            be named after the patient.
+        numbers: The same numbers for machines; the keys state the units.
+        path: The file that the notice speaks of, if it is a certain one, as printable text;
+            ``archive.zip!member`` for a member of an archive.
     """
 
     code: NoticeCode
     message: str
     numbers: Mapping[str, float | str] = field(default_factory=dict)
+    path: str | None = None
 
-    def as_json(self) -> dict[str, float | str]:
-        """Returns ``{code, message, ...numbers}``, the form of every JSON output."""
-        return {"code": self.code.value, "message": self.message, **self.numbers}
+    def as_json(self, *, with_path: bool = False) -> dict[str, float | str]:
+        """Returns ``{code, message, ...numbers}``, the form of every JSON output.
+
+        Args:
+            with_path: Whether to add ``path`` if the notice has one. Paths may name the patient.
+        """
+        path = {"path": self.path} if with_path and self.path else {}
+        return {"code": self.code.value, "message": self.message, **self.numbers, **path}

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes and never by its name."""
+"""The kind of a file by its first bytes, never by its name."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hounsfield.preprocessing.formats.metaimage_header import looks_like_metaima
 from hounsfield.preprocessing.formats.nifti import nifti_header_bytes
 
 HEAD_BYTES: Final = 2048
-"""How much of a file `content_kind` wants to see."""
+"""Number of bytes that `content_kind` needs."""
 
 
 class ContentKind(Enum):
-    """The kinds of files that discovery tells apart."""
+    """The kinds of files that discovery distinguishes."""
 
     DICOM = auto()
     DICOMDIR = auto()
@@ -24,14 +24,14 @@ class ContentKind(Enum):
     GZIP = auto()
     EMPTY = auto()
     UNKNOWN = auto()
-    """Perhaps DICOM without a preamble: its reader decides."""
+    """Perhaps DICOM without a preamble: the DICOM reader decides."""
 
 
 def content_kind(head: bytes) -> ContentKind:
-    """Tells what a file is.
+    """Returns the kind of a file.
 
     Args:
-        head: Its first `HEAD_BYTES` bytes, or all of a smaller file.
+        head: The first `HEAD_BYTES` bytes of the file, or all of a smaller one.
     """
     if not head:
         return ContentKind.EMPTY

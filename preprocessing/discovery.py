@@ -31,9 +31,9 @@ class SkippedFile:
     """A file that belongs to no series, and why.
 
     Attributes:
-        path: The file; ``archive.zip!member`` inside an archive.
-        reason: The design's code.
-        message: One sentence.
+        path: The file as printable text; ``archive.zip!member`` inside an archive.
+        reason: The reason code of the file.
+        message: One sentence that does not repeat the path.
     """
 
     path: str
@@ -43,7 +43,7 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What was found, both in the order of their paths."""
+    """All series, and the files that belong to none, both in the order of their paths."""
 
     series: tuple[Series, ...]
     skipped_files: tuple[SkippedFile, ...]
@@ -52,23 +52,26 @@ class Discovery:
 def discover(inputs: Sequence[Path], *, progress: Callable[[int], None] | None = None) -> Discovery:
     """Finds every series under `inputs`; no pixel is read.
 
-    What a file is, its content decides, not its name. One archive level is looked into; nothing
-    is unpacked to disk. Nothing found on the way stops the search.
+    The content of a file decides what it is, not its name. Archives are searched one level deep,
+    and nothing is unpacked to disk. A file that cannot be used never stops the search.
 
     Args:
-        inputs: Files and folders, in any mixture, given twice or nested in one another.
-        progress: Called with the number of files looked at so far.
+        inputs: Files and folders in any mixture; they may repeat or contain one another.
+        progress: Called with the number of files examined so far.
+
+    Returns:
+        Series that can be analysed and series that cannot, and all other files with the reason.
 
     Raises:
         UsageError: An input does not exist.
     """
     search = _Search()
-    for count, found in enumerate(walk_files(inputs), start=1):
-        if isinstance(found, Path):
-            search.look_at(ByteSource(found))
+    for count, file in enumerate(walk_files(inputs), start=1):
+        if isinstance(file, Path):
+            search.examine(ByteSource(file))
         else:
-            path, error = found
-            search.pass_over(printable_path(path), error)
+            path, error = file
+            search.skip(printable_path(path), error)
         if progress is not None:
             progress(count)
     return search.result()
@@ -76,13 +79,13 @@ def discover(inputs: Sequence[Path], *, progress: Callable[[int], None] | None =
 
 @dataclass(slots=True)
 class _Search:
-    """What has been found so far.
+    """Collects instances, single-file series and skipped files.
 
     Attributes:
-        unknown: Files without a known beginning. They are looked at last: by then it is known
-            which of them are a MetaImage's data.
-        data_files: Those.
-        archives: For each archive, its members by name.
+        unknown: Files whose first bytes are not recognised. They are examined last: by then it is
+            known which of them are a MetaImage's data.
+        data_files: The data files of MetaImages.
+        archives: The members of each archive by name.
     """
 
     instances: list[Instance] = field(default_factory=list)
@@ -92,21 +95,21 @@ class _Search:
     data_files: set[ByteSource] = field(default_factory=set)
     archives: dict[Path, dict[str, ByteSource]] = field(default_factory=dict)
 
-    def pass_over(self, path: str, error: SeriesError) -> None:
+    def skip(self, path: str, error: SeriesError) -> None:
         self.skipped_files.append(SkippedFile(path, error.reason, error.message))
 
-    def look_at(self, source: ByteSource) -> None:
-        """Takes one file (or archive, with all its members) to where it belongs."""
+    def examine(self, source: ByteSource) -> None:
+        """Sorts one file (or an archive with all its members) into the collections."""
         try:
             self._take(source, content_kind(source.head(HEAD_BYTES)))
         except OSError as error:
-            msg = f"{source} cannot be read: {error.strerror or error}"
-            self.pass_over(str(source), SeriesError(Reason.UNREADABLE, msg))
+            msg = f"The file cannot be read: {error.strerror or error}"
+            self.skip(str(source), SeriesError(Reason.UNREADABLE, msg))
         except SeriesError as error:
-            self.pass_over(str(source), error)
+            self.skip(str(source), error)
 
     def result(self) -> Discovery:
-        """Groups the instances, names what is a copy, and sorts."""
+        """Groups the instances, marks copies, and sorts everything."""
         for source in self.unknown:
             if source not in self.data_files:
                 self._read_instance(source)
@@ -116,8 +119,8 @@ class _Search:
             series.extend(group.as_series(group_instances(group.instances)))
         series.extend(distinct_names(self.single_files))
         return Discovery(
-            tuple(sorted(series, key=lambda one: (printable_path(one.path), one.facts.series_uid))),
-            tuple(sorted(self.skipped_files, key=lambda one: (one.path, one.message))),
+            tuple(sorted(series, key=_path_and_uid)),
+            tuple(sorted(self.skipped_files, key=lambda file: (file.path, file.message))),
         )
 
     def _take(self, source: ByteSource, kind: ContentKind) -> None:
@@ -138,31 +141,33 @@ class _Search:
                 message = dicomdir_message(source, lambda parts: self._is_there(source, parts))
                 raise SeriesError(Reason.NOT_AN_IMAGE, message)
             case ContentKind.GZIP:
-                msg = f"{source}: a gzip file that holds no NIfTI is not read; unpack it"
+                msg = "A gzip file without NIfTI content is not supported; unpack it"
                 raise SeriesError(Reason.NOT_AN_IMAGE, msg)
             case ContentKind.EMPTY:
-                raise SeriesError(Reason.NOT_AN_IMAGE, f"{source} is empty")
+                raise SeriesError(Reason.NOT_AN_IMAGE, "The file is empty")
 
     def _read_instance(self, source: ByteSource) -> None:
         try:
             self.instances.append(read_instance(source))
         except SeriesError as error:
-            self.pass_over(str(source), error)
+            self.skip(str(source), error)
 
     def _open_archive(self, source: ByteSource) -> None:
         if source.entry is not None:
-            msg = f"{source}: an archive inside an archive is not opened; unpack the outer one"
+            msg = "An archive inside an archive is not opened; unpack the outer one"
             raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
         listing = list_archive(source.path)
         for name, error in listing.refused:
-            self.pass_over(f"{source}!{name}" if name else str(source), error)
+            self.skip(f"{source}!{name}" if name else str(source), error)
         members = [ByteSource(source.path, entry) for entry in listing.entries]
-        self.archives[source.path] = {m.entry.name: m for m in members if m.entry}
+        self.archives[source.path] = {
+            member.entry.name: member for member in members if member.entry
+        }
         for member in members:
-            self.look_at(member)
+            self.examine(member)
 
     def _data_file(self, header: ByteSource, name: str) -> ByteSource | None:
-        """The file of a name relative to a MetaImage header, never above the header's folder."""
+        """The file of a name relative to a MetaImage header, but not above the header's folder."""
         parts = PurePosixPath(name.replace("\\", "/")).parts
         if ".." in parts or parts[:1] == ("/",):
             return None
@@ -183,3 +188,7 @@ class _Search:
             return self.archives[source.path].get(name)
         path = source.path.parent.joinpath(*parts)
         return ByteSource(path) if path.is_file() else None
+
+
+def _path_and_uid(series: Series) -> tuple[str, str]:
+    return printable_path(series.path), series.facts.series_uid

@@ -1,4 +1,4 @@
-"""Tells copies apart: the same series in two folders, and different files of the same name."""
+"""Finds duplicates: one series in two folders, and single-file series of the same name."""
 
 from __future__ import annotations
 
@@ -20,29 +20,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Instances of one series in a folder that are all in another folder too."""
+    """Instances of one series in a folder that are all in another folder too.
+
+    Attributes:
+        instances: The headers of the copied files.
+        folder: Their folder, or the archive and the folder inside it, as printable text.
+    """
 
     instances: list[Instance]
     folder: str
-    original_folder: str
 
     def as_series(self, grouped: Iterable[Series]) -> list[Series]:
-        """Marks the series made of the instances as a copy; an own rejection says more."""
-        count = len(self.instances)
+        """Marks the series made of the instances as copies, unless they have a rejection."""
         msg = (
-            f"{self.folder}: the same {count} instance(s), by SOPInstanceUID, lie in"
-            f" {self.original_folder} too; that series is used"
+            f"The same {len(self.instances)} instance(s), by SOPInstanceUID, are in another folder "
+            "too; that series is used"
         )
-        rejection = SeriesError(Reason.DUPLICATE_SERIES, msg)
+        rejection = SeriesError(Reason.DUPLICATE_SERIES, msg, path=self.folder)
         return [replace(series, rejection=series.rejection or rejection) for series in grouped]
 
 
 def split_copies(instances: Sequence[Instance]) -> tuple[list[Instance], list[Copy]]:
-    """Sets aside every folder whose part of a series is wholly in another folder.
+    """Separates every folder whose part of a series is completely in another folder.
 
-    The folder with the most intact instances is the original; among equals the first by name.
-    A series that is only partly the same in two folders stays whole: its doubled instances are
-    dropped where slices are sorted.
+    The folder with the most intact instances is the original; among equals the first by name. A
+    series that is only partly the same in two folders stays together: its duplicate instances are
+    dropped when slices are sorted.
+
+    Args:
+        instances: Headers of all DICOM files, in any order.
+
+    Returns:
+        The instances to use, and the copies, one entry for each folder.
     """
     folders: dict[tuple[str, str], dict[str, list[Instance]]] = {}
     for instance in instances:
@@ -52,43 +61,45 @@ def split_copies(instances: Sequence[Instance]) -> tuple[list[Instance], list[Co
     originals: list[Instance] = []
     copies: list[Copy] = []
     for by_folder in folders.values():
-        folder_of: dict[str, str] = {}
+        original_uids: set[str] = set()
         for folder, group in sorted(by_folder.items(), key=_most_intact_first):
             uids = {instance.sop_instance_uid for instance in group}
-            if "" not in uids and uids <= folder_of.keys():
-                copies.append(Copy(group, folder, folder_of[min(uids)]))
+            if "" not in uids and uids <= original_uids:
+                copies.append(Copy(group, folder))
                 continue
             originals.extend(group)
-            for uid in uids:
-                folder_of.setdefault(uid, folder)
+            original_uids |= uids
     return originals, copies
 
 
 def distinct_names(series: Iterable[Series]) -> list[Series]:
-    """Gives single-file series that share a name identifiers of their own.
+    """Returns single-file series with distinct identifiers, also if their files share a name.
 
-    A MetaImage or NIfTI is known by its file name. Where two differ in content, each gets a part
-    of its content's hash appended; where they are the same, the second is a duplicate.
+    A MetaImage or NIfTI is identified by its file name. If two of one name differ in content,
+    part of the content's hash is appended to each; if they are equal, the second is a duplicate.
+
+    Args:
+        series: Series of one file each (two for a MetaImage with a data file), in any order.
     """
     by_name: dict[str, list[Series]] = defaultdict(list)
-    for one in sorted(series, key=lambda one: str(one.sources[0])):
-        by_name[one.facts.series_uid].append(one)
+    for file in sorted(series, key=lambda file: str(file.sources[0])):
+        by_name[file.facts.series_uid].append(file)
     return [renamed for name, group in by_name.items() for renamed in _renamed(name, group)]
 
 
 def _renamed(name: str, group: list[Series]) -> list[Series]:
-    """Names the series of one file name apart by content, and marks those of equal content."""
+    """Gives the series of one file name distinct names, and marks those of equal content."""
     if len(group) == 1:
         return group
-    digests = [_digest(one) for one in group]
+    digests = [_digest(series) for series in group]
     first_of: dict[str, Series] = {}
     renamed = []
-    for one, digest in zip(group, digests, strict=True):
+    for series, digest in zip(group, digests, strict=True):
         uid = name if len(set(digests)) == 1 else f"{name}-{digest[:8]}"
-        first = first_of.setdefault(digest, one)
-        rejection = one.rejection if first is one else _same_content(one, first)
-        facts = replace(one.facts, study_uid=uid, series_uid=uid)
-        renamed.append(replace(one, facts=facts, rejection=rejection))
+        first = first_of.setdefault(digest, series)
+        rejection = series.rejection if first is series else _same_content(series)
+        facts = replace(series.facts, study_uid=uid, series_uid=uid)
+        renamed.append(replace(series, facts=facts, rejection=rejection))
     return renamed
 
 
@@ -97,9 +108,9 @@ def _most_intact_first(item: tuple[str, list[Instance]]) -> tuple[int, str]:
     return (-sum(instance.damage is None for instance in group), folder)
 
 
-def _same_content(copy: Series, original: Series) -> SeriesError:
-    msg = f"{copy.sources[0]}: the same bytes as {original.sources[0]}; that file is used"
-    return SeriesError(Reason.DUPLICATE_SERIES, msg)
+def _same_content(copy: Series) -> SeriesError:
+    msg = "The same bytes as another file of this name; that file is used"
+    return SeriesError(Reason.DUPLICATE_SERIES, msg, path=str(copy.sources[0]))
 
 
 def _digest(series: Series) -> str:

@@ -1,4 +1,4 @@
-"""The one family of exceptions: each carries a code and a sentence for the user."""
+"""The exceptions of the project: each has an exit code and one clear sentence for the user."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hounsfield.preprocessing.printable_path import printable_path
+from hounsfield.preprocessing.printable_path import file_name, printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import Any
 
     from hounsfield.preprocessing.codes import Reason
 
@@ -20,44 +21,65 @@ PYDICOM_PARSE_ERRORS = (
     AssertionError, AttributeError, EOFError, IndexError, KeyError, MemoryError,
     NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error, zlib.error,
 )  # fmt: skip
-"""What pydicom raises for elements that make no sense, none of it its own InvalidDicomError;
-NotImplementedError for a value representation that it does not know."""
+"""What pydicom raises for malformed elements. None of them is its own InvalidDicomError;
+NotImplementedError stands for a value representation that it does not know."""
 
 
 class HounsfieldError(Exception):
-    """The root of the family: its text is one clear sentence; no traceback is shown for it.
+    """The base class: its text is one clear sentence, shown without a traceback.
 
     Attributes:
-        exit_code: What the command line ends with when nothing handles the error.
+        exit_code: The exit status of a command that this error ends.
     """
 
     exit_code = 1
 
 
 class UsageError(HounsfieldError):
-    """A wrong argument or configuration: the user can mend it."""
+    """A wrong argument or configuration, which the user can correct."""
 
     exit_code = 2
 
 
 class SeriesError(HounsfieldError):
-    """A series (or file) cannot be used; other series are not touched by it.
+    """A series or file cannot be used; other series are not affected.
+
+    The path is kept apart from the sentence, because folders may be named after the patient:
+    each output decides whether it shows the path.
 
     Args:
-        reason: The design's code for it.
-        message: What was wanted, what was got (tag, value, file, slice), and what to do.
+        reason: The reason code of the series.
+        message: What was expected, what was found (value, tag, slice) and what to do, in one
+            sentence that speaks of "the file" instead of naming a path.
+        path: The file, archive or folder that the sentence speaks of, if it is a certain one;
+            ``archive.zip!member`` for a member of an archive.
+
+    Attributes:
+        path: The same as printable text, or None.
     """
 
     exit_code = 4
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, *, path: Path | str | None = None) -> None:
         self.reason = reason
+        # A value quoted from a header may hold undecodable bytes, as a path may.
         self.message = printable_path(message)
+        self.path = None if path is None else printable_path(path)
         super().__init__(self.message)
 
-    def __reduce__(self) -> tuple[type[SeriesError], tuple[Reason, str]]:
-        """Lets the error cross from a worker process."""
-        return (type(self), (self.reason, self.message))
+    def __reduce__(self) -> tuple[type[SeriesError], tuple[Reason, str], dict[str, Any]]:
+        """Lets the error cross from a worker process, with its path."""
+        return (type(self), (self.reason, self.message), {"path": self.path})
+
+    def with_path(self, path: Path | str) -> SeriesError:
+        """Returns the same error with a path, unless it has one already."""
+        return self if self.path else SeriesError(self.reason, self.message, path=path)
+
+    def sentence_for(self, series_path: Path | str) -> str:
+        """Returns the sentence, led by the name of its file where the series has several."""
+        if self.path is None or self.path == printable_path(series_path):
+            return self.message
+        return f"{file_name(self.path)}: {self.message}"
 
 
 class OutputError(HounsfieldError):
@@ -70,15 +92,21 @@ class OutputError(HounsfieldError):
 def writing_to(place: Path) -> Iterator[None]:
     """Turns any failure of the operating system while `place` is written into `OutputError`.
 
+    Args:
+        place: The file or folder that is written, named in the sentence.
+
+    Yields:
+        Nothing; the writing happens inside the ``with`` block.
+
     Raises:
-        OutputError: The sentence names the place and the system's own words.
+        OutputError: The sentence names the place and quotes the system's own words.
     """
     try:
         yield
     except OSError as error:
-        trouble = error.strerror or str(error)
+        cause = error.strerror or str(error)
         msg = (
-            f"{place} cannot be written: {trouble}. What was finished is kept; "
-            "make room or choose another --out, and run again to go on."
+            f"{place} cannot be written: {cause}. What was finished is kept; "
+            "free some space or choose another --out, and run again to resume."
         )
         raise OutputError(msg) from error

@@ -1,4 +1,4 @@
-"""How many processors this process may use, and work on all of them."""
+"""The processors that this process may use, and a thread pool over all of them."""
 
 from __future__ import annotations
 
@@ -9,32 +9,37 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-Given = TypeVar("Given")
-Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def available_processors() -> int:
-    """Processors that this process may run on; fewer than the machine has in a container."""
+    """Returns how many processors this process may run on; a container may allow only some."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def usable_threads() -> int:
-    """Threads that work inside this process may use: one for each processor.
+    """Returns how many threads work inside this process may use: one for each processor.
 
-    Fewer where OMP_NUM_THREADS says so, which the workers of a run share the processors by.
+    OMP_NUM_THREADS lowers the number; the workers of a run share the processors by it.
     """
-    told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    most = int(told) if told.isdecimal() else 0
-    return min(most or available_processors(), available_processors())
+    setting = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    limit = int(setting) if setting.isdecimal() else 0
+    return min(limit or available_processors(), available_processors())
 
 
-def thread_map(work: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
-    """Does the same to each, in threads, for work inside numpy, scipy and Pillow.
+def thread_map(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Calls a function on each item, in threads.
+
+    Args:
+        work: A function that spends its time in numpy, scipy or Pillow, which release the
+            interpreter's lock.
+        items: Its arguments, one for each call.
 
     Returns:
-        The answers in the order of what was given.
+        The results in the order of the items.
     """
     with ThreadPoolExecutor(usable_threads()) as pool:
-        return list(pool.map(work, given))
+        return list(pool.map(work, items))

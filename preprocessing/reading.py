@@ -1,4 +1,4 @@
-"""Reads a series, whatever files it lies in, into a `Volume`."""
+"""Reads a series of any file format into a `Volume`."""
 
 from __future__ import annotations
 
@@ -27,21 +27,24 @@ def read_volume(series: Series) -> Volume:
 
     Args:
         series: From `discover`. One that is not `readable` is refused with its own rejection;
-            one rejected for another cause (too short, a copy) can be read all the same.
+            one that was rejected for another cause (too short, a copy) can still be read.
+
+    Returns:
+        The volume, with notices on how it was made.
 
     Raises:
-        SeriesError: It cannot be read, or would not come out right.
+        SeriesError: The series cannot be read, or would not come out right.
     """
     if series.rejection is not None and not series.readable:
         raise series.rejection
     try:
         return _READERS[series.format](series)
     except OSError as error:
-        msg = f"{series.path} cannot be read: {error.strerror or error}"
-        raise SeriesError(Reason.UNREADABLE, msg) from error
+        msg = f"A file of the series cannot be read: {error.strerror or error}"
+        raise SeriesError(Reason.UNREADABLE, msg, path=error.filename or series.path) from error
     except MemoryError as error:
-        msg = f"{series.path}: the memory does not hold it"
+        msg = "The series does not fit into memory"
         if series.shape_zyx is not None:
             z, y, x = series.shape_zyx
             msg += f" ({x} x {y} x {z} voxels)"
-        raise SeriesError(Reason.OUT_OF_MEMORY, msg) from error
+        raise SeriesError(Reason.OUT_OF_MEMORY, msg, path=series.path) from error

@@ -1,4 +1,4 @@
-"""Registration of the lungs of two studies of a patient: which place then is which place now."""
+"""Registers the lungs of two studies of one patient."""
 
 from __future__ import annotations
 
@@ -16,46 +16,48 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.lungs.segment import Lungs
 
 LUNG_WINDOW_HU = (-1000, -400)
-"""Vessels and the lungs' surface show in it; the wall, heart and contrast agent do not."""
+"""Vessels and the lungs' surface are visible in it; chest wall, heart and contrast are not."""
 
 OUTSIDE_HU = -400
-"""What the lungs lie in, whatever it is: the ribs do not move with the lungs."""
+"""Replaces everything outside the lungs: the ribs do not move with the lungs."""
 
 GRID_MM = 3.0
 MARGIN_MM = 24.0
-"""Room around the later lungs, so that those of a deeper breath fit in."""
+"""Room around the later lungs, so that those of a deeper breath fit."""
 
 AFFINE_SHRINK, AFFINE_STEPS = 3, 60
-"""The affine step looks at every third voxel along each axis."""
+"""The affine step uses every third voxel along each axis; largest number of iterations."""
 
 DEMONS_SHRINK, DEMONS_STEPS = 2, 40
-"""Likewise. A second level at 3 mm brought digital lungs from 0.5 to 0.3 mm, in thrice the time."""
+"""The same for the deformable step. A second level at 3 mm improved the error on phantoms from 0.5
+to 0.3 mm, in three times the time."""
 
 FIELD_SMOOTHING_MM = 15.0
-"""Standard deviation that keeps neighbouring places together."""
+"""Standard deviation of the Gaussian that smooths the displacement field."""
 
 VESSEL_MM, OFF_SURFACE_MM = 6.0, 12.0
-"""Likeness is that of what is finer, so far inside both lungs: their surfaces are alike in all."""
+"""Structures finer than the first are compared, at least the second inside both lungs: the surfaces
+of the lungs are similar in all people."""
 
 INSIDE_BELOW_HU, MIN_VOXELS = -500, 500
-"""What counts as inside, and how much of it there must be."""
+"""Smoothed HU that count as inside a lung, and the smallest number of such voxels."""
 
 MIN_OVERLAP, MIN_VESSEL_CORRELATION = 0.85, 0.15
-"""What a registration must reach; docs/growth.md has the figures of one and of two persons."""
+"""Minima of a good registration; docs/growth.md has the figures of one and of two persons."""
 
 _INVERSION_STEPS = 15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LungRegistration:
-    """Where each place of the later study lies in the earlier one.
+    """The mapping of positions in the later study to positions in the earlier one.
 
     Attributes:
-        overlap: Dice coefficient of the lungs of both studies, 0 to 1, right on right and left on
-            left, once they are brought together.
-        vessel_correlation: Correlation of the vessels in them, -1 to 1: the lungs of two persons
+        overlap: Dice coefficient of the registered lungs of both studies, 0 to 1, right on right
+            and left on left.
+        vessel_correlation: Correlation of the registered vessels, -1 to 1: the lungs of two persons
             can be registered well enough, their vessels cannot.
-        transform: SimpleITK's, from the later study to the earlier one.
+        transform: A SimpleITK transform from the later study to the earlier one, LPS mm.
     """
 
     overlap: float
@@ -64,18 +66,18 @@ class LungRegistration:
 
     @property
     def is_good(self) -> bool:
-        """Whether places may be carried over."""
+        """Whether positions may be transferred between the studies."""
         return self.overlap >= MIN_OVERLAP and self.vessel_correlation >= MIN_VESSEL_CORRELATION
 
     def earlier_world_mm(self, later_world_mm: ArrayLike) -> NDArray[np.float64]:
-        """Maps places of the later study, LPS mm, shape (..., 3), to the earlier one."""
+        """Maps positions in the later study, LPS mm, shape (..., 3), to the earlier one."""
         later = np.asarray(later_world_mm, dtype=np.float64)
         points = later.reshape(-1, 3).tolist()
         moved = np.array([self.transform.TransformPoint(point) for point in points])
         return moved.reshape(later.shape)
 
     def later_world_mm(self, earlier_world_mm: ArrayLike) -> NDArray[np.float64]:
-        """Maps places of the earlier study, LPS mm, shape (..., 3), to the later one."""
+        """Maps positions in the earlier study, LPS mm, shape (..., 3), to the later one."""
         earlier = np.asarray(earlier_world_mm, dtype=np.float64)
         later = earlier.copy()
         for _ in range(_INVERSION_STEPS):
@@ -84,15 +86,18 @@ class LungRegistration:
 
 
 def register_lungs(later: Lungs, earlier: Lungs) -> LungRegistration:
-    """Brings the lungs of two studies together: an affine map, then a smooth field for the breath.
+    """Registers the lungs of two studies: an affine map, then a smooth field for the breath.
 
-    It looks at the lungs alone, in a narrow window. It runs on one thread: sums that several
-    threads share come out differently from run to run. Demons with symmetric forces: Vercauteren
-    et al., NeuroImage 2009;45:S61-S72.
+    Only the lungs count, in a narrow window. It runs on one thread: sums over several threads
+    differ from run to run. The field comes from demons with symmetric forces (Vercauteren et al.,
+    NeuroImage 2009;45:S61-S72).
 
     Args:
-        later: The lungs of the later study.
-        earlier: Those of the earlier one.
+        later: The lungs of the later study, from `find_lungs`.
+        earlier: The lungs of the earlier study of the same patient.
+
+    Returns:
+        The registration, whether it is good or not.
     """
     import SimpleITK
 
@@ -109,12 +114,12 @@ def register_lungs(later: Lungs, earlier: Lungs) -> LungRegistration:
     both = SimpleITK.CompositeTransform(3)
     both.AddTransform(affine)
     both.AddTransform(SimpleITK.DisplacementFieldTransform(field))
-    vessel_correlation = _likeness(fixed, _resampled(moving, fixed, both))
+    vessel_correlation = _vessel_correlation(fixed, _resampled(moving, fixed, both))
     return LungRegistration(_overlap(later, earlier, both), vessel_correlation, both)
 
 
 def _image(lungs: Lungs) -> Image:
-    """The lungs in their window, all else at one value."""
+    """The lungs in their window, everything else at one value."""
     hu = np.clip(lungs.hu, *LUNG_WINDOW_HU)
     return _as_image(np.where(lungs.labels > 0, hu, OUTSIDE_HU).astype(np.float32), lungs)
 
@@ -131,17 +136,17 @@ def _as_image(values: NDArray[Any], lungs: Lungs) -> Image:
 
 
 def _crop(lungs: Lungs) -> tuple[list[int], list[int]]:
-    """How many voxels (x, y, z) to cut off before and behind the lungs and their margin."""
-    places = np.argwhere(lungs.labels > 0)[:, ::-1]
+    """Number of voxels (x, y, z) to crop before and behind the lungs and their margin."""
+    indices = np.argwhere(lungs.labels > 0)[:, ::-1]
     room = round(MARGIN_MM / GRID_MM)
     shape_xyz = np.array(lungs.labels.shape[::-1])
-    before = np.maximum(places.min(axis=0) - room, 0)
-    behind = np.maximum(shape_xyz - 1 - places.max(axis=0) - room, 0)
+    before = np.maximum(indices.min(axis=0) - room, 0)
+    behind = np.maximum(shape_xyz - 1 - indices.max(axis=0) - room, 0)
     return before.tolist(), behind.tolist()
 
 
 def _initial(later: Lungs, earlier: Lungs) -> Transform:
-    """Lays the box around the earlier lungs on that around the later ones."""
+    """Maps the box around the later lungs to that around the earlier ones."""
     import SimpleITK
 
     boxes = [lungs.bounding_box_world_mm() for lungs in (later, earlier)]
@@ -155,7 +160,7 @@ def _initial(later: Lungs, earlier: Lungs) -> Transform:
 
 
 def _affine(fixed: Image, moving: Image, initial: Transform) -> Transform:
-    """Improves an affine map by the squared difference over every voxel: nothing is drawn."""
+    """Improves an affine map by the squared difference over all voxels, without random sampling."""
     import SimpleITK
 
     method = SimpleITK.ImageRegistrationMethod()
@@ -167,8 +172,10 @@ def _affine(fixed: Image, moving: Image, initial: Transform) -> Transform:
     )
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetInitialTransform(initial, inPlace=False)
-    found: Transform = method.Execute(_coarse(fixed, AFFINE_SHRINK), _coarse(moving, AFFINE_SHRINK))
-    return found
+    affine: Transform = method.Execute(
+        _coarse(fixed, AFFINE_SHRINK), _coarse(moving, AFFINE_SHRINK)
+    )
+    return affine
 
 
 def _coarse(image: Image, factor: int) -> Image:
@@ -189,7 +196,7 @@ def _resampled(image: Image, like: Image, transform: Transform) -> Image:
     return moved
 
 
-def _likeness(fixed: Image, moved: Image) -> float:
+def _vessel_correlation(fixed: Image, moved: Image) -> float:
     """Correlation of the vessels inside both lungs."""
     import SimpleITK
     from scipy.ndimage import binary_erosion, gaussian_filter
@@ -197,14 +204,15 @@ def _likeness(fixed: Image, moved: Image) -> float:
     hu = [SimpleITK.GetArrayFromImage(image) for image in (fixed, moved)]
     lungs = [
         binary_erosion(
-            gaussian_filter(one, 1.0) < INSIDE_BELOW_HU, iterations=round(OFF_SURFACE_MM / GRID_MM)
+            gaussian_filter(image, 1.0) < INSIDE_BELOW_HU,
+            iterations=round(OFF_SURFACE_MM / GRID_MM),
         )
-        for one in hu
+        for image in hu
     ]
     inside = lungs[0] & lungs[1]
     if np.count_nonzero(inside) < MIN_VOXELS:
         return 0.0
-    fine = [one - gaussian_filter(one, VESSEL_MM / GRID_MM) for one in hu]
+    fine = [image - gaussian_filter(image, VESSEL_MM / GRID_MM) for image in hu]
     return float(np.corrcoef(fine[0][inside], fine[1][inside])[0, 1])
 
 

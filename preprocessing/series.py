@@ -4,48 +4,61 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hounsfield.preprocessing.codes import Notice
-    from hounsfield.preprocessing.dicom.header import Instance
     from hounsfield.preprocessing.errors import SeriesError
     from hounsfield.preprocessing.files.sources import ByteSource
     from hounsfield.preprocessing.volume import SeriesFacts
 
 
 class SeriesFormat(StrEnum):
-    """The kind of files that a series lies in."""
+    """The file format of a series."""
 
     DICOM = "dicom"
     METAIMAGE = "metaimage"
     NIFTI = "nifti"
 
 
+class SeriesInstance(Protocol):
+    """The header of one DICOM instance, as far as it concerns others than the DICOM reader."""
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """SOPInstanceUID (0008,0018); empty if the file has none."""
+
+    @property
+    def source(self) -> ByteSource:
+        """The file that holds the instance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series as its headers tell of it; nothing of its pixels has been read.
+    """One series as its headers describe it; none of its pixels have been read.
 
     Attributes:
         path: The file or archive, or the deepest folder that holds all its files.
-        format: Which reader takes it.
+        format: Decides which reader is used.
         sources: Its files; for DICOM in the order of `instances`.
+        facts: Identifiers and other header values.
         instances: DICOM only: the header of each instance, sorted along the slice normal.
-        shape_zyx: Slices, rows, columns, where the headers tell.
-        spacing_mm: (x, y, z) of the array, where the headers tell.
+        shape_zyx: Slices, rows, columns; None if the headers do not say.
+        spacing_mm: (x, y, z) of the array; None if the headers do not say.
         orientation: ``axial``, ``sagittal``, ``coronal``, ``oblique``, or empty if unknown.
-        rejection: Why it cannot be analysed, as far as headers tell; None where it may be.
-        readable: Whether `read_volume` may be tried; a localizer or an MR is not, a series
-            that is only too short for analysis is.
+        rejection: Why it cannot be analysed, as far as headers show; None if it may be.
+        readable: Whether `read_volume` may be tried. A localizer or an MR is not readable, a
+            series that is only too short for analysis is.
+        notices: What the headers already show of the volume to come.
     """
 
     path: Path
     format: SeriesFormat
     sources: tuple[ByteSource, ...]
     facts: SeriesFacts
-    instances: tuple[Instance, ...] = ()
+    instances: tuple[SeriesInstance, ...] = ()
     shape_zyx: tuple[int, int, int] | None = None
     spacing_mm: tuple[float, float, float] | None = None
     orientation: str = ""

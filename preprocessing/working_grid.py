@@ -1,4 +1,4 @@
-"""Bringing a volume to the working grid: upright, of a model's spacing, cropped to the lungs."""
+"""Resamples a volume to the working grid: upright, with a model's spacing, around the lungs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.volume import Volume
 
 WORKING_SPACING_MM = (1.0, 1.0, 1.0)
-"""The working grid that all stages share; a detector may ask for another of its own."""
+"""The working grid that all stages share; a detector may need another of its own."""
 
 MARGIN_MM = 8.0
-"""Room around the search mask, so that a finding at its edge is seen with its surroundings."""
+"""Room around the search mask, so that a finding at its edge has its surroundings."""
 
 HALF = 128
-"""Half of a full byte: masks are interpolated in uint8 and cut in the middle."""
+"""Masks are interpolated between 0 and 256 and thresholded at this value."""
 
 
 def to_working_volume(
@@ -36,18 +36,24 @@ def to_working_volume(
 ) -> WorkingVolume:
     """Resamples the box around the lungs to the spacing of a model.
 
-    The axes are swapped and flipped, never turned: an oblique series keeps its residual
-    rotation in the affine. The box ends where the series ends.
+    The axes are swapped and flipped, never rotated: an oblique series keeps its residual rotation
+    in the affine. The box ends where the series ends.
 
     Args:
         volume: The series on its native grid.
-        lungs: Its lungs, from `find_lungs`.
-        spacing_mm: Of the working grid, along x, y, z or along all three.
-        margin_mm: Room on all sides of the search mask.
-        threads: As for `resample_separable`.
+        lungs: The lungs of the series, from `find_lungs`.
+        spacing_mm: Distance of voxel centres along x, y, z, or one value for all three.
+        margin_mm: Room on all sides of the search mask, inside the series.
+        threads: Largest number of threads; by default `usable_threads`.
+
+    Returns:
+        HU, lung labels and search mask on the same grid.
+
+    Raises:
+        ValueError: A spacing is not positive, or the search mask is empty.
     """
-    wanted_mm = np.broadcast_to(np.asarray(spacing_mm, dtype=np.float64), 3)
-    if not np.all(wanted_mm > 0):
+    target_mm = np.broadcast_to(np.asarray(spacing_mm, dtype=np.float64), 3)
+    if not np.all(target_mm > 0):
         msg = f"spacing_mm must be above 0, got {spacing_mm}"
         raise ValueError(msg)
     hu, native_affine = upright_view(volume)
@@ -59,7 +65,7 @@ def to_working_volume(
     )
     native_positions, lung_positions = [], []
     for axis in range(3):
-        step = wanted_mm[axis] / native_mm[axis]
+        step = target_mm[axis] / native_mm[axis]
         first, last = _extent(lungs.search_mask, 2 - axis)
         scale = lungs_mm[axis] / native_mm[axis]
         margin = margin_mm / native_mm[axis]
@@ -71,7 +77,7 @@ def to_working_volume(
         lung_positions.append((positions - lungs_origin[axis]) / scale)
     x, y, z = native_positions
     affine = native_affine.copy()
-    affine[:3, :3] = native_affine[:3, :3] * (wanted_mm / native_mm)
+    affine[:3, :3] = native_affine[:3, :3] * (target_mm / native_mm)
     affine[:3, 3] = native_affine[:3, :3] @ (x[0], y[0], z[0]) + native_affine[:3, 3]
     return WorkingVolume(
         hu=resample_separable(hu, (z, y, x), threads=threads),
@@ -84,7 +90,15 @@ def to_working_volume(
 def normalise_hu(
     hu: NDArray[np.int16] | NDArray[np.float32], window: tuple[float, float]
 ) -> NDArray[np.float32]:
-    """Maps HU linearly to 0..1, clipped: ``window`` is (low, high) in HU."""
+    """Returns HU mapped linearly to 0..1 and clipped, as float32.
+
+    Args:
+        hu: Hounsfield units, any shape.
+        window: HU that become 0 and 1, the lower one first.
+
+    Raises:
+        ValueError: The window's lower end is not below its upper end.
+    """
     low, high = window
     if not low < high:
         msg = f"window must be (low, high) in HU with low below high, got {window}"
@@ -109,7 +123,7 @@ def _extent(mask: NDArray[np.bool_], axis: int) -> tuple[int, int]:
 def _labels_at(
     labels: NDArray[np.uint8], positions_xyz: list[NDArray[np.float64]], threads: int | None
 ) -> NDArray[np.uint8]:
-    """Brings each lung's label to other positions of its grid."""
+    """Resamples the label of each lung."""
     right = _mask_at(labels == RIGHT_LUNG, positions_xyz, threads)
     left = _mask_at(labels == LEFT_LUNG, positions_xyz, threads) & ~right
     return right * np.uint8(RIGHT_LUNG) + left * np.uint8(LEFT_LUNG)
@@ -118,7 +132,7 @@ def _labels_at(
 def _mask_at(
     mask: NDArray[np.bool_], positions_xyz: list[NDArray[np.float64]], threads: int | None
 ) -> NDArray[np.bool_]:
-    """Brings a mask to other positions of its grid, by linear interpolation cut at a half."""
+    """Resamples a mask by linear interpolation, thresholded at one half."""
     x, y, z = positions_xyz
-    full = mask.astype(np.int16) * (2 * HALF)
-    return resample_separable(full, (z, y, x), threads=threads) >= HALF
+    scaled = mask.astype(np.int16) * (2 * HALF)
+    return resample_separable(scaled, (z, y, x), threads=threads) >= HALF

@@ -1,4 +1,4 @@
-"""`WorkingVolume`: the upright grid around the lungs on which networks look."""
+"""`WorkingVolume`: the upright grid around the lungs on which networks run."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ OUTSIDE, RIGHT_LUNG, LEFT_LUNG = 0, 1, 2
 class WorkingVolume:
     """The box around the lungs, upright (x to the left, y to the back, z to the head).
 
-    An oblique series keeps its residual rotation in `affine`; only flips and swaps of axes
-    were done to make it upright.
+    Only flips and swaps of axes make it upright: an oblique series keeps its residual rotation in
+    `affine`.
 
     Attributes:
         hu: int16, ``[z, y, x]``.
         lung_labels: uint8, same shape: `OUTSIDE`, `RIGHT_LUNG`, `LEFT_LUNG`.
-        search_mask: bool, same shape: where a finding may lie. It holds the lungs and what a
-            mass may have taken from them (pleura, hilum, a collapsed or fluid-filled part).
+        search_mask: bool, same shape: where a finding is possible. It contains the lungs and what
+            a mass may have replaced (pleura, hilum, a collapsed or fluid-filled part).
         affine: 4 x 4 float64, maps (x, y, z) indices to LPS mm.
     """
 
@@ -38,7 +38,7 @@ class WorkingVolume:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Distance of voxel centres along x, y, z; the same three times where a model wants it."""
+        """Distance of voxel centres along x, y, z in mm, rounded to 1e-9."""
         x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0).round(9).tolist()
         return x, y, z
 

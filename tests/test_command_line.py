@@ -1,14 +1,17 @@
 """The commands from outside: exit codes, one clear sentence, and nothing heavy for help."""
 
 import json
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
+from hounsfield.models.store.folders import installed_models
 from hounsfield.pipeline.batch.ledger import Ledger, Row, RunRow
 from hounsfield.pipeline.cli.errors import exit_on_error
 from hounsfield.pipeline.cli.main import app
@@ -21,10 +24,25 @@ def call(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
-def test_every_command_is_in_the_help():
-    text = call("--help").output
-    for name in ("run", "inspect", "convert", "status", "phantom"):
-        assert name in text
+def test_the_help_lists_exactly_the_commands_with_a_sentence_each():
+    listed = re.findall(r"^│ (\w+) {2,}(\S.*?) *│$", call("--help").output, re.MULTILINE)
+    assert [name for name, _ in listed] == [
+        *("run", "inspect", "convert", "status", "phantom", "prepare", "train"),
+        *("models", "evaluate"),
+    ]
+    assert all(sentence[0].isupper() for _, sentence in listed)
+
+
+def test_the_version_is_printed():
+    result = call("--version")
+    assert result.output == f"hounsfield {version('hounsfield')}\n"
+    assert result.exit_code == ExitCode.DONE
+
+
+def test_listing_models_without_any_says_where_they_should_be(tmp_path):
+    with pytest.raises(UsageError, match="no models are installed: searched"):
+        installed_models([tmp_path])
+    assert "nodule_detector" in call("models", "list").output
 
 
 def test_help_imports_nothing_heavy():
@@ -95,7 +113,7 @@ def test_inspect_and_convert_choose_by_the_configured_kernel_as_a_run_does(tmp_p
         assert [row["series_uid"] for row in rows if row["chosen"]] == [chosen]
         out = tmp_path / "volume.npz"
         assert call("convert", tmp_path / "in", "--out", out, "--config", config).exit_code == 0
-        assert "has the wanted" in next(row["message"] for row in rows if not row["chosen"])
+        assert "has the preferred" in next(row["message"] for row in rows if not row["chosen"])
 
 
 def test_status_tells_counts_rate_time_left_and_failures(tmp_path):

@@ -27,13 +27,13 @@ FULL_VOXEL = 255
 """Value of a voxel in a nodule mask that is all nodule."""
 
 FACTS_FILE = "case.json"
-REMEDY = "run `hounsfield prepare` again, which replaces damaged cases"
+REMEDY = "prepare its source again: `hounsfield prepare` replaces damaged cases"
 
 _VOLUME_ARRAYS = {"hu": np.int16, "lung_labels": np.uint8, "search_mask": np.bool_}
 _RENAMED = {
     "form_version": "version",
-    "specified": "specified",
-    "solid_fraction": "solid_fraction",
+    "drawn_as": "specified",
+    "solid_share": "solid_fraction",
 }
 """Keys of version 2, and what version 3 calls them."""
 

@@ -25,7 +25,8 @@ def pleura_distance_mm(segmentation: Segmentation, volume: Volume, working: Work
     Args:
         segmentation: The nodule on the native grid.
         volume: The series in which it was segmented.
-        working: Working volume of that series; the spacing of its labels limits the precision.
+        working: Working volume of that series; the spacing of its lung labels limits the
+            precision.
 
     Returns:
         The distance in mm, 0 where the nodule touches the surface, at most `MAX_DISTANCE_MM`.

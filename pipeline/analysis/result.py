@@ -13,6 +13,7 @@ from hounsfield.pipeline.report.figures.activation_map import activation_files
 from hounsfield.pipeline.report.figures.pair_picture import pair_pictures
 from hounsfield.pipeline.report.figures.pictures import report_pictures
 from hounsfield.pipeline.report.filenames import REPORT_HTML, REPORT_JSON, SEGMENTATION_NII
+from hounsfield.pipeline.report.headline import leading_finding
 from hounsfield.pipeline.report.html import report_page
 from hounsfield.pipeline.report.schema import TimesDocument
 from hounsfield.pipeline.report.segmentation_file import segmentation_file
@@ -127,6 +128,9 @@ class Analysis:
 def _render(analysis: Analysis) -> RenderedReport:
     config = analysis.config.report
     boundaries = [nodule.boundary for nodule in analysis.examination.nodules]
+    shown = leading_finding(
+        len(analysis.findings), [proposal.study.driven_by for proposal in analysis.proposals]
+    )
     with analysis.timer.stage("pictures"):
         pictures = report_pictures(
             analysis.volume,
@@ -134,7 +138,7 @@ def _render(analysis: Analysis) -> RenderedReport:
             analysis.findings,
             boundaries,
             config,
-            shown=analysis.study_class.finding,
+            shown=shown,
         )
         if analysis.growth is not None:
             pictures |= pair_pictures(
@@ -157,7 +161,7 @@ def _render(analysis: Analysis) -> RenderedReport:
             peak_memory_mb=peak_memory_mb(),
         ),
     )
-    page = report_page(report, pictures, shown=analysis.study_class.finding)
+    page = report_page(report, pictures, shown=shown)
     files = {REPORT_JSON: report.as_json().encode(), REPORT_HTML: page.encode(), **pictures}
     files |= activation_files(analysis.findings)
     if any(boundaries):

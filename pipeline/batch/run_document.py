@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from hounsfield.preprocessing.documents import Strict
 
 
-class RunDocument(BaseModel):
+class RunDocument(Strict):
     """The result of a run."""
-
-    model_config = ConfigDict(frozen=True)
 
     version: Literal[1] = 1
     out: str = Field(description="Output folder.")

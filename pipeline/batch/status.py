@@ -5,20 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hounsfield.pipeline.batch.ledger import LEDGER_NAME, Ledger
 from hounsfield.preprocessing.codes import Verdict
+from hounsfield.preprocessing.documents import Strict
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Status(BaseModel):
+class Status(Strict):
     """Progress of a run, as ``hounsfield status --json`` prints it."""
-
-    model_config = ConfigDict(frozen=True)
 
     version: Literal[1] = 1
     verdicts: dict[str, int] = Field(description="Series and files by verdict.")

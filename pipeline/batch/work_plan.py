@@ -208,6 +208,6 @@ def _rejected(series: Series, part: int, rejection: SeriesError) -> Row:
         part=part,
         verdict=rejection.reason.verdict.value,
         reason=rejection.reason.value,
-        message=rejection.message,
+        message=rejection.sentence_for(series.path),
         notices=",".join(notice.code.value for notice in series.notices),
     )

@@ -105,7 +105,7 @@ def _attempt(
         output = analyse(series, prior)
         partial = write_partial_folder(out, output.files)
     except SeriesError as error:
-        return failed(error.reason, error.message)
+        return failed(error.reason, error.sentence_for(series.path))
     except OutputError as error:
         return error
     except MemoryError as error:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.errors import ExitCode
-from hounsfield.preprocessing.errors import HounsfieldError
+from hounsfield.preprocessing.errors import HounsfieldError, SeriesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def exit_on_error(*, debug: bool) -> Iterator[None]:
     try:
         yield
     except HounsfieldError as error:
-        _end(str(error), error.exit_code, debug=debug)
+        _end(_sentence(error), error.exit_code, debug=debug)
     except KeyboardInterrupt:
         _end("interrupted; run the same command again to resume", ExitCode.INTERRUPTED, debug=debug)
     except Exception as error:  # noqa: BLE001 - the last place that can report it
@@ -46,6 +46,12 @@ def exit_on_error(*, debug: bool) -> Iterator[None]:
         )
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _sentence(error: HounsfieldError) -> str:
+    """The sentence of an error, with the path that it speaks of."""
+    path = error.path if isinstance(error, SeriesError) else None
+    return f"{path}: {error}" if path else str(error)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -67,7 +67,7 @@ def _print_group(group: Sequence[InspectionRow], root: str, console: Console) ->
     place = _shortened(_relative(row.path, root))
     line = _COLUMNS.format(place, _size(row), _spacing(row), verdict)
     console.print(Text(line.rstrip(), style=_STYLES[row.verdict]))
-    for sentence in _sentences(row, root):
+    for sentence in _sentences(row):
         console.print(Padding(Text(sentence), (0, 0, 0, _INDENT), expand=False))
 
 
@@ -83,20 +83,12 @@ def _grouped(rows: Sequence[InspectionRow]) -> list[list[InspectionRow]]:
     return sorted(groups, key=lambda group: (not group[0].chosen, group[0].path))
 
 
-def _sentences(row: InspectionRow, root: str) -> list[str]:
-    """Description, reason and notices of a row; its own path is not repeated."""
+def _sentences(row: InspectionRow) -> list[str]:
+    """Description, reason and notices of a row."""
     kind = ", ".join(filter(None, [row.description, row.orientation]))
     reason = [f"{row.reason.value}: {row.message}"] if row.reason else []
     notices = [f"{notice.code.value}: {notice.message}" for notice in row.notices]
-    sentences = filter(None, [kind, *reason, *notices])
-    name = PurePath(row.path).name
-    return [
-        sentence.replace(f"{row.path}: ", "")
-        .replace(f"{row.path}/", "")
-        .replace(row.path, name)
-        .replace(f"{root}/", "")
-        for sentence in sentences
-    ]
+    return [sentence for sentence in (kind, *reason, *notices) if sentence]
 
 
 def _common_folder(rows: Sequence[InspectionRow]) -> str:

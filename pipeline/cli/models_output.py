@@ -6,39 +6,31 @@ from typing import TYPE_CHECKING
 
 from hounsfield.models.store.folders import (
     STORE,
+    installed_models,
     list_models,
     model_folder,
     user_store,
     verified_weights,
 )
-from hounsfield.preprocessing.errors import UsageError, writing_to
+from hounsfield.preprocessing.errors import writing_to
 from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from hounsfield.models.store.manifest import Manifest
 
 
 def list_lines() -> list[str]:
     """Return a line for each model: name, version, task, summary.
 
     Raises:
-        UsageError: There is no model at all; the installation is not complete.
+        UsageError: There is no model at all, or a manifest is damaged.
     """
-    lines = [f"{m.name} {m.version} ({m.task}): {m.summary}" for m in _all_models()]
-    if not lines:
-        msg = (
-            f"there are no models in {STORE} or {user_store()}: the installation is not complete; "
-            "install Hounsfield again, or import a model with `hounsfield models import`"
-        )
-        raise UsageError(msg)
-    return lines
+    return [f"{m.name} {m.version} ({m.task}): {m.summary}" for m in installed_models()]
 
 
 def manifests_as_json() -> str:
     """Return every manifest, as a JSON list."""
-    return "[" + ",\n".join(m.model_dump_json(indent=1) for m in _all_models()) + "]"
+    return "[" + ",\n".join(m.model_dump_json(indent=1) for m in installed_models()) + "]"
 
 
 def card(name: str) -> str:
@@ -119,8 +111,3 @@ def export_model(name: str, out: Path) -> None:
     content = onnx_model(model_folder(name))
     with atomic_file(out) as temporary:
         temporary.write_bytes(content)
-
-
-def _all_models() -> list[Manifest]:
-    """The models of Hounsfield, then the user's own."""
-    return [*list_models(), *list_models(user_store())]

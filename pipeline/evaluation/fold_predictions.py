@@ -8,10 +8,9 @@ import logging
 import time
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from hounsfield.models.store.folders import read_manifest, verified_weights
 from hounsfield.pipeline.batch.csv_tables import LUNA16_COLUMNS
+from hounsfield.preprocessing.documents import Strict, read_document
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.files.atomic_write import atomic_file
 
@@ -32,7 +31,7 @@ MAX_CANDIDATES = 100
 _LOG_INTERVAL_S = 30.0
 
 
-class FoldRecord(BaseModel):
+class FoldRecord(Strict):
     """Content of ``fold.json``, which ties the predictions of a fold to its model and scans.
 
     Attributes:
@@ -43,8 +42,6 @@ class FoldRecord(BaseModel):
         series_uids: Scans that were predicted, those without candidates included.
         seconds_per_scan: Mean time of the detector.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[2] = 2
     fold: int
@@ -131,11 +128,7 @@ def is_predicted(config: TrainingConfig, folder: Path, scans: Sequence[CaseFacts
     has_model = is_trained(config, folder)
     if not path.exists():
         return False
-    try:
-        record = FoldRecord.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        msg = f"{path} cannot be read: {error.errors()[0]['msg']}; delete it to predict again"
-        raise UsageError(msg) from error
+    record = read_document(path, FoldRecord, remedy="delete it to predict again")
     _check_configuration(record.config_sha256, config, folder)
     predictions = folder / PREDICTIONS_CSV
     if not predictions.exists() or _sha256(predictions) != record.predictions_sha256:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from jinja2 import Environment
 
 _SVG = re.compile(r"<svg.*</svg>", re.DOTALL)
 
@@ -31,7 +29,9 @@ def render_page(template: str, *, svg: bytes, values: Mapping[str, object]) -> s
     """
     match = _SVG.search(svg.decode("utf-8"))
     plot = match.group(0) if match else ""
-    return _environment().get_template(template).render(plot=plot, **values)
+    from hounsfield.pipeline.report.templating import render_template
+
+    return render_template(template, plot=plot, **values)
 
 
 def write_files(out: Path, files: Mapping[str, bytes]) -> None:
@@ -49,24 +49,3 @@ def write_files(out: Path, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         with atomic_file(out / name) as temporary:
             temporary.write_bytes(content)
-
-
-@functools.cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("hounsfield.pipeline", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = lambda value: "\N{EN DASH}" if value is None else f"{value:.3f}"
-    environment.filters["pair"] = _pair
-    return environment
-
-
-def _pair(pair: tuple[float | None, float | None]) -> str:
-    low, high = pair
-    return "\N{EN DASH}" if low is None or high is None else f"{low:.3f} to {high:.3f}"

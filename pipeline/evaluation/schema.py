@@ -6,14 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hounsfield.preprocessing.documents import Strict
+
 Interval = tuple[float | None, float | None]
 """Lower and upper end of a 95 % interval, null where the figure is not defined."""
 
 CPM = "cpm"
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ProtocolWarning(BaseModel):
@@ -25,7 +23,7 @@ class ProtocolWarning(BaseModel):
     message: str
 
 
-class Stratum(_Document):
+class Stratum(Strict):
     """FROC figures of some of the nodules, or of some of the scans."""
 
     by: str = Field(description="diameter_mm, slice_thickness_mm or scanner")
@@ -38,7 +36,7 @@ class Stratum(_Document):
     interval_95: dict[str, Interval]
 
 
-class Comparison(_Document):
+class Comparison(Strict):
     """This submission minus another, resampled with the same scans."""
 
     other: str
@@ -50,7 +48,7 @@ class Comparison(_Document):
     protocol_warnings_of_other: list[ProtocolWarning]
 
 
-class Luna16Evaluation(_Document):
+class Luna16Evaluation(Strict):
     """``evaluation.json`` of ``hounsfield evaluate luna16``.
 
     All figures but `interval_95` and `bootstrap_mean` come from the plain curve.
@@ -79,7 +77,7 @@ class Luna16Evaluation(_Document):
     seed: int
 
 
-class ClassMetrics(_Document):
+class ClassMetrics(Strict):
     """Metrics of one class against the others."""
 
     cases: int
@@ -88,7 +86,7 @@ class ClassMetrics(_Document):
     auc: float | None
 
 
-class ClassifierMetrics(_Document):
+class ClassifierMetrics(Strict):
     """Metrics of one classifier; keys of `interval_95` are such as ``auc/<class>``."""
 
     confusion_matrix: list[list[int]] = Field(description="Rows: true, columns: predicted.")
@@ -101,7 +99,7 @@ class ClassifierMetrics(_Document):
     interval_95: dict[str, Interval]
 
 
-class ReliabilityBin(_Document):
+class ReliabilityBin(Strict):
     """Cases whose largest probability falls into one bin."""
 
     lower: float
@@ -112,7 +110,7 @@ class ReliabilityBin(_Document):
     interval_95: Interval
 
 
-class ClassificationEvaluation(_Document):
+class ClassificationEvaluation(Strict):
     """``evaluation.json`` of ``hounsfield evaluate classification``."""
 
     version: Literal[1] = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,10 +28,9 @@ from hounsfield.pipeline.report.schema import (
 )
 from hounsfield.preprocessing.codes import Verdict
 from hounsfield.preprocessing.geometry.slice_geometry import orientation_name
-from hounsfield.preprocessing.printable_path import printable_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from hounsfield.models.contracts import Candidate, Finding
     from hounsfield.pipeline.assessment.growth import GrowthComparison
@@ -83,7 +81,7 @@ def build_report(
     Returns:
         The document; its verdict tells whether there are notices.
     """
-    listed = _notices(_without_folders(series, notices) if series else notices)
+    listed = _notices(notices)
     documents = tuple(
         _finding(number, finding, finding_risks)
         for number, (finding, finding_risks) in enumerate(zip(findings, risks, strict=True), 1)
@@ -168,18 +166,6 @@ def _series(series: Series | None, volume: Volume) -> SeriesDocument:
 def _orientation(volume: Volume) -> str:
     """The name of the plane of the slices, from the normal of the stack."""
     return orientation_name(volume.affine[:3, 2] / np.linalg.norm(volume.affine[:3, 2]))
-
-
-def _without_folders(series: Series, notices: Iterable[Notice]) -> Iterator[Notice]:
-    """Names files without their folders: those may be named after the patient."""
-    folders = {source.folder for source in series.sources} | {printable_path(series.path)}
-    # A member at the top of an archive is named ``study.zip!slice.dcm``.
-    before = {folder if folder.endswith("!") else f"{folder}/" for folder in folders}
-    for notice in notices:
-        message = notice.message
-        for words in sorted(before, key=lambda words: (-len(words), words)):
-            message = message.replace(words, "")
-        yield replace(notice, message=message)
 
 
 def _notices(notices: Iterable[Notice]) -> tuple[NoticeDocument, ...]:

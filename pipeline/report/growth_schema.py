@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hounsfield.pipeline.assessment.interval_change import GrowthStatus
+from hounsfield.preprocessing.documents import Strict
 
 _Point = tuple[float, float, float]
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EarlierStudyDocument(_Document):
+class EarlierStudyDocument(Strict):
     """The study that was compared."""
 
     study_uid: str
@@ -24,7 +21,7 @@ class EarlierStudyDocument(_Document):
     findings: int
 
 
-class EarlierNoduleDocument(_Document):
+class EarlierNoduleDocument(Strict):
     """A nodule as the earlier study shows it, in that study's own places."""
 
     centre_world_mm: _Point = Field(description="x, y, z in LPS mm of the earlier study.")
@@ -35,7 +32,7 @@ class EarlierNoduleDocument(_Document):
     mean_diameter_mm: float | None
 
 
-class NoduleChangeDocument(_Document):
+class NoduleChangeDocument(Strict):
     """The change of one nodule; figures are None where it was not measured twice."""
 
     finding: int | None = Field(description="Its number in this report; None: not seen again.")
@@ -59,7 +56,7 @@ class NoduleChangeDocument(_Document):
     picture: str | None = Field(default=None, description="File beside the report: both studies.")
 
 
-class GrowthDocument(_Document):
+class GrowthDocument(Strict):
     """The findings of this study compared with the most recent earlier one of the patient."""
 
     earlier: EarlierStudyDocument | None = Field(description="None: nothing was compared.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from hounsfield.pipeline.report.schema import GuidelineDocument, Report
 
 
-def leading_finding(findings: int, guidelines: Sequence[GuidelineDocument]) -> int | None:
+def leading_finding(findings: int, driven_by: Iterable[Sequence[int]]) -> int | None:
     """Choose the finding that the headline names and that the key image's slice goes through.
 
     It is the finding that decides the category of the first guideline with one; of several, the one
@@ -18,15 +18,15 @@ def leading_finding(findings: int, guidelines: Sequence[GuidelineDocument]) -> i
 
     Args:
         findings: How many findings there are, numbered from 1, best score first.
-        guidelines: Proposals in the order of the configuration.
+        driven_by: For each guideline, in the order of the configuration, the numbers of the
+            findings that decide its category; empty where none does.
 
     Returns:
         The finding's number; None without findings.
     """
     if findings == 0:
         return None
-    driven_by = next((guideline.driven_by for guideline in guidelines if guideline.driven_by), (1,))
-    return min(driven_by)
+    return min(next((numbers for numbers in driven_by if numbers), (1,)))
 
 
 def headline(report: Report) -> str:
@@ -44,33 +44,31 @@ def headline(report: Report) -> str:
 
 
 def _findings(report: Report) -> str:
-    category = _category(report)
-    number = leading_finding(len(report.findings), report.guidelines)
+    guideline = next((each for each in report.guidelines if each.category), None)
+    number = leading_finding(len(report.findings), [each.driven_by for each in report.guidelines])
     if number is None:
-        return "No finding above the operating point" + (category and f", {category}")
+        category = f", {guideline.title} {guideline.category}" if guideline else ""
+        return f"No finding above the operating point{category}"
     finding = report.findings[number - 1]
-    texture = str(finding.measurements.get("texture", "")).replace("_", "-")
     facts = (
-        texture,
+        str(finding.measurements.get("texture", "")).replace("_", "-"),
         f"{finding.diameter_mm:.1f} mm",
         f"{finding.location.lung} lung",
         f"{finding.location.zone} zone",
-        category,
+        f"score {finding.score:.2f}",
+        _category(guideline, number) if guideline else "",
     )
     described = ", ".join(fact for fact in facts if fact)
     if len(report.findings) == 1:
         return f"One finding: {described}"
-    rank = "the most suspicious" if category else "the best score has"
+    rank = "the most suspicious" if guideline else "the best score has"
     return f"{len(report.findings)} findings, {rank} number {number}: {described}"
 
 
-def _category(report: Report) -> str:
-    """The category of the first guideline that has one, with the guideline's name."""
-    return next(
-        (
-            f"{guideline.title} {guideline.category}"
-            for guideline in report.guidelines
-            if guideline.category
-        ),
-        "",
-    )
+def _category(guideline: GuidelineDocument, number: int) -> str:
+    """The category of a finding, and that of the study where it differs (0, incomplete)."""
+    category = guideline.findings[number - 1]
+    text = f"{guideline.title} {category}"
+    if guideline.category == category:
+        return text
+    return f"{text} (study: {guideline.category}, {guideline.meaning})"

@@ -9,16 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from hounsfield.models.contracts import ConfidenceBand, Lung, NoduleClass, Zone
 from hounsfield.pipeline.report.growth_schema import GrowthDocument
 from hounsfield.preprocessing.codes import NoticeCode, Verdict
+from hounsfield.preprocessing.documents import Strict
 
 RESEARCH_USE = "Research use only. Not a medical device."
 RESEARCH_CLASSES = (
     "The classes come from research demonstration weights that were not validated on histology; "
     "they are no diagnosis."
 )
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NoticeDocument(BaseModel):
@@ -30,7 +27,7 @@ class NoticeDocument(BaseModel):
     message: str
 
 
-class SeriesDocument(_Document):
+class SeriesDocument(Strict):
     """Header facts and geometry of the series; never a person's name."""
 
     study_uid: str
@@ -55,7 +52,7 @@ class SeriesDocument(_Document):
     orientation: str
 
 
-class CandidateDocument(_Document):
+class CandidateDocument(Strict):
     """A place that the detector proposes."""
 
     centre_world_mm: tuple[float, float, float] = Field(description="x, y, z in LPS mm.")
@@ -63,7 +60,7 @@ class CandidateDocument(_Document):
     score: float = Field(ge=0, le=1)
 
 
-class SourceDocument(_Document):
+class SourceDocument(Strict):
     """The centre on the original image; pixels are counted from 0 at the first one's centre."""
 
     sop_instance_uid: str
@@ -72,14 +69,14 @@ class SourceDocument(_Document):
     row: float
 
 
-class LocationDocument(_Document):
+class LocationDocument(Strict):
     """Lung side, the patient's own, and zone."""
 
     lung: Lung
     zone: Zone
 
 
-class RiskDocument(_Document):
+class RiskDocument(Strict):
     """Probability of cancer by a published model, 0 to 1; a range where an input is missing."""
 
     model: str
@@ -90,7 +87,7 @@ class RiskDocument(_Document):
     missing: tuple[str, ...]
 
 
-class GuidelineDocument(_Document):
+class GuidelineDocument(Strict):
     """The categories that a guideline proposes for the study and for each finding."""
 
     name: str
@@ -104,7 +101,7 @@ class GuidelineDocument(_Document):
     findings: tuple[str, ...] = Field(description="Category of each finding, in their order.")
 
 
-class ActivationMapDocument(_Document):
+class ActivationMapDocument(Strict):
     """Class activation map: evidence for the likeliest class, and against it."""
 
     picture: str = Field(description="File beside the report: over the CT, in three planes.")
@@ -136,7 +133,7 @@ class FindingDocument(CandidateDocument):
         return max(NoduleClass, key=lambda name: self.class_probabilities[name])
 
 
-class StudyClassDocument(_Document):
+class StudyClassDocument(Strict):
     """Class of the study; probabilities, band and finding are None where nothing was found."""
 
     likeliest_class: NoduleClass
@@ -146,7 +143,7 @@ class StudyClassDocument(_Document):
     rule: str = Field(description="How the class was derived, in a sentence.")
 
 
-class ModelDocument(_Document):
+class ModelDocument(Strict):
     """The weights that were used."""
 
     role: Literal["detector", "reducer", "segmenter", "rater", "classifier"]
@@ -155,7 +152,7 @@ class ModelDocument(_Document):
     sha256: str
 
 
-class ProvenanceDocument(_Document):
+class ProvenanceDocument(Strict):
     """The version, weights and configuration that make the same report again."""
 
     hounsfield_version: str
@@ -170,7 +167,7 @@ class ProvenanceDocument(_Document):
     )
 
 
-class TimesDocument(_Document):
+class TimesDocument(Strict):
     """The only part that differs between two runs on the same input."""
 
     finished_at: str = Field(description="ISO 8601, UTC.")
@@ -178,10 +175,10 @@ class TimesDocument(_Document):
     peak_memory_mb: float
 
 
-class Report(_Document):
+class Report(Strict):
     """The report of one series."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     verdict: Verdict
     series: SeriesDocument
     notices: tuple[NoticeDocument, ...]

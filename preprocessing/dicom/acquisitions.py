@@ -1,4 +1,4 @@
-"""Planes of one series apart into acquisitions: no two slices of a volume at one place."""
+"""Separates the planes of a series into acquisitions with one slice at each position."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.dicom.pixels import read_hu
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.geometry.slice_geometry import (
-    SAME_PLACE_MM,
+    SAME_POSITION_MM,
     SPACING_TOLERANCE,
     slice_axes,
 )
@@ -20,8 +20,8 @@ from hounsfield.preprocessing.geometry.slice_geometry import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
-    from hounsfield.preprocessing.dicom.frames import Frame
     from hounsfield.preprocessing.dicom.header import Instance
+    from hounsfield.preprocessing.geometry.frame import Frame
 
 
 class Plane(NamedTuple):
@@ -32,13 +32,13 @@ class Plane(NamedTuple):
 
 
 class Acquisitions(NamedTuple):
-    """What planes of one shape fall apart into.
+    """The acquisitions among planes of one shape.
 
     Attributes:
-        stacks: Each with one plane at a place.
+        stacks: Each with one plane at each position.
         dropped: Exact copies of other planes.
-        damaged: Planes whose pixels turned out unreadable in the comparison.
-        depths: Number of different places along the normal.
+        damaged: Planes whose pixels proved unreadable when they were compared.
+        depths: Number of different positions along the normal.
     """
 
     stacks: list[list[Plane]]
@@ -48,7 +48,11 @@ class Acquisitions(NamedTuple):
 
 
 def group_by_shape(planes: Sequence[Plane]) -> list[list[Plane]]:
-    """Groups planes of one size, orientation and pixel spacing, the largest group first."""
+    """Returns groups of planes of one size, orientation and pixel spacing, the largest first.
+
+    Args:
+        planes: Image planes in any order.
+    """
     groups: list[list[Plane]] = []
     for plane in planes:
         for group in groups:
@@ -60,52 +64,60 @@ def group_by_shape(planes: Sequence[Plane]) -> list[list[Plane]]:
     return sorted(groups, key=len, reverse=True)
 
 
-def same_shape(one: Plane, other: Plane) -> bool:
-    """Whether two planes can lie on one grid; 1 % of pixel spacing, 1e-3 of direction."""
-    a, b = one.instance.pixels, other.instance.pixels
+def same_shape(plane: Plane, other: Plane) -> bool:
+    """Returns whether two planes fit on one grid: 1 % of pixel spacing, 1e-3 of direction.
+
+    Args:
+        plane: An image plane; the tolerance is a fraction of its pixel spacing.
+        other: The plane to compare with.
+    """
+    a, b = plane.instance.pixels, other.instance.pixels
     if a is None or b is None or (a.rows, a.columns) != (b.rows, b.columns):
         return False
     return (
-        _close(one.frame.row_direction, other.frame.row_direction, 1e-3)
-        and _close(one.frame.column_direction, other.frame.column_direction, 1e-3)
+        _close(plane.frame.row_direction, other.frame.row_direction, 1e-3)
+        and _close(plane.frame.column_direction, other.frame.column_direction, 1e-3)
         and _close(
-            one.frame.pixel_spacing_mm,
+            plane.frame.pixel_spacing_mm,
             other.frame.pixel_spacing_mm,
-            SPACING_TOLERANCE * max(one.frame.pixel_spacing_mm or (0.0,)),
+            SPACING_TOLERANCE * max(plane.frame.pixel_spacing_mm or (0.0,)),
         )
     )
 
 
 def _close(
-    one: tuple[float, ...] | None, other: tuple[float, ...] | None, tolerance: float
+    vector: tuple[float, ...] | None, other: tuple[float, ...] | None, tolerance: float
 ) -> bool:
-    if one is None or other is None:
-        return one is other
-    return all(abs(a - b) <= tolerance for a, b in zip(one, other, strict=True))
+    if vector is None or other is None:
+        return vector is other
+    return all(abs(a - b) <= tolerance for a, b in zip(vector, other, strict=True))
 
 
 def split_acquisitions(planes: Sequence[Plane]) -> Acquisitions:
-    """Drops copies and splits planes that show different things at one place.
+    """Drops copies, and separates planes with different content at one position.
 
-    Pixels are read only where several planes lie at one place.
+    Pixels are read only where several planes share a position.
 
     Args:
-        planes: Of one shape, each with a position.
+        planes: Planes of one shape, each with a position.
+
+    Returns:
+        The acquisitions, the largest first.
 
     Raises:
-        SeriesError: `inconsistent_geometry` where planes at one place differ and nothing in the
-            headers tells which ones belong together.
+        SeriesError: `inconsistent_geometry` if planes at one position differ and nothing in the
+            headers shows which of them belong together.
     """
-    places = _by_place(planes)
+    positions = _by_position(planes)
     kept: list[list[Plane]] = []
     dropped: list[Plane] = []
     damaged: list[Plane] = []
-    for place in places:
-        unique, copies, broken = _without_copies(place)
+    for position in positions:
+        unique, copies, broken = _without_copies(position)
         kept.append(unique)
         dropped += copies
         damaged += broken
-    kept = [place for place in kept if place]
+    kept = [position for position in kept if position]
     if not kept:
         return Acquisitions([], dropped, damaged, 0)
     if len(kept) == 1 and len(kept[0]) > 1:
@@ -114,47 +126,52 @@ def split_acquisitions(planes: Sequence[Plane]) -> Acquisitions:
 
 
 def depth_mm(plane: Plane, like: Plane) -> float:
-    """Position of a plane along the normal of another."""
+    """Returns the position of a plane along the normal of another, in mm.
+
+    Args:
+        plane: An image plane with a position.
+        like: The plane whose normal is used.
+    """
     _, _, normal = slice_axes(like.frame)
     return float(np.dot(np.array(plane.frame.position_mm), normal))
 
 
-def _by_place(planes: Sequence[Plane]) -> list[list[Plane]]:
-    """Planes at one depth together, by rising depth."""
+def _by_position(planes: Sequence[Plane]) -> list[list[Plane]]:
+    """Groups the planes at one depth, by increasing depth."""
     _, _, normal = slice_axes(planes[0].frame)
     depths = np.array([plane.frame.position_mm for plane in planes]) @ normal
-    places: list[list[Plane]] = []
+    positions: list[list[Plane]] = []
     last = -np.inf
     for index in np.argsort(depths, kind="stable"):
-        if depths[index] - last >= SAME_PLACE_MM:
-            places.append([])
+        if depths[index] - last >= SAME_POSITION_MM:
+            positions.append([])
             last = depths[index]
-        places[-1].append(planes[index])
-    return places
+        positions[-1].append(planes[index])
+    return positions
 
 
-def _without_copies(place: list[Plane]) -> tuple[list[Plane], list[Plane], list[Plane]]:
-    """The different planes of one place, exact copies, and planes that cannot be read."""
-    if len(place) == 1:
-        return place, [], []
-    seen: dict[bytes, Plane] = {}
+def _without_copies(position: list[Plane]) -> tuple[list[Plane], list[Plane], list[Plane]]:
+    """The different planes at one position, exact copies, and planes that cannot be read."""
+    if len(position) == 1:
+        return position, [], []
+    unique: dict[bytes, Plane] = {}
     dropped: list[Plane] = []
     damaged: list[Plane] = []
-    for plane in sorted(place, key=_preference):
+    for plane in sorted(position, key=_preference):
         try:
             fingerprint = _fingerprint(plane)
         except SeriesError as error:
             damaged.append(Plane(replace(plane.instance, damage=error), plane.frame))
             continue
-        if fingerprint in seen:
+        if fingerprint in unique:
             dropped.append(plane)
         else:
-            seen[fingerprint] = plane
-    return list(seen.values()), dropped, damaged
+            unique[fingerprint] = plane
+    return list(unique.values()), dropped, damaged
 
 
 def _preference(plane: Plane) -> tuple[bool, int, int, str, int, str]:
-    """Sorts lossless planes first, then by the order in which they were made."""
+    """A sort key: lossless planes first, then by the order of acquisition."""
     instance = plane.instance
     return (
         instance.facts.lossy,
@@ -186,53 +203,56 @@ _DISTINGUISHING: tuple[Callable[[Plane], Hashable], ...] = (
     lambda plane: plane.instance.facts.series_description,
     lambda plane: plane.instance.acquisition_time,
 )
-"""What may tell one acquisition from another inside one series, the most telling first."""
+"""Header values that may separate acquisitions inside one series, the most specific first."""
 
 
-def _stacks(places: list[list[Plane]]) -> list[list[Plane]]:
-    """Splits the planes of many places into stacks with one plane a place."""
-    most = max(map(len, places))
+def _stacks(positions: list[list[Plane]]) -> list[list[Plane]]:
+    """Splits the planes at many positions into stacks with one plane at each position."""
+    most = max(map(len, positions))
     if most == 1:
-        return [[place[0] for place in places]]
-    place_of = {id(plane): number for number, place in enumerate(places) for plane in place}
-    planes = [plane for place in places for plane in place]
+        return [[position[0] for position in positions]]
+    position_of = {
+        id(plane): number for number, position in enumerate(positions) for plane in position
+    }
+    planes = [plane for position in positions for plane in position]
     for distinguish in _DISTINGUISHING:
         stacks: dict[Hashable, list[Plane]] = {}
         for plane in planes:
             stacks.setdefault(distinguish(plane), []).append(plane)
         if 1 < len(stacks) <= 2 * most and all(
-            len({place_of[id(plane)] for plane in stack}) == len(stack) for stack in stacks.values()
+            len({position_of[id(plane)] for plane in stack}) == len(stack)
+            for stack in stacks.values()
         ):
             return _largest_first(stacks.values())
-    runs = _runs(planes, place_of)
+    runs = _runs(planes, position_of)
     if len(runs) == most:
         return _largest_first(runs)
-    if all(len(place) == most for place in places):
-        return [[place[rank] for place in places] for rank in range(most)]
+    if all(len(position) == most for position in positions):
+        return [[position[rank] for position in positions] for rank in range(most)]
     msg = (
-        f"up to {most} different slices lie at one place, and nothing in the headers tells which "
-        "of them belong together"
+        f"Up to {most} different slices have the same position, and nothing in the headers shows "
+        "which of them belong together"
     )
     raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
 
 
 def _largest_first(stacks: Iterable[list[Plane]]) -> list[list[Plane]]:
-    """The same order whatever order the files came in."""
+    """Orders stacks independently of the order of the files."""
     return sorted(stacks, key=lambda stack: (-len(stack), min(map(_preference, stack))))
 
 
-def _runs(planes: Sequence[Plane], place_of: dict[int, int]) -> list[list[Plane]]:
-    """Cuts the planes, in the order they were made, where they do not go on to the next place."""
-    made = sorted(planes, key=_preference)
+def _runs(planes: Sequence[Plane], position_of: dict[int, int]) -> list[list[Plane]]:
+    """Cuts the planes, in the order of acquisition, where they skip a position."""
+    acquired = sorted(planes, key=_preference)
     runs: list[list[Plane]] = []
     last, step = 0, 0
-    for plane in made:
-        place = place_of[id(plane)]
-        onward = place - last
-        if not runs or abs(onward) != 1 or (len(runs[-1]) > 1 and onward != step):
+    for plane in acquired:
+        position = position_of[id(plane)]
+        advance = position - last
+        if not runs or abs(advance) != 1 or (len(runs[-1]) > 1 and advance != step):
             runs.append([])
         else:
-            step = onward
+            step = advance
         runs[-1].append(plane)
-        last = place
+        last = position
     return runs

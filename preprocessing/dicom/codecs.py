@@ -1,4 +1,4 @@
-"""One decoder for each compressed transfer syntax: the fastest in benchmarks/decoding.py."""
+"""A decoder for each compressed transfer syntax: the fastest in benchmarks/decoding.py."""
 
 from __future__ import annotations
 
@@ -8,8 +8,23 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydicom.uid import (
+    JPEG2000,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
 
 from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom.transfer_syntaxes import (
+    JPEG_FULL_PROGRESSION,
+    JPEG_SPECTRAL_SELECTION,
+)
 from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
@@ -22,11 +37,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DecodedFrame:
-    """Stored values as they come out of a codestream.
+    """The stored values of one frame, as a codestream holds them.
 
     Attributes:
-        stored: ``[row, column]``, 8 or 16 bits an element, signed only where the codestream says.
-        precision: Bits that the codestream itself says it holds.
+        stored: ``[row, column]``, 8 or 16 bits per element, signed only if the codestream is.
+        precision: Bits per value that the codestream itself declares.
     """
 
     stored: NDArray[np.integer]
@@ -36,22 +51,30 @@ class DecodedFrame:
 def decode_frame(encoded: bytes, layout: PixelLayout, transfer_syntax_uid: str) -> DecodedFrame:
     """Decodes one frame and checks its size against the header.
 
+    Args:
+        encoded: The codestream, all fragments of the frame joined.
+        layout: How the header describes the pixels.
+        transfer_syntax_uid: Any; those in `DECODERS` can be decoded.
+
+    Returns:
+        Stored values of the size that the header states.
+
     Raises:
-        SeriesError: `unsupported_encoding` for a syntax without a decoder, `truncated` where the
-            codestream ends early, `unreadable` where it makes no sense.
+        SeriesError: `unsupported_encoding` for a syntax without a decoder, `truncated` if the
+            codestream ends early, `unreadable` if it is malformed. The error has no path.
     """
     decoder = DECODERS.get(transfer_syntax_uid)
     if decoder is None:
-        msg = f"transfer syntax {transfer_syntax_uid} is not supported; convert it to another"
+        msg = f"Transfer syntax {transfer_syntax_uid} is not supported; convert it to another"
         raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
     try:
         frame = decoder(encoded, layout)
     except (ValueError, RuntimeError, TypeError, OverflowError, IndexError, struct.error) as error:
-        msg = f"its compressed pixels cannot be decoded: {error or type(error).__name__}"
+        msg = f"The compressed pixels cannot be decoded: {error or type(error).__name__}"
         raise SeriesError(Reason.UNREADABLE, msg) from error
     if frame.stored.shape != (layout.rows, layout.columns):
         msg = (
-            f"its codestream holds {frame.stored.shape} pixels, its header says "
+            f"The codestream holds {frame.stored.shape} pixels, the header says "
             f"({layout.rows}, {layout.columns})"
         )
         raise SeriesError(Reason.UNREADABLE, msg)
@@ -74,7 +97,7 @@ def _rle(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
 
 
 def _jpeg(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
-    """Lossy of 8 or 12 bits, sequential or progressive, and lossless: libjpeg-turbo 3."""
+    """JPEG, lossy with 8 or 12 bits, sequential or progressive, and lossless: libjpeg-turbo 3."""
     from imagecodecs import jpeg8_decode
 
     _check_closed(encoded)
@@ -92,13 +115,13 @@ def _jpeg_ls(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
 
 
 def _jpeg_2000(encoded: bytes, layout: PixelLayout) -> DecodedFrame:
-    """Decodes only a codestream whose own size was compared with the header's."""
+    """Decodes a codestream only after its own size was compared with the header's."""
     from imagecodecs import jpeg2k_decode
 
     _check_closed(encoded)
     begin = encoded.find(_J2K_START, 0, 4096)
     if begin < 0:
-        msg = "no JPEG 2000 codestream begins there"
+        msg = "there is no JPEG 2000 codestream"
         raise ValueError(msg)
     # The SIZ marker (ISO/IEC 15444-1, A.5.1): extents, offsets, then the components' depths.
     right, bottom, left, top = struct.unpack(">4I", encoded[begin + 8 : begin + 24])
@@ -113,7 +136,7 @@ _J2K_START = b"\xff\x4f\xff\x51"
 
 
 def _check_jpeg_extent(encoded: bytes, layout: PixelLayout) -> None:
-    """Compares the size that a JPEG or JPEG-LS claims with the header's, before decoding.
+    """Compares the size that a JPEG or JPEG-LS declares with the header's, before decoding.
 
     The frame header is the first segment of a kind SOF (ISO/IEC 10918-1, B.2.2; 14495-1, C.2.2).
     """
@@ -127,7 +150,7 @@ def _check_jpeg_extent(encoded: bytes, layout: PixelLayout) -> None:
                 raise ValueError(msg)
             return
         at += 1 if marker == 0xFF else 2 + length
-    msg = "no JPEG frame begins there"
+    msg = "there is no JPEG frame header"
     raise ValueError(msg)
 
 
@@ -135,35 +158,25 @@ _START_OF_FRAME = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 
 
 def _check_closed(encoded: bytes) -> None:
-    """A JPEG of any kind ends with its end marker; one cut short decodes to grey without it."""
+    """Refuses a JPEG of any kind without an end marker: one that was cut would decode to grey."""
     if encoded.rfind(b"\xff\xd9", max(0, len(encoded) - 64)) < 0:
-        msg = f"its compressed pixels end early, {len(encoded)} bytes are there; copy it again"
+        msg = f"The compressed pixels end early, {len(encoded)} bytes are there; copy it again"
         raise SeriesError(Reason.TRUNCATED, msg)
 
 
 DECODERS: Mapping[str, Callable[[bytes, PixelLayout], DecodedFrame]] = MappingProxyType(
     {
-        "1.2.840.10008.1.2.5": _rle,
-        "1.2.840.10008.1.2.4.50": _jpeg,
-        "1.2.840.10008.1.2.4.51": _jpeg,
-        "1.2.840.10008.1.2.4.53": _jpeg,
-        "1.2.840.10008.1.2.4.55": _jpeg,
-        "1.2.840.10008.1.2.4.57": _jpeg,
-        "1.2.840.10008.1.2.4.70": _jpeg,
-        "1.2.840.10008.1.2.4.80": _jpeg_ls,
-        "1.2.840.10008.1.2.4.81": _jpeg_ls,
-        "1.2.840.10008.1.2.4.90": _jpeg_2000,
-        "1.2.840.10008.1.2.4.91": _jpeg_2000,
+        RLELossless: _rle,
+        JPEGBaseline8Bit: _jpeg,
+        JPEGExtended12Bit: _jpeg,
+        JPEG_SPECTRAL_SELECTION: _jpeg,
+        JPEG_FULL_PROGRESSION: _jpeg,
+        JPEGLossless: _jpeg,
+        JPEGLosslessSV1: _jpeg,
+        JPEGLSLossless: _jpeg_ls,
+        JPEGLSNearLossless: _jpeg_ls,
+        JPEG2000Lossless: _jpeg_2000,
+        JPEG2000: _jpeg_2000,
     }
 )
 """The decoder of each compressed transfer syntax that can be read."""
-
-NATIVE_SYNTAXES = frozenset(
-    {
-        "1.2.840.10008.1.2",
-        "1.2.840.10008.1.2.1",
-        "1.2.840.10008.1.2.1.99",
-        "1.2.840.10008.1.2.2",
-    }
-)
-"""Implicit, explicit, deflated and big endian."""

@@ -1,6 +1,6 @@
-"""From a file's first bytes to a data set: with or without preamble, meta and honest lengths.
+"""Parses the header of a DICOM file, also one without preamble or file meta information.
 
-Only the beginning of a file is read and parsed in memory, so a length that lies allocates nothing.
+Only the beginning of a file is read and parsed in memory, so a wrong length allocates nothing.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ from pydicom.uid import (
 from pydicom.valuerep import VR
 
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.dicom.values import Elements, uid
+from hounsfield.preprocessing.dicom.values import Elements, tag_of, uid
 from hounsfield.preprocessing.errors import PYDICOM_PARSE_ERRORS, SeriesError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
     from pydicom.tag import BaseTag
 
-TRANSFER_SYNTAX_UID = 0x00020010
 UNDEFINED_LENGTH = 0xFFFFFFFF
 
-_PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+_PIXEL_TAGS = frozenset(map(tag_of, ("FloatPixelData", "DoubleFloatPixelData", "PixelData")))
 _HEAD_BYTES = 32 * 1024
 _HEAD_GROWTH = 32
 _MAX_HEAD_BYTES = 64 * 1024 * 1024  # functional groups of thousands of frames take some 20 MiB
@@ -44,15 +43,15 @@ _FIRST_GROUPS = frozenset({0x0002, 0x0008})
 
 @dataclass(frozen=True, slots=True)
 class ParsedHeader:
-    """The elements asked for, and where the pixel data lies.
+    """The requested elements, and the position of the pixel data.
 
     Attributes:
-        elements: Raw elements, pixel data left out.
-        transfer_syntax_uid: As declared, or as found where nothing is declared.
-        pixel_offset: First byte of the pixel data's value; None where there is none. In a
-            deflated file, counted in the inflated stream.
+        elements: Raw elements without pixel data.
+        transfer_syntax_uid: As declared, or as the first element shows if nothing is declared.
+        pixel_offset: First byte of the pixel data's value, within the inflated stream of a
+            deflated file; None if there is none.
         pixel_length: Length as declared; `UNDEFINED_LENGTH` for encapsulated pixels.
-        complete: Whether the elements before the pixel data are all there.
+        complete: Whether all elements before the pixel data are there.
     """
 
     elements: Elements
@@ -63,15 +62,19 @@ class ParsedHeader:
 
 
 def parse_header(file: BinaryIO, size: int, tags: list[int]) -> ParsedHeader | None:
-    """Parses the elements in `tags`; None where the file is not DICOM.
+    """Parses some elements of a DICOM file.
 
     Args:
-        file: Open at its beginning.
-        size: Its length in bytes.
-        tags: The tags wanted; others are passed over.
+        file: Open for reading, at its beginning.
+        size: Length of the file in bytes.
+        tags: Tags of the elements to parse; others are skipped.
+
+    Returns:
+        The header, or None if the file is not DICOM.
 
     Raises:
-        SeriesError: `unreadable` where the elements make no sense (or nest without end).
+        SeriesError: `unreadable` if the elements are malformed or nested without end. The error
+            has no path.
     """
     length = min(_HEAD_BYTES, size)
     head = file.read(length)
@@ -84,13 +87,13 @@ def parse_header(file: BinaryIO, size: int, tags: list[int]) -> ParsedHeader | N
             parsed = _parse(head, start, tags)
         except PYDICOM_PARSE_ERRORS as error:
             if whole or isinstance(error, RecursionError):
-                msg = f"its DICOM elements cannot be parsed ({type(error).__name__})"
+                msg = f"The DICOM elements cannot be parsed ({type(error).__name__})"
                 raise SeriesError(Reason.UNREADABLE, msg) from error
             parsed = None
         if parsed is not None and (whole or parsed.pixel_offset is not None):
             return parsed
         if length >= _MAX_HEAD_BYTES:
-            msg = f"it has no pixel data within its first {_MAX_HEAD_BYTES >> 20} MiB of elements"
+            msg = f"There is no pixel data within the first {_MAX_HEAD_BYTES >> 20} MiB of elements"
             raise SeriesError(Reason.UNREADABLE, msg)
         length = min(length * _HEAD_GROWTH, size, _MAX_HEAD_BYTES)
         more = file.read(length - len(head))
@@ -100,12 +103,22 @@ def parse_header(file: BinaryIO, size: int, tags: list[int]) -> ParsedHeader | N
 
 
 def inflate(deflated: bytes, limit: int) -> bytes:
-    """Inflates at most `limit` bytes of a raw deflate stream; a cut stream gives what it has."""
+    """Returns the beginning of a raw deflate stream, inflated; fewer bytes if it is cut.
+
+    Args:
+        deflated: Compressed bytes without a zlib header (PS3.5, A.5).
+        limit: Largest number of bytes to return.
+    """
     return zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, limit)
 
 
 def inflated_length(deflated: bytes, limit: int) -> int:
-    """How many bytes a raw deflate stream holds, counted up to `limit` and kept nowhere."""
+    """Returns how many bytes a raw deflate stream holds, without keeping them.
+
+    Args:
+        deflated: Compressed bytes without a zlib header (PS3.5, A.5).
+        limit: Counting may stop at this number of bytes.
+    """
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     counted, rest = 0, deflated
     while counted < limit and (chunk := inflater.decompress(rest, _COUNTED_CHUNK_BYTES)):
@@ -115,7 +128,11 @@ def inflated_length(deflated: bytes, limit: int) -> int:
 
 
 def deflated_start(head: bytes) -> int:
-    """The offset of the deflated elements: after the file meta information."""
+    """Returns the offset of the deflated elements, after the file meta information.
+
+    Args:
+        head: The beginning of a deflated DICOM file, or all of it.
+    """
     start = _start_of_elements(head) or 0
     stream = io.BytesIO(head)
     stream.seek(start)
@@ -124,7 +141,7 @@ def deflated_start(head: bytes) -> int:
 
 
 def _start_of_elements(head: bytes) -> int | None:
-    """Where the first element stands; None where nothing looks like one."""
+    """The offset of the first element; None if nothing looks like one."""
     if head[128:132] == b"DICM":
         return 132
     if len(head) < 8:
@@ -142,7 +159,7 @@ def _parse(head: bytes, start: int, tags: list[int]) -> ParsedHeader:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         meta = _read_meta(stream)
-        syntax = uid(Elements(meta), TRANSFER_SYNTAX_UID) or _found_syntax(head, stream.tell())
+        syntax = uid(Elements(meta), "TransferSyntaxUID") or _apparent_syntax(head, stream.tell())
         if syntax == DeflatedExplicitVRLittleEndian:
             stream = io.BytesIO(inflate(head[stream.tell() :], _INFLATED_HEAD_BYTES))
         stop = _PixelStop(stream)
@@ -177,8 +194,8 @@ def _read_meta(stream: BinaryIO) -> Dataset:
     )
 
 
-def _found_syntax(head: bytes, offset: int) -> str:
-    """The encoding that the first element shows, for files that declare none."""
+def _apparent_syntax(head: bytes, offset: int) -> str:
+    """The encoding as the first element shows it, for files that declare none."""
     if head[offset + 4 : offset + 6] not in _VALUE_REPRESENTATIONS:
         return str(ImplicitVRLittleEndian)
     big_endian = head[offset : offset + 1] == b"\0"
@@ -186,7 +203,7 @@ def _found_syntax(head: bytes, offset: int) -> str:
 
 
 class _PixelStop:
-    """Stops the parser at the pixel data, and remembers what it passed on the way."""
+    """Stops the parser at the pixel data, and remembers where the last element ends."""
 
     __slots__ = ("end", "length", "stream", "tag", "vr")
 
@@ -206,5 +223,5 @@ class _PixelStop:
 
     @property
     def reached_end(self) -> bool:
-        """Whether the last element passed ends where the stream does."""
+        """Whether the last parsed element ends where the stream does."""
         return self.end is None or self.end == self.stream.getbuffer().nbytes

@@ -1,9 +1,11 @@
-"""DICOMDIR: the index of an exported disc. A hint, never the truth: it only tells what is gone."""
+"""DICOMDIR: the index of an exported disc, used only to report files that are missing."""
 
 from __future__ import annotations
 
 import warnings
 from typing import TYPE_CHECKING
+
+from pydicom.uid import MediaStorageDirectoryStorage
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import PYDICOM_PARSE_ERRORS, SeriesError
@@ -13,15 +15,19 @@ if TYPE_CHECKING:
 
     from hounsfield.preprocessing.files.sources import ByteSource
 
-_MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
+_MEDIA_STORAGE_DIRECTORY = MediaStorageDirectoryStorage.encode()
 _MEDIA_STORAGE_SOP_CLASS = b"\x02\x00\x02\x00UI"
+"""Tag and VR of MediaStorageSOPClassUID, (0002,0002)."""
 
 
 def is_dicomdir(head: bytes) -> bool:
-    """Whether a file that begins with a DICOM preamble is a DICOMDIR, whatever its name.
+    """Returns whether a file that begins with a DICOM preamble is a DICOMDIR, whatever its name.
 
-    Group 0002 is always explicit little endian (PS3.10, 7.1), so that the element
-    (0002,0002) can be looked for as bytes.
+    Group 0002 is always explicit little endian (PS3.10, 7.1), so the element (0002,0002) can be
+    found as bytes.
+
+    Args:
+        head: At least the first 2 KB of the file, or all of a smaller one.
     """
     at = head.find(_MEDIA_STORAGE_SOP_CLASS, 132)
     if at < 0:
@@ -31,7 +37,10 @@ def is_dicomdir(head: bytes) -> bool:
 
 
 def referenced_files(source: ByteSource) -> list[tuple[str, ...]]:
-    """Lists the files that a DICOMDIR names, each as the parts of its path below the DICOMDIR.
+    """Returns the files that a DICOMDIR names, each as the parts of its path below the DICOMDIR.
+
+    Args:
+        source: The DICOMDIR, whatever it is called.
 
     Raises:
         SeriesError: It cannot be parsed.
@@ -45,17 +54,17 @@ def referenced_files(source: ByteSource) -> list[tuple[str, ...]]:
             records = dataset.get("DirectoryRecordSequence") or []
             named = [record.get("ReferencedFileID") for record in records]
     except PYDICOM_PARSE_ERRORS as error:
-        msg = f"{source}: this DICOMDIR cannot be parsed ({type(error).__name__})"
-        raise SeriesError(Reason.NOT_AN_IMAGE, msg) from error
+        msg = f"This DICOMDIR cannot be parsed ({type(error).__name__})"
+        raise SeriesError(Reason.NOT_AN_IMAGE, msg, path=str(source)) from error
     return [(name,) if isinstance(name, str) else tuple(name) for name in named if name]
 
 
 def dicomdir_message(source: ByteSource, exists: Callable[[tuple[str, ...]], bool]) -> str:
-    """Says what a DICOMDIR is good for: how many of the files that it names are not here.
+    """Returns a sentence on a DICOMDIR: how many of the files that it names are missing.
 
     Args:
-        source: The DICOMDIR.
-        exists: Whether the file of these path parts, below the DICOMDIR's folder, is there.
+        source: The DICOMDIR, whatever it is called.
+        exists: Returns whether there is a file with these path parts below the DICOMDIR's folder.
     """
     try:
         named = referenced_files(source)
@@ -63,9 +72,9 @@ def dicomdir_message(source: ByteSource, exists: Callable[[tuple[str, ...]], boo
         return error.message
     missing = [parts for parts in named if not exists(parts)]
     if not missing:
-        return f"{source}: an index only; all {len(named)} files that it names are here"
+        return f"A DICOMDIR, an index only; all {len(named)} files that it names are here"
     first = "/".join(missing[0])
     return (
-        f"{source}: DICOMDIR names {len(missing)} files that are not here"
-        f" (of {len(named)}; the first is {first})"
+        f"This DICOMDIR names {len(missing)} files that are not here "
+        f"(of {len(named)}; the first is {first})"
     )

@@ -1,6 +1,7 @@
-"""Where the compressed frames of an encapsulated file lie, found without reading them.
+"""Locates the compressed frames of an encapsulated file without reading them.
 
 DICOM PS3.5, A.4: an item with the basic offset table, one item for each fragment, a delimiter.
+pydicom's own parser (`pydicom.encaps`) reads every fragment; discovery never reads pixels.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ _MAX_FRAGMENTS = 200_000
 
 
 class FragmentsError(ValueError):
-    """The fragments are not whole, or not what their header says."""
+    """The fragments are incomplete, or not what the header says."""
 
 
 def find_fragments(file: BinaryIO, offset: int, size: int) -> tuple[list[int], list[Fragment]]:
     """Walks the items of encapsulated pixel data.
 
     Args:
-        file: The file, seekable.
-        offset: Where the first item begins.
-        size: The file's length in bytes.
+        file: Open for reading and seekable.
+        offset: First byte of the first item.
+        size: Length of the file in bytes.
 
     Returns:
         The basic offset table (may be empty) and the fragments.
 
     Raises:
-        FragmentsError: The file ends inside a fragment, or an item makes no sense.
+        FragmentsError: The file ends inside a fragment, or there is no fragment.
     """
     offsets: list[int] = []
     fragments: list[Fragment] = []
@@ -59,7 +60,7 @@ def find_fragments(file: BinaryIO, offset: int, size: int) -> tuple[list[int], l
             fragments.append((position, length))
             file.seek(offset)
     if not fragments:
-        msg = "its encapsulated pixel data holds no fragment"
+        msg = "the encapsulated pixel data holds no fragment"
         raise FragmentsError(msg)
     return offsets, fragments
 
@@ -67,27 +68,36 @@ def find_fragments(file: BinaryIO, offset: int, size: int) -> tuple[list[int], l
 def group_by_frame(
     file: BinaryIO, offsets: Sequence[int], fragments: Sequence[Fragment], frames: int
 ) -> list[tuple[Fragment, ...]]:
-    """Tells which fragments belong to which frame.
+    """Assigns the fragments to frames.
 
-    Without an offset table, each fragment is a frame where the numbers agree; else a frame ends
+    Without an offset table, each fragment is a frame if the numbers agree; otherwise a frame ends
     with the fragment that closes its codestream (end-of-image marker FFD9).
 
+    Args:
+        file: Open for reading and seekable.
+        offsets: The basic offset table, which may be empty.
+        fragments: In the order of the file, from `find_fragments`.
+        frames: Number of frames by the header.
+
+    Returns:
+        The fragments of each frame.
+
     Raises:
-        FragmentsError: There are fewer frames than the header says.
+        FragmentsError: The number of frames is not what the header says.
     """
     if frames == 1:
         return [tuple(fragments)]
     if len(fragments) == frames:
         return [(fragment,) for fragment in fragments]
     if len(offsets) == frames:
-        first = fragments[0][0] - 8
+        first = fragments[0][0] - 8  # offsets count from the first fragment's item (PS3.5, A.4)
         begins = {first + offset for offset in offsets}
         grouped = _split(fragments, [position - 8 in begins for position, _ in fragments])
     else:
         closed = [_closes_image(file, fragment) for fragment in fragments]
         grouped = _split(fragments, [True, *closed[:-1]])
     if len(grouped) != frames:
-        msg = f"its header tells of {frames} frames, {len(grouped)} are there"
+        msg = f"the header declares {frames} frames, {len(grouped)} are there"
         raise FragmentsError(msg)
     return grouped
 

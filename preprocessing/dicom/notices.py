@@ -1,4 +1,4 @@
-"""What a reader must know of how the slices of a series became a volume."""
+"""Notices on how the slices of a series became a volume."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from hounsfield.preprocessing.codes import Notice, NoticeCode
 from hounsfield.preprocessing.geometry.slice_geometry import SPACING_TOLERANCE
+from hounsfield.preprocessing.printable_path import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,24 +17,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.preprocessing.dicom.acquisitions import Plane
-    from hounsfield.preprocessing.dicom.pixels import FrameFindings
+    from hounsfield.preprocessing.dicom.pixels import FrameNotes
     from hounsfield.preprocessing.errors import SeriesError
     from hounsfield.preprocessing.geometry.slice_geometry import StackGeometry
 
 
 def geometry_notices(
-    planes: Sequence[Plane], geometry: StackGeometry, lost: Sequence[SeriesError] = ()
+    planes: Sequence[Plane], geometry: StackGeometry, unreadable: Sequence[SeriesError] = ()
 ) -> tuple[Notice, ...]:
-    """Notices of tilt, holes, spacing and header conflicts.
+    """Returns the notices on tilt, missing slices, spacing and conflicting headers.
 
     Args:
         planes: The planes of the volume, in the order of `geometry.depths_mm`.
-        geometry: How they lie.
-        lost: For each slice that could not be read, why; each message names its file.
+        geometry: Positions and spacing, as `fit_stack` found them.
+        unreadable: The error of each slice that could not be read, with the path of its file.
     """
     notices = [
         _tilt(geometry),
-        _missing(planes, geometry, lost),
+        _missing(planes, geometry, unreadable),
         _uneven(geometry),
         _inferred(planes, geometry),
         _conflicting_spacing(planes, geometry),
@@ -42,7 +43,11 @@ def geometry_notices(
 
 
 def lossy_notice(planes: Sequence[Plane]) -> tuple[Notice, ...]:
-    """Tells that images were once compressed with loss."""
+    """Returns a notice if images were ever compressed with loss, else nothing.
+
+    Args:
+        planes: The planes of the volume, in any order.
+    """
     lossy = sum(plane.instance.facts.lossy for plane in planes)
     if not lossy:
         return ()
@@ -51,36 +56,39 @@ def lossy_notice(planes: Sequence[Plane]) -> tuple[Notice, ...]:
 
 
 def duplicates_notice(dropped: Sequence[Plane]) -> tuple[Notice, ...]:
-    """Tells that exact copies of slices were left out."""
-    if not dropped:
-        return ()
-    message = (
-        f"{len(dropped)} slice(s) left out as exact copies of others, first "
-        f"{dropped[0].instance.source}"
-    )
-    return (Notice(NoticeCode.DUPLICATE_SLICES_DROPPED, message, {"slices": len(dropped)}),)
-
-
-def pixel_notices(findings: Sequence[FrameFindings], voxels: int) -> tuple[Notice, ...]:
-    """Notices of padding and of pixels that contradict their header.
+    """Returns a notice if exact copies of slices were left out, else nothing.
 
     Args:
-        findings: One for each plane.
-        voxels: How many voxels they have together.
+        dropped: The planes that are copies of others.
+    """
+    if not dropped:
+        return ()
+    first = dropped[0].instance.source
+    message = f"{len(dropped)} slice(s) left out as exact copies of others, first {first.name}"
+    numbers = {"slices": len(dropped)}
+    return (Notice(NoticeCode.DUPLICATE_SLICES_DROPPED, message, numbers, path=str(first)),)
+
+
+def pixel_notices(frames: Sequence[FrameNotes], voxels: int) -> tuple[Notice, ...]:
+    """Returns the notices on padding and on pixels that contradict their header.
+
+    Args:
+        frames: What `read_hu` returned for each plane.
+        voxels: Number of voxels in all planes.
     """
     notices = []
-    padding = sum(finding.padding_voxels for finding in findings)
+    padding = sum(frame.padding_voxels for frame in frames)
     if padding:
         percent = round(100 * padding / voxels, 2)
-        message = f"{percent:.2f} % of voxels were never measured (padding) and are air now"
+        message = f"{percent:.2f} % of voxels were never measured (padding) and were set to air"
         numbers = {"voxels": padding, "percent": percent}
         notices.append(Notice(NoticeCode.PADDING_REPLACED, message, numbers))
     conflicts: dict[str, int] = {}
-    for finding in findings:
-        for conflict in finding.conflicts:
+    for frame in frames:
+        for conflict in frame.conflicts:
             conflicts[conflict] = conflicts.get(conflict, 0) + 1
     for conflict, slices in conflicts.items():
-        message = f"In {slices} slice(s) {conflict}"
+        message = f"In {slices} slice(s), {conflict}"
         notices.append(Notice(NoticeCode.HEADER_CONFLICT, message, {"slices": slices}))
     return tuple(notices)
 
@@ -89,53 +97,57 @@ def _tilt(geometry: StackGeometry) -> Notice | None:
     if not geometry.tilt_degrees:
         return None
     degrees = round(geometry.tilt_degrees, 2)
-    message = f"Slices are tilted by {degrees} degrees against their stack; sheared back"
+    message = f"Slices are tilted by {degrees} degrees against their stack and were sheared back"
     return Notice(NoticeCode.GANTRY_TILT_CORRECTED, message, {"degrees": degrees})
 
 
 def _missing(
-    planes: Sequence[Plane], geometry: StackGeometry, lost: Sequence[SeriesError]
+    planes: Sequence[Plane], geometry: StackGeometry, unreadable: Sequence[SeriesError]
 ) -> Notice | None:
     filled = len(geometry.missing)
-    if not filled and not lost:
+    if not filled and not unreadable:
         return None
     parts = []
     numbers: dict[str, float | str] = {
         "missing": filled,
-        "unreadable": len(lost),
+        "unreadable": len(unreadable),
         "present": len(planes),
     }
     if filled:
         axis = int(np.argmax(np.abs(geometry.normal)))
-        along = [_missing_place_mm(geometry, z)[axis] for z in geometry.missing]
-        places = "; ".join(
-            f"at {'xyz'[axis]} {place:.1f} mm, between {_neighbours(planes, geometry, z)}"
-            for z, place in zip(geometry.missing, along, strict=True)
+        positions_mm = [_missing_position_mm(geometry, z)[axis] for z in geometry.missing]
+        positions = "; ".join(
+            f"at {'xyz'[axis]} {mm:.1f} mm, between {_neighbours(planes, geometry, z)}"
+            for z, mm in zip(geometry.missing, positions_mm, strict=True)
         )
-        parts.append(f"{filled} of {geometry.slices} slices missing and interpolated: {places}")
-        numbers[f"missing_{'xyz'[axis]}_mm"] = ", ".join(f"{place:.2f}" for place in along)
-    if lost:
-        parts.append(f"{len(lost)} could not be read: " + "; ".join(e.message for e in lost))
-    return Notice(NoticeCode.MISSING_SLICES_FILLED, "; ".join(parts), numbers)
+        parts.append(f"{filled} of {geometry.slices} slices missing and interpolated: {positions}")
+        numbers[f"missing_{'xyz'[axis]}_mm"] = ", ".join(f"{mm:.2f}" for mm in positions_mm)
+    if unreadable:
+        causes = "; ".join(
+            f"{file_name(error.path or '')}: {error.message}" for error in unreadable
+        )
+        parts.append(f"{len(unreadable)} could not be read: {causes}")
+    path = unreadable[0].path if unreadable else None
+    return Notice(NoticeCode.MISSING_SLICES_FILLED, "; ".join(parts), numbers, path=path)
 
 
-def _missing_place_mm(geometry: StackGeometry, grid_index: int) -> NDArray[np.float64]:
-    """The first pixel's centre of a missing slice, LPS mm, as its neighbours have it."""
+def _missing_position_mm(geometry: StackGeometry, grid_index: int) -> NDArray[np.float64]:
+    """The first pixel's centre of a missing slice, LPS mm, interpolated from its neighbours."""
     depth = grid_index * geometry.spacing_mm
     along_row, along_column = (
         np.interp(depth, geometry.depths_mm, geometry.shifts_mm[:, axis]) for axis in (0, 1)
     )
-    place: NDArray[np.float64] = (
+    position: NDArray[np.float64] = (
         geometry.origin_mm
         + depth * geometry.normal
         + along_row * geometry.row_direction
         + along_column * geometry.column_direction
     )
-    return place
+    return position
 
 
 def _neighbours(planes: Sequence[Plane], geometry: StackGeometry, grid_index: int) -> str:
-    """The files of the slices on both sides of a missing one."""
+    """The files of the slices on both sides of a missing one, without folders."""
     after = bisect(geometry.grid_index or (), grid_index)
     names = []
     for instance, frame in planes[after - 1 : after + 1]:
@@ -151,8 +163,8 @@ def _uneven(geometry: StackGeometry) -> Notice | None:
     gaps = depths[1:] - depths[:-1]
     smallest, largest = round(float(gaps.min()), 3), round(float(gaps.max()), 3)
     message = (
-        f"Slices lie {smallest} to {largest} mm apart; resampled from their true positions to "
-        f"every {geometry.spacing_mm:.3f} mm"
+        f"Slices are {smallest} to {largest} mm apart; they were resampled from their true "
+        f"positions to every {geometry.spacing_mm:.3f} mm"
     )
     numbers = {
         "smallest_gap_mm": smallest,
@@ -174,9 +186,9 @@ def _inferred(planes: Sequence[Plane], geometry: StackGeometry) -> Notice | None
 
 
 def _conflicting_spacing(planes: Sequence[Plane], geometry: StackGeometry) -> Notice | None:
-    """SpacingBetweenSlices is often wrong; positions are believed."""
-    told = planes[0].instance.spacing_between_slices_mm
-    if not told or len(planes) == 1 or geometry.grid_index is None:
+    """SpacingBetweenSlices is often wrong; the positions are used."""
+    header_mm = planes[0].instance.spacing_between_slices_mm
+    if not header_mm or len(planes) == 1 or geometry.grid_index is None:
         return None
     # Some writers give the distance along the table of a tilted stack.
     first, last = geometry.shifts_mm[0], geometry.shifts_mm[-1]
@@ -184,13 +196,13 @@ def _conflicting_spacing(planes: Sequence[Plane], geometry: StackGeometry) -> No
     steps = max(geometry.slices - 1, 1)
     along_table = (geometry.spacing_mm**2 + (sideways / steps) ** 2) ** 0.5
     if any(
-        abs(abs(told) - spacing) <= SPACING_TOLERANCE * spacing
+        abs(abs(header_mm) - spacing) <= SPACING_TOLERANCE * spacing
         for spacing in (geometry.spacing_mm, along_table)
     ):
         return None
     message = (
-        f"SpacingBetweenSlices (0018,0088) is {told:g} mm, positions are "
-        f"{geometry.spacing_mm:.4g} mm apart; positions are believed"
+        f"SpacingBetweenSlices (0018,0088) is {header_mm:g} mm, positions are "
+        f"{geometry.spacing_mm:.4g} mm apart; the positions are used"
     )
-    numbers = {"told_mm": told, "spacing_mm": round(geometry.spacing_mm, 4)}
+    numbers = {"header_mm": header_mm, "spacing_mm": round(geometry.spacing_mm, 4)}
     return Notice(NoticeCode.HEADER_CONFLICT, message, numbers)

@@ -1,4 +1,4 @@
-"""One frame's stored pixels as Hounsfield units, written straight into a slice of a volume."""
+"""Reads the pixels of one frame as Hounsfield units, straight into a slice of a volume."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import numpy as np
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.dicom.codecs import NATIVE_SYNTAXES, DecodedFrame, decode_frame
+from hounsfield.preprocessing.dicom.codecs import DecodedFrame, decode_frame
 from hounsfield.preprocessing.dicom.dataset import deflated_start, inflate
 from hounsfield.preprocessing.dicom.stored_values import (
     interpret,
-    is_believable,
+    inverted,
     is_inverted,
+    is_plausible,
     padding_is_tissue,
     padding_mask,
     replace_padding,
     rescale,
-    turned_back,
 )
+from hounsfield.preprocessing.dicom.transfer_syntaxes import NATIVE_SYNTAXES
 from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
@@ -28,56 +29,59 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.preprocessing.dicom.frames import Frame
     from hounsfield.preprocessing.dicom.header import Instance, PixelLayout
+    from hounsfield.preprocessing.geometry.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)
-class FrameFindings:
-    """What was noticed in one frame.
+class FrameNotes:
+    """What a report must say about the pixels of one frame.
 
     Attributes:
-        padding_voxels: How many voxels were never measured.
-        conflicts: Where pixels and header contradict each other, in words.
+        padding_voxels: Number of voxels that were never measured.
+        conflicts: How pixels and header contradict each other, in words.
     """
 
     padding_voxels: int = 0
     conflicts: tuple[str, ...] = ()
 
 
-def read_hu(instance: Instance, frame: Frame, out: NDArray[np.int16]) -> FrameFindings:
+def read_hu(instance: Instance, frame: Frame, out: NDArray[np.int16]) -> FrameNotes:
     """Reads one frame into `out`, ``[row, column]``, C-contiguous, as Hounsfield units.
 
     Args:
-        instance: An instance with pixels that `read_instance` found whole.
-        frame: One of its frames.
-        out: int16 of the size that the header tells; filled.
+        instance: An instance with pixels and without `damage`.
+        frame: One of the instance's frames.
+        out: int16 of the size in the header; its content is replaced.
+
+    Returns:
+        Padding and contradictions for the notices.
 
     Raises:
-        SeriesError: Where the pixels cannot be read or cannot be HU; names the file.
+        SeriesError: The pixels cannot be read or cannot be HU; the path is that of the file.
     """
     try:
         return _read_hu(instance, frame, out)
     except OSError as error:
-        msg = f"{instance.source} cannot be read: {error.strerror or error}"
-        raise SeriesError(Reason.UNREADABLE, msg) from error
+        msg = f"The file cannot be read: {error.strerror or error}"
+        raise SeriesError(Reason.UNREADABLE, msg, path=str(instance.source)) from error
     except SeriesError as error:
-        raise SeriesError(error.reason, f"{instance.source}: {error.message}") from error
+        raise error.with_path(str(instance.source)) from error
 
 
-def _read_hu(instance: Instance, frame: Frame, out: NDArray[np.int16]) -> FrameFindings:
+def _read_hu(instance: Instance, frame: Frame, out: NDArray[np.int16]) -> FrameNotes:
     layout = instance.pixels
     if layout is None:
-        msg = "it holds no pixels"
+        msg = "The file holds no pixels"
         raise SeriesError(Reason.NOT_AN_IMAGE, msg)
     if layout.samples_per_pixel != 1 or layout.bits_allocated not in {8, 16, 32}:
         msg = (
-            f"pixels of {layout.samples_per_pixel} samples of {layout.bits_allocated} bits are not "
+            f"Pixels of {layout.samples_per_pixel} samples of {layout.bits_allocated} bits are not "
             "supported; CT has 1 sample of 8, 16 or 32 bits"
         )
         raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
     if frame.rescale_slope == 0:
-        msg = "RescaleSlope (0028,1053) is 0, which makes every pixel the same; its HU are not told"
+        msg = "RescaleSlope (0028,1053) is 0, which makes all pixels equal; the HU are unknown"
         raise SeriesError(Reason.UNREADABLE, msg)
     bits, precision = _read_bits(instance, layout, frame, out)
     conflicts: list[str] = []
@@ -86,41 +90,41 @@ def _read_hu(instance: Instance, frame: Frame, out: NDArray[np.int16]) -> FrameF
         conflicts.append("the codestream is signed, PixelRepresentation (0028,0103) is 0")
         signed = True
     stored = interpret(bits, layout, precision, signed=signed)
-    if not is_believable(stored, layout, frame):
+    if not is_plausible(stored, layout, frame):
         other = interpret(bits, layout, precision, signed=not signed)
-        if not is_believable(other, layout, frame):
+        if not is_plausible(other, layout, frame):
             low, high = stored.hu_range(frame)
-            msg = f"its decoded values of {low:.0f} to {high:.0f} cannot be HU"
+            msg = f"The decoded values of {low:.0f} to {high:.0f} cannot be HU"
             raise SeriesError(Reason.UNREADABLE, msg)
         conflicts.append(
             f"PixelRepresentation (0028,0103) is {int(layout.signed)}, only "
-            f"{int(not signed)} gives believable HU"
+            f"{int(not signed)} gives plausible HU"
         )
         stored = other
     if layout.photometric == "MONOCHROME1" and is_inverted(stored, frame):
-        conflicts.append("MONOCHROME1 with inverted stored values, turned back")
-        stored = turned_back(stored, layout)
+        conflicts.append("the stored values are inverted (MONOCHROME1) and were inverted back")
+        stored = inverted(stored, layout)
     if padding_is_tissue(stored, layout, frame):
-        conflicts.append("PixelPaddingValue (0028,0120) is a value of tissue, left as it is")
+        conflicts.append("PixelPaddingValue (0028,0120) is a value of tissue and was left as it is")
     padding = padding_mask(stored, layout, frame)
     lowest, _ = stored.hu_range(frame)
     rescale(stored, frame, out)
     count = replace_padding(out, padding, lowest)
-    return FrameFindings(count, tuple(conflicts))
+    return FrameNotes(count, tuple(conflicts))
 
 
 def _read_bits(
     instance: Instance, layout: PixelLayout, frame: Frame, out: NDArray[np.int16]
 ) -> tuple[NDArray[np.integer], int]:
-    """The frame's elements, not yet interpreted, and how many bits of each are said to count.
+    """The frame's elements, not yet interpreted, and how many bits of each are declared to count.
 
-    Native 16-bit elements are read into `out` itself; its dtype then says nothing.
+    Native 16-bit elements are read into `out` itself, whatever its dtype.
     """
     syntax = instance.transfer_syntax_uid
     if layout.fragments and syntax in NATIVE_SYNTAXES:
         msg = (
-            f"its pixels are compressed, but transfer syntax (0002,0010) {syntax}, told or found, "
-            "is of plain ones; export it again"
+            f"The pixels are compressed, but transfer syntax {syntax} (0002,0010), declared or "
+            "inferred, means uncompressed ones; export the file again"
         )
         raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
     if layout.fragments:
@@ -132,7 +136,7 @@ def _read_bits(
         decoded: DecodedFrame = decode_frame(b"".join(parts), layout, syntax)
         return decoded.stored, min(decoded.precision, layout.bits_stored)
     if syntax not in NATIVE_SYNTAXES:
-        msg = f"transfer syntax {syntax} is not supported for pixels that are not encapsulated"
+        msg = f"Transfer syntax {syntax} is not supported for pixels that are not encapsulated"
         raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
     position = layout.offset + (frame.number - 1) * layout.frame_bytes
     with instance.source.open() as file:
@@ -158,5 +162,5 @@ def _read_bits(
 
 def _check_count(present: int, layout: PixelLayout) -> None:
     if present < layout.frame_bytes:
-        msg = f"a frame needs {layout.frame_bytes} bytes, {present} are there; copy it again"
+        msg = f"A frame needs {layout.frame_bytes} bytes, {present} are there; copy the file again"
         raise SeriesError(Reason.TRUNCATED, msg)

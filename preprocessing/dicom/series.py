@@ -1,4 +1,4 @@
-"""Instances into series that could become volumes, each with its verdict from headers alone."""
+"""Groups instances into series that could become volumes, each judged by its headers alone."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from hounsfield.preprocessing.dicom.acquisitions import (
 )
 from hounsfield.preprocessing.dicom.kinds import rejection_by_kind
 from hounsfield.preprocessing.dicom.notices import duplicates_notice, geometry_notices, lossy_notice
-from hounsfield.preprocessing.dicom.volume import spacing_hint_mm, too_many_lost
+from hounsfield.preprocessing.dicom.volume import spacing_hint_mm, too_many_unreadable
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.formats.common import MAX_VOXELS
+from hounsfield.preprocessing.extent import MIN_SLICES, size_rejection, stack_rejection
 from hounsfield.preprocessing.geometry.slice_geometry import (
     MAX_MISSING_SLICES,
-    SAME_PLACE_MM,
+    SAME_POSITION_MM,
     StackGeometry,
     fit_stack,
     orientation_name,
@@ -39,22 +39,23 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.files.sources import ByteSource
     from hounsfield.preprocessing.volume import SeriesFacts
 
-MIN_SLICES = 8
-"""Fewer are no scan of a chest."""
-
-MIN_EXTENT_MM = 40.0
-"""Along the slice normal; less holds no lung that could be searched."""
-
 
 def group_instances(instances: Sequence[Instance]) -> list[Series]:
     """Groups instances into series and judges each.
 
     Instances of one SeriesInstanceUID are split where they cannot be one volume: different
-    kinds, sizes, orientations, or different images at one place. The largest part keeps the UID;
-    the others get ``#2``, ``#3`` and so on behind it in `SeriesFacts.series_uid`. Damaged
-    instances stay with the series in which they leave a hole, else they are a part of their own.
+    kinds, sizes, orientations, or different images at one position. The largest part keeps the
+    UID; the others have ``#2``, ``#3`` and so on appended in `SeriesFacts.series_uid`. Damaged
+    instances stay with the series in which they leave a hole, otherwise they form a part of their
+    own.
 
-    Pixels are read only to tell copies from different images at one place.
+    Pixels are read only to distinguish copies from different images at one position.
+
+    Args:
+        instances: Headers of all DICOM files, of any number of studies, in any order.
+
+    Returns:
+        Every instance in one series, those that cannot be analysed with their rejection.
     """
     by_uid: dict[tuple[str, str], list[Instance]] = defaultdict(list)
     for instance in instances:
@@ -75,30 +76,32 @@ def _parts(members: Sequence[Instance]) -> list[Series]:
     others: dict[Reason, list[tuple[Instance, SeriesError]]] = defaultdict(list)
     for instance in members:
         rejection = rejection_by_kind(instance)
-        if instance.damage is not None and (rejection is None or _tells_less(rejection)):
+        if instance.damage is not None and (rejection is None or _is_less_specific(rejection)):
             damaged.append(instance)
         elif rejection is None:
             slices.append(instance)
         else:
             others[rejection.reason].append((instance, rejection))
-    volumes, homeless = _volumes(slices, damaged)
+    volumes, orphans = _volumes(slices, damaged)
     parts = [*volumes]
     for rejected in others.values():
         first = rejected[0][1]
-        parts.append(_rejected([instance for instance, _ in rejected], _of_all(first, rejected)))
-    parts += [_rejected([instance], instance.damage) for instance in homeless]
+        error = _for_all(first, len(rejected))
+        parts.append(_rejected([instance for instance, _ in rejected], error))
+    parts += [_rejected([instance], instance.damage) for instance in orphans]
     return parts
 
 
-def _tells_less(rejection: SeriesError) -> bool:
-    """Whether damage is the more useful thing to say than what kind the image would be."""
+def _is_less_specific(rejection: SeriesError) -> bool:
+    """Whether damage explains more than the kind of image that the file would be."""
     return rejection.reason in {Reason.NOT_CT, Reason.SECONDARY_CAPTURE, Reason.NOT_AN_IMAGE}
 
 
-def _of_all(first: SeriesError, rejected: Sequence[object]) -> SeriesError:
-    if len(rejected) == 1:
+def _for_all(first: SeriesError, count: int) -> SeriesError:
+    if count == 1:
         return first
-    return SeriesError(first.reason, f"{first.message} (and {len(rejected) - 1} more like it)")
+    msg = f"{first.message} (and {count - 1} more like it)"
+    return SeriesError(first.reason, msg, path=first.path)
 
 
 def _volumes(
@@ -108,7 +111,7 @@ def _volumes(
     planes = [Plane(instance, frame) for instance in slices for frame in instance.frames]
     unplaced = [plane for plane in planes if plane.frame.position_mm is None]
     placed = [plane for plane in planes if plane.frame.position_mm is not None]
-    homeless = list(damaged)
+    orphans = list(damaged)
     series: list[Series] = []
     for group in group_by_shape(placed):
         try:
@@ -116,25 +119,25 @@ def _volumes(
         except SeriesError as error:
             series.append(_rejected(_instances_of(group), error))
             continue
-        homeless += _instances_of(acquisitions.damaged)
+        orphans += _instances_of(acquisitions.damaged)
         for number, stack in enumerate(acquisitions.stacks):
-            lost = _damaged_in(stack, homeless)
-            homeless = [instance for instance in homeless if instance not in lost]
-            series.append(_stack_series(stack, lost, acquisitions, is_first=number == 0))
+            unreadable = _damaged_in(stack, orphans)
+            orphans = [instance for instance in orphans if instance not in unreadable]
+            series.append(_stack_series(stack, unreadable, acquisitions, is_first=number == 0))
     if unplaced:
         instances = _instances_of(unplaced)
         series.append(_rejected(instances, _no_position(instances)))
-    series.sort(key=lambda one: -len(one.instances))
-    return series, homeless
+    series.sort(key=lambda part: -len(part.instances))
+    return series, orphans
 
 
 def _no_position(instances: Sequence[Instance]) -> SeriesError:
-    msg = f"{instances[0].source} has no ImagePositionPatient (0020,0032)"
+    path = str(instances[0].source)
+    msg = "The file has no ImagePositionPatient (0020,0032)"
     if len(instances) < MIN_SLICES:
-        return SeriesError(
-            Reason.TOO_FEW_SLICES, f"{len(instances)} slice(s) are no chest scan, and {msg}"
-        )
-    return SeriesError(Reason.NO_POSITION, msg)
+        msg = f"{msg}, and {len(instances)} slice(s) are no chest scan"
+        return SeriesError(Reason.TOO_FEW_SLICES, msg, path=path)
+    return SeriesError(Reason.NO_POSITION, msg, path=path)
 
 
 def _damaged_in(stack: Sequence[Plane], damaged: Sequence[Instance]) -> list[Instance]:
@@ -142,46 +145,47 @@ def _damaged_in(stack: Sequence[Plane], damaged: Sequence[Instance]) -> list[Ins
     if not damaged:
         return []
     depths = [depth_mm(plane, stack[0]) for plane in stack]
-    found = []
+    belonging = []
     for instance in damaged:
         for frame in instance.frames:
             plane = Plane(instance, frame)
             if frame.position_mm is None or not same_shape(plane, stack[0]):
                 continue
             depth = depth_mm(plane, stack[0])
-            if all(abs(depth - other) >= SAME_PLACE_MM for other in depths):
-                found.append(instance)
+            if all(abs(depth - other) >= SAME_POSITION_MM for other in depths):
+                belonging.append(instance)
                 break
-    return found
+    return belonging
 
 
 def _stack_series(
     stack: Sequence[Plane],
-    lost: Sequence[Instance],
+    unreadable: Sequence[Instance],
     acquisitions: Acquisitions,
     *,
     is_first: bool,
 ) -> Series:
-    """One stack of planes, judged."""
+    """The series of one stack of planes, with its rejection and notices."""
     if acquisitions.depths == 1 and len(stack) > 1:
         return _rejected(_instances_of(stack), _one_place(stack))
     try:
         geometry = fit_stack([plane.frame for plane in stack], spacing_hint_mm(stack[0]))
     except SeriesError as error:
-        instances = [*_instances_of(stack), *lost]
+        instances = [*_instances_of(stack), *unreadable]
         reason = error.reason
-        if lost and reason is Reason.MISSING_SLICES:
-            error = too_many_lost([i.damage for i in lost if i.damage], len(instances))
+        if unreadable and reason is Reason.MISSING_SLICES:
+            error = too_many_unreadable([i.damage for i in unreadable if i.damage], len(instances))
         copies = duplicates_notice(acquisitions.dropped if is_first else [])
         return replace(_rejected(instances, error), notices=copies)
     ordered = [stack[index] for index in geometry.order]
     layout = stack[0].instance.pixels
-    damages = [instance.damage for instance in lost if instance.damage is not None]
+    damages = [instance.damage for instance in unreadable if instance.damage is not None]
     rejection = _too_large(geometry, stack[0])
     if len(damages) > MAX_MISSING_SLICES:
-        rejection = too_many_lost(damages, len(stack) + len(damages))
+        rejection = too_many_unreadable(damages, len(stack) + len(damages))
+    too_short = stack_rejection(geometry.slices, geometry.spacing_mm)
     return replace(
-        _rejected([*_instances_of(ordered), *lost], rejection or _too_few(geometry)),
+        _rejected([*_instances_of(ordered), *unreadable], rejection or too_short),
         shape_zyx=finished_shape(geometry, layout.rows, layout.columns) if layout else None,
         spacing_mm=_spacing_xyz(geometry),
         orientation=orientation_name(geometry.normal),
@@ -201,37 +205,23 @@ def _spacing_xyz(geometry: StackGeometry) -> tuple[float, float, float]:
 
 def _one_place(stack: Sequence[Plane]) -> SeriesError:
     msg = (
-        f"{len(stack)} different images lie at one place {stack[0].frame.position_mm}: a time "
-        "series or versions of one slice, not a volume"
+        f"{len(stack)} different images have the same position {stack[0].frame.position_mm}: a "
+        "time series or versions of one slice, not a volume"
     )
     return SeriesError(Reason.DUPLICATE_SERIES, msg)
 
 
 def _too_large(geometry: StackGeometry, plane: Plane) -> SeriesError | None:
-    """Refuses a header that lies about its size, before anything is allocated for it."""
+    """Refuses a header with an impossible size, before anything is allocated for it."""
     layout = plane.instance.pixels
-    z, y, x = finished_shape(geometry, layout.rows, layout.columns) if layout else (0, 0, 0)
-    if z * y * x <= MAX_VOXELS:
+    if layout is None:
         return None
-    msg = (
-        f"{plane.instance.source}: {x} x {y} x {z} voxels are not a CT volume; the header is wrong"
-    )
-    return SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
-
-
-def _too_few(geometry: StackGeometry) -> SeriesError | None:
-    extent = geometry.slices * geometry.spacing_mm
-    if geometry.slices >= MIN_SLICES and extent >= MIN_EXTENT_MM:
-        return None
-    msg = (
-        f"{geometry.slices} slice(s) over {extent:.1f} mm are no chest scan, which takes at least "
-        f"{MIN_SLICES} slices and {MIN_EXTENT_MM:.0f} mm"
-    )
-    return SeriesError(Reason.TOO_FEW_SLICES, msg)
+    shape_zyx = finished_shape(geometry, layout.rows, layout.columns)
+    return size_rejection(shape_zyx, str(plane.instance.source))
 
 
 def _rejected(instances: Sequence[Instance], rejection: SeriesError | None) -> Series:
-    """A series that nothing but its headers is known of."""
+    """A series that cannot be read, or whose geometry is not known yet."""
     return Series(
         path=_common_path([instance.source for instance in instances]),
         format=SeriesFormat.DICOM,
@@ -244,7 +234,7 @@ def _rejected(instances: Sequence[Instance], rejection: SeriesError | None) -> S
 
 
 def _instances_of(planes: Iterable[Plane]) -> list[Instance]:
-    """The instances of planes in their order, each with those of its frames that are among them."""
+    """The instances of some planes in their order, each with those of its frames among them."""
     frames: dict[int, list[Plane]] = {}
     for plane in planes:
         frames.setdefault(id(plane.instance), []).append(plane)
@@ -257,17 +247,12 @@ def _instances_of(planes: Iterable[Plane]) -> list[Instance]:
 
 
 def _facts(instances: Sequence[Instance]) -> SeriesFacts:
-    """The facts of the first instance, with what differs between instances put together."""
-    syntaxes = sorted({instance.transfer_syntax_uid for instance in instances})
-    return replace(
-        instances[0].facts,
-        transfer_syntax_uids=tuple(syntaxes),
-        lossy=any(instance.facts.lossy for instance in instances),
-    )
+    """The facts of the first instance; lossy if any instance is."""
+    return replace(instances[0].facts, lossy=any(instance.facts.lossy for instance in instances))
 
 
 def _common_path(sources: Sequence[ByteSource]) -> Path:
-    """The file or archive, or the deepest folder that holds all."""
+    """The file or archive, or the deepest folder that holds all of them."""
     paths = {source.path for source in sources}
     if len(paths) == 1:
         return paths.pop()

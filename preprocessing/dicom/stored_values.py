@@ -1,4 +1,4 @@
-"""What a frame's stored values mean: their sign, what is padding, and their Hounsfield units."""
+"""Interprets the stored values of a frame: their sign, padding, and Hounsfield units."""
 
 from __future__ import annotations
 
@@ -7,35 +7,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.volume import AIR_HU, MIN_HU
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.preprocessing.dicom.frames import Frame
     from hounsfield.preprocessing.dicom.header import PixelLayout
+    from hounsfield.preprocessing.geometry.frame import Frame
 
-MIN_HU = -1024
-"""No scanner measures less on the scale of CT: lower values are padding, written as `AIR_HU`."""
+PLAUSIBLE_HU = (-5000, 32000)
+"""No tissue or material is outside, not even metal on an extended scale."""
 
-BELIEVABLE_HU = (-5000, 32000)
-"""Beyond it nothing is a HU, not even metal on an extended scale."""
+_MAX_IMPLAUSIBLE_FRACTION = 0.01
+"""Fraction of the voxels that may be outside, as single broken pixels are."""
 
-_MAX_UNBELIEVABLE = 0.01
-"""The fraction of voxels that may lie beyond, as single broken pixels do."""
-
-_PADDING_NEVER_IN = (-900, 3071)
-"""A padding value here would punch holes in tissue: the header is not believed."""
+_TISSUE_HU = (-900, 3071)
+"""A padding value in this range would punch holes in tissue: the header is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredValues:
-    """Stored values with their sign, and their ends.
+    """Stored values with their sign, and their range.
 
     Attributes:
         values: ``[row, column]``.
-        low: The least of them.
-        high: The largest.
+        low: The smallest value.
+        high: The largest value.
     """
 
     values: NDArray[np.integer]
@@ -44,11 +41,11 @@ class StoredValues:
 
     @classmethod
     def of(cls, values: NDArray[np.integer]) -> StoredValues:
-        """Finds their ends."""
+        """Finds the range of some values."""
         return cls(values, int(values.min()), int(values.max()))
 
     def hu_range(self, frame: Frame) -> tuple[float, float]:
-        """The least and the largest HU that they stand for."""
+        """The smallest and the largest HU of the frame."""
         ends = [
             end * frame.rescale_slope + frame.rescale_intercept for end in (self.low, self.high)
         ]
@@ -58,10 +55,20 @@ class StoredValues:
 def interpret(
     bits: NDArray[np.integer], layout: PixelLayout, precision: int, *, signed: bool
 ) -> StoredValues:
-    """Gives the elements their sign, and clears bits that are not the pixel's (PS3.5, 8.1.1).
+    """Applies the sign to the elements, and clears bits that are not the pixel's (PS3.5, 8.1.1).
 
-    With 12 bits stored in 16: unsigned 0xF123 is 0x123 (an overlay lies above), signed 0x0800
-    is -2048.
+    With 12 bits stored in 16: unsigned 0xF123 is 0x123 (an overlay uses the bits above), signed
+    0x0800 is -2048.
+
+    Args:
+        bits: The elements as stored, ``[row, column]``; their own sign counts only if the
+            codestream declares one.
+        layout: How the header describes the pixels.
+        precision: Number of bits of each element that belong to the pixel.
+        signed: Whether the values are two's complement.
+
+    Returns:
+        The values, without a copy if no bit has to be cleared.
     """
     size = 8 * bits.dtype.itemsize
     elements = bits.view(f"{'i' if signed else 'u'}{bits.dtype.itemsize}")
@@ -78,22 +85,28 @@ def interpret(
     return StoredValues.of((elements << unused) >> unused)
 
 
-def is_believable(stored: StoredValues, layout: PixelLayout, frame: Frame) -> bool:
-    """Whether all but a few values could be HU; padding, and one lowest value all over, aside."""
+def is_plausible(stored: StoredValues, layout: PixelLayout, frame: Frame) -> bool:
+    """Returns whether all but a few values can be HU; padding and the lowest value do not count.
+
+    Args:
+        stored: Values with their sign.
+        layout: How the header describes the pixels, with its padding value.
+        frame: Gives slope and intercept.
+    """
     low, high = stored.hu_range(frame)
-    if low >= BELIEVABLE_HU[0] and high <= BELIEVABLE_HU[1]:
+    if low >= PLAUSIBLE_HU[0] and high <= PLAUSIBLE_HU[1]:
         return True
     values = stored.values
     hu = values * np.float32(frame.rescale_slope) + np.float32(frame.rescale_intercept)
-    beyond = ((hu < BELIEVABLE_HU[0]) & (values != stored.low)) | (hu > BELIEVABLE_HU[1])
+    outside = ((hu < PLAUSIBLE_HU[0]) & (values != stored.low)) | (hu > PLAUSIBLE_HU[1])
     padding = padding_mask(stored, layout, frame)
     if padding is not None:
-        beyond &= ~padding
-    return bool(np.count_nonzero(beyond) <= _MAX_UNBELIEVABLE * values.size)
+        outside &= ~padding
+    return bool(np.count_nonzero(outside) <= _MAX_IMPLAUSIBLE_FRACTION * values.size)
 
 
 def _padding_bounds(stored: StoredValues, layout: PixelLayout) -> tuple[int, int] | None:
-    """PixelPaddingValue and its limit in the sign of the pixels: 63536 is -2000 if signed."""
+    """PixelPaddingValue and its limit with the sign of the pixels: 63536 is -2000 if signed."""
     if layout.padding is None:
         return None
     bounds = [
@@ -106,7 +119,13 @@ def _padding_bounds(stored: StoredValues, layout: PixelLayout) -> tuple[int, int
 def padding_mask(
     stored: StoredValues, layout: PixelLayout, frame: Frame
 ) -> NDArray[np.bool_] | None:
-    """Where the padding declared by the header stands; None where it stands nowhere."""
+    """Returns which pixels hold the padding that the header declares; None if none does.
+
+    Args:
+        stored: Values with their sign.
+        layout: How the header describes the pixels, with its padding value.
+        frame: Gives slope and intercept, to recognise a padding value that is tissue.
+    """
     bounds = _padding_bounds(stored, layout)
     if bounds is None or bounds[0] > stored.high or bounds[1] < stored.low:
         return None
@@ -120,33 +139,54 @@ def padding_mask(
 
 
 def padding_is_tissue(stored: StoredValues, layout: PixelLayout, frame: Frame) -> bool:
-    """Whether the header declares a value padding that would punch holes in tissue."""
+    """Returns whether the header declares a padding value that would punch holes in tissue.
+
+    Args:
+        stored: Values with their sign.
+        layout: How the header describes the pixels, with its padding value.
+        frame: Gives slope and intercept.
+    """
     bounds = _padding_bounds(stored, layout)
     if bounds is None:
         return False
     low, high = sorted(value * frame.rescale_slope + frame.rescale_intercept for value in bounds)
-    return low <= _PADDING_NEVER_IN[1] and high > _PADDING_NEVER_IN[0]
+    return low <= _TISSUE_HU[1] and high > _TISSUE_HU[0]
 
 
 def is_inverted(stored: StoredValues, frame: Frame) -> bool:
-    """Whether the border of the image is dense: around a patient there is air.
+    """Returns whether the border of the image is dense, although a patient is surrounded by air.
 
-    MONOCHROME1 tells a display to draw low values bright; HU do not depend on it (PS3.3,
-    C.7.6.3.1.2), but some writers turn the stored values as well.
+    MONOCHROME1 makes a display show low values bright; HU do not depend on it (PS3.3,
+    C.7.6.3.1.2), but some writers invert the stored values as well.
+
+    Args:
+        stored: Values with their sign.
+        frame: Gives slope and intercept.
     """
     values = stored.values
     border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
     return float(np.median(border)) * frame.rescale_slope + frame.rescale_intercept > 500
 
 
-def turned_back(stored: StoredValues, layout: PixelLayout) -> StoredValues:
-    """The mirror image within the bits stored."""
+def inverted(stored: StoredValues, layout: PixelLayout) -> StoredValues:
+    """Returns the values mirrored within the bits stored: the lowest becomes the highest.
+
+    Args:
+        stored: Values with their sign.
+        layout: Gives the number of bits stored.
+    """
     top = -1 if stored.values.dtype.kind == "i" else (1 << layout.bits_stored) - 1
     return StoredValues(top - stored.values, top - stored.high, top - stored.low)
 
 
 def rescale(stored: StoredValues, frame: Frame, out: NDArray[np.int16]) -> None:
-    """Writes slope x stored + intercept into `out`, in integers where they are integers."""
+    """Writes slope x stored + intercept into `out`, in integer arithmetic if both are integers.
+
+    Args:
+        stored: Values with their sign.
+        frame: Gives slope and intercept.
+        out: int16, ``[row, column]``; values beyond int16 are clipped.
+    """
     slope, intercept = frame.rescale_slope, frame.rescale_intercept
     values = stored.values
     low, high = stored.hu_range(frame)
@@ -166,7 +206,16 @@ def rescale(stored: StoredValues, frame: Frame, out: NDArray[np.int16]) -> None:
 def replace_padding(
     out: NDArray[np.int16], padding: NDArray[np.bool_] | None, lowest_hu: float
 ) -> int:
-    """Writes air where nothing was measured; returns how many voxels that are."""
+    """Writes air where nothing was measured.
+
+    Args:
+        out: HU of a frame, int16, changed in place.
+        padding: Pixels with the declared padding value, or None.
+        lowest_hu: The smallest HU of the frame; above `MIN_HU` the frame is not searched.
+
+    Returns:
+        The number of voxels replaced.
+    """
     count = 0
     if padding is not None:
         out[padding] = AIR_HU

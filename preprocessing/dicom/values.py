@@ -1,24 +1,44 @@
-"""Values out of raw DICOM elements: tolerant of bad padding, wrong VRs and wrong encodings."""
+"""Values of raw DICOM elements: tolerant of bad padding, wrong VRs and wrong encodings.
+
+Elements are looked up by the standard's keywords (PS3.6), such as ``PixelSpacing``. A value that is
+missing or malformed reads as empty or None.
+"""
 
 from __future__ import annotations
 
 import math
 import sys
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.sequence import Sequence
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-SPECIFIC_CHARACTER_SET = 0x00080005
+
+@cache
+def tag_of(keyword: str) -> int:
+    """Returns the tag of an element, group and element number in one integer.
+
+    Args:
+        keyword: As in PS3.6, for instance ``PatientID``.
+
+    Raises:
+        KeyError: The standard has no such keyword.
+    """
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        raise KeyError(keyword)
+    return tag
 
 
 class Elements:
-    """The elements of a data set as they stand in the file, quick to look up."""
+    """The elements of a data set as raw bytes, quick to look up."""
 
     __slots__ = ("_dataset", "_raw")
 
@@ -26,40 +46,56 @@ class Elements:
         self._dataset = dataset
         self._raw = {int(element.tag): element for element in dataset.values()}
 
-    def raw_bytes(self, tag: int) -> bytes:
-        """The value's bytes; empty where there are none."""
-        element = self._raw.get(tag)
+    def raw_bytes(self, keyword: str) -> bytes:
+        """The bytes of a value; empty if there are none."""
+        element = self._raw.get(tag_of(keyword))
         value = None if element is None else element.value
         return value if isinstance(value, bytes) else b""
 
-    def is_little_endian(self, tag: int) -> bool:
+    def is_little_endian(self, keyword: str) -> bool:
         """The byte order of an element's value."""
-        element = self._raw.get(tag)
+        element = self._raw.get(tag_of(keyword))
         return element.is_little_endian if isinstance(element, RawDataElement) else True
 
-    def items(self, tag: int) -> list[Elements]:
-        """The items of a sequence; empty where there is none."""
+    def items(self, keyword: str) -> list[Elements]:
+        """The items of a sequence; empty if there is none."""
+        tag = tag_of(keyword)
         value = self._dataset[tag].value if tag in self._raw else None
         return [Elements(item) for item in value] if isinstance(value, Sequence) else []
 
 
-def uid(elements: Elements, tag: int) -> str:
-    """A unique identifier, without its padding."""
-    return sys.intern(elements.raw_bytes(tag).strip(b" \0").decode("ascii", "replace"))
+def uid(elements: Elements, keyword: str) -> str:
+    """Returns a unique identifier without its padding; empty if there is none.
+
+    Args:
+        elements: A data set, or an item of a sequence.
+        keyword: Keyword of an element of VR UI.
+    """
+    return sys.intern(elements.raw_bytes(keyword).strip(b" \0").decode("ascii", "replace"))
 
 
-def codes(elements: Elements, tag: int) -> tuple[str, ...]:
-    """Code strings, upper case, without padding; empty where there are none."""
-    joined = elements.raw_bytes(tag).strip(b" \0").decode("ascii", "replace").upper()
+def codes(elements: Elements, keyword: str) -> tuple[str, ...]:
+    """Returns code strings in upper case without padding; empty if there are none.
+
+    Args:
+        elements: A data set, or an item of a sequence.
+        keyword: Keyword of an element of VR CS.
+    """
+    joined = elements.raw_bytes(keyword).strip(b" \0").decode("ascii", "replace").upper()
     return tuple(sys.intern(part.strip()) for part in joined.split("\\")) if joined else ()
 
 
-def text(elements: Elements, tag: int) -> str:
-    """Free text in the data set's character set; undecodable bytes are replaced."""
-    value = elements.raw_bytes(tag).strip(b" \0")
+def text(elements: Elements, keyword: str) -> str:
+    """Returns text in the data set's character set; undecodable bytes are replaced.
+
+    Args:
+        elements: A data set, or an item of a sequence.
+        keyword: Keyword of an element with text, or with digits to keep as text (DA, TM, AS).
+    """
+    value = elements.raw_bytes(keyword).strip(b" \0")
     if value.isascii() and b"\x1b" not in value:
         return sys.intern(value.decode("ascii"))
-    declared = elements.raw_bytes(SPECIFIC_CHARACTER_SET).decode("ascii", "replace")
+    declared = elements.raw_bytes("SpecificCharacterSet").decode("ascii", "replace")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -69,9 +105,14 @@ def text(elements: Elements, tag: int) -> str:
         return sys.intern(value.decode("latin-1"))
 
 
-def numbers(elements: Elements, tag: int) -> tuple[float, ...]:
-    """Decimal strings as finite numbers; empty where one of them is none."""
-    value = elements.raw_bytes(tag).strip(b" \0")
+def numbers(elements: Elements, keyword: str) -> tuple[float, ...]:
+    """Returns decimal strings as finite numbers; empty if any of them is not one.
+
+    Args:
+        elements: A data set, or an item of a sequence.
+        keyword: Keyword of an element of VR DS or IS.
+    """
+    value = elements.raw_bytes(keyword).strip(b" \0")
     if not value:
         return ()
     try:
@@ -81,21 +122,36 @@ def numbers(elements: Elements, tag: int) -> tuple[float, ...]:
     return parsed if all(map(math.isfinite, parsed)) else ()
 
 
-def number(elements: Elements, tag: int) -> float | None:
-    """The first decimal string, or None."""
-    values = numbers(elements, tag)
+def number(elements: Elements, keyword: str) -> float | None:
+    """Returns the first decimal string as a number; None if there is none.
+
+    Args:
+        elements: A data set, or an item of a sequence.
+        keyword: Keyword of an element of VR DS.
+    """
+    values = numbers(elements, keyword)
     return values[0] if values else None
 
 
-def integer(elements: Elements, tag: int) -> int | None:
-    """The first integer string, or None."""
-    value = number(elements, tag)
+def integer(elements: Elements, keyword: str) -> int | None:
+    """Returns the first integer string as a number; None if there is none.
+
+    Args:
+        elements: A data set, or an item of a sequence.
+        keyword: Keyword of an element of VR IS.
+    """
+    value = number(elements, keyword)
     return None if value is None else int(value)
 
 
-def unsigned_short(elements: Elements, tag: int) -> int | None:
-    """The first unsigned 16-bit number, or None."""
-    value = elements.raw_bytes(tag)
+def unsigned_short(elements: Elements, keyword: str) -> int | None:
+    """Returns the first unsigned 16-bit number; None if there is none.
+
+    Args:
+        elements: A data set, or an item of a sequence.
+        keyword: Keyword of an element of VR US, or of one that may be US or SS.
+    """
+    value = elements.raw_bytes(keyword)
     if len(value) < 2:
         return None
-    return int.from_bytes(value[:2], "little" if elements.is_little_endian(tag) else "big")
+    return int.from_bytes(value[:2], "little" if elements.is_little_endian(keyword) else "big")

@@ -1,4 +1,4 @@
-"""Reads a DICOM series as a `Volume`: pixels to HU, planes to an even, orthogonal grid."""
+"""Reads a DICOM series as a `Volume`: pixels in HU, planes on an even, orthogonal grid."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 
 from hounsfield.preprocessing.codes import NoticeCode, Reason
 from hounsfield.preprocessing.dicom.acquisitions import Plane
-from hounsfield.preprocessing.dicom.codecs import NATIVE_SYNTAXES
+from hounsfield.preprocessing.dicom.header import Instance
 from hounsfield.preprocessing.dicom.notices import geometry_notices, lossy_notice, pixel_notices
-from hounsfield.preprocessing.dicom.pixels import FrameFindings, read_hu
+from hounsfield.preprocessing.dicom.pixels import FrameNotes, read_hu
+from hounsfield.preprocessing.dicom.transfer_syntaxes import NATIVE_SYNTAXES
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.geometry.slice_geometry import (
     MAX_MISSING_SLICES,
@@ -33,32 +34,41 @@ if TYPE_CHECKING:
 def read_dicom_volume(series: Series) -> Volume:
     """Reads the pixels of a series that `group_instances` made.
 
-    Slices that turn out to be unreadable count as missing: up to
-    `slice_geometry.MAX_MISSING_SLICES` are interpolated with a notice that names them.
+    Slices that prove unreadable count as missing: up to `slice_geometry.MAX_MISSING_SLICES` are
+    interpolated, with a notice that names them.
+
+    Args:
+        series: A DICOM series; one that is only too short for analysis can be read.
+
+    Returns:
+        The volume, with the notices on how it was made.
 
     Raises:
-        SeriesError: The series' own rejection where it is not readable; `missing_slices`,
+        SeriesError: The series' own rejection if it is not readable; `missing_slices`,
             `truncated`, `unreadable`, `unsupported_encoding` or `inconsistent_geometry`.
     """
     if not series.readable and series.rejection is not None:
         raise series.rejection
-    planes = [Plane(instance, frame) for instance in series.instances for frame in instance.frames]
-    lost = [plane.instance.damage for plane in planes if plane.instance.damage is not None]
-    whole = [plane for plane in planes if plane.instance.damage is None]
-    # A second round happens only where decoding failed; the geometry is then found anew.
+    instances = dicom_instances(series)
+    planes = [Plane(instance, frame) for instance in instances for frame in instance.frames]
+    unreadable = [plane.instance.damage for plane in planes if plane.instance.damage is not None]
+    intact = [plane for plane in planes if plane.instance.damage is None]
+    # A second round happens only if decoding failed; the geometry is then fitted again.
     while True:
-        if not whole or len(lost) > MAX_MISSING_SLICES:
-            raise too_many_lost(lost, len(planes))
-        geometry = fit_stack([plane.frame for plane in whole], spacing_hint_mm(whole[0]))
-        hu, findings, failures = _read_planes(whole, geometry)
+        if not intact or len(unreadable) > MAX_MISSING_SLICES:
+            raise too_many_unreadable(unreadable, len(planes))
+        geometry = fit_stack([plane.frame for plane in intact], spacing_hint_mm(intact[0]))
+        hu, frames, failures = _read_planes(intact, geometry)
         if not failures:
             break
-        lost += failures.values()
-        whole = [plane for index, plane in enumerate(whole) if index not in failures]
+        unreadable += failures.values()
+        intact = [plane for index, plane in enumerate(intact) if index not in failures]
     voxels = hu.size
-    ordered = [whole[index] for index in geometry.order]
+    ordered = [intact[index] for index in geometry.order]
     hu, affine = finish_stack(hu, geometry)
-    dropped = [n for n in series.notices if n.code is NoticeCode.DUPLICATE_SLICES_DROPPED]
+    dropped = [
+        notice for notice in series.notices if notice.code is NoticeCode.DUPLICATE_SLICES_DROPPED
+    ]
     return Volume(
         hu=hu,
         affine=affine,
@@ -66,44 +76,62 @@ def read_dicom_volume(series: Series) -> Volume:
         source_frames=_source_frames(ordered, geometry),
         notices=(
             *dropped,
-            *lossy_notice(whole),
-            *geometry_notices(ordered, geometry, lost),
-            *pixel_notices(findings, voxels),
+            *lossy_notice(intact),
+            *geometry_notices(ordered, geometry, unreadable),
+            *pixel_notices(frames, voxels),
         ),
     )
 
 
+def dicom_instances(series: Series) -> list[Instance]:
+    """Returns the headers of a series' instances; none for MetaImage and NIfTI.
+
+    Args:
+        series: A series of any format, from `discover`.
+    """
+    return [instance for instance in series.instances if isinstance(instance, Instance)]
+
+
 def spacing_hint_mm(plane: Plane) -> float | None:
-    """The depth of a single slice: its thickness first, which is wrong less often."""
+    """Returns the spacing to assume for a single slice: its thickness first, the more reliable.
+
+    Args:
+        plane: The only plane of a stack, or any of one with several.
+    """
     return plane.frame.slice_thickness_mm or plane.instance.spacing_between_slices_mm
 
 
-def too_many_lost(lost: Sequence[SeriesError], count: int) -> SeriesError:
-    """The error of a series too many of whose slices cannot be read."""
-    if not lost:
-        return SeriesError(Reason.NOT_AN_IMAGE, "the series holds no image")
+def too_many_unreadable(unreadable: Sequence[SeriesError], count: int) -> SeriesError:
+    """Returns the error of a series in which too many slices cannot be read.
+
+    Args:
+        unreadable: The error of each unreadable slice.
+        count: Number of slices, readable or not.
+    """
+    if not unreadable:
+        return SeriesError(Reason.NOT_AN_IMAGE, "The series holds no image")
     if count == 1:
-        return lost[0]
+        return unreadable[0]
     msg = (
-        f"{len(lost)} of {count} slices cannot be read, at most {MAX_MISSING_SLICES} are "
-        f"interpolated; the first: {lost[0].message}"
+        f"{len(unreadable)} of {count} slices cannot be read, at most {MAX_MISSING_SLICES} are "
+        f"interpolated; the first: {unreadable[0].message}"
     )
-    return SeriesError(lost[0].reason, msg)
+    return SeriesError(unreadable[0].reason, msg, path=unreadable[0].path)
 
 
 def _read_planes(
     planes: Sequence[Plane], geometry: StackGeometry
-) -> tuple[NDArray[np.int16], list[FrameFindings], dict[int, SeriesError]]:
-    """Reads each plane into its place; tells which could not be read."""
+) -> tuple[NDArray[np.int16], list[FrameNotes], dict[int, SeriesError]]:
+    """Reads each plane into its slice; returns also the error of each that cannot be read."""
     layout = planes[0].instance.pixels
     if layout is None:
-        raise too_many_lost([], 0)
+        raise too_many_unreadable([], 0)
     hu = allocate_stack(geometry, layout.rows, layout.columns)
 
-    def read(place: int) -> FrameFindings | SeriesError:
-        plane = planes[geometry.order[place]]
+    def read(position: int) -> FrameNotes | SeriesError:
+        plane = planes[geometry.order[position]]
         try:
-            return read_hu(plane.instance, plane.frame, hu[stack_index(geometry, place)])
+            return read_hu(plane.instance, plane.frame, hu[stack_index(geometry, position)])
         except SeriesError as error:
             return error
 
@@ -116,18 +144,19 @@ def _read_planes(
         for index, outcome in zip(geometry.order, outcomes, strict=True)
         if isinstance(outcome, SeriesError)
     }
-    return hu, [found for found in outcomes if isinstance(found, FrameFindings)], failures
+    frames = [outcome for outcome in outcomes if isinstance(outcome, FrameNotes)]
+    return hu, frames, failures
 
 
 def _source_frames(planes: Sequence[Plane], geometry: StackGeometry) -> tuple[SourceFrame, ...]:
-    """The original images with their own, true affines: tilted ones stay tilted here."""
+    """The original images with their own affines: tilted ones stay tilted."""
     row_spacing, column_spacing = geometry.pixel_spacing_mm
-    frames = []
+    source_frames = []
     for instance, frame in planes:
         affine = np.eye(4)
         affine[:3, 0] = geometry.row_direction * column_spacing
         affine[:3, 1] = geometry.column_direction * row_spacing
         affine[:3, 2] = geometry.normal
         affine[:3, 3] = frame.position_mm
-        frames.append(SourceFrame(instance.sop_instance_uid, frame.number, affine))
-    return tuple(frames)
+        source_frames.append(SourceFrame(instance.sop_instance_uid, frame.number, affine))
+    return tuple(source_frames)

@@ -1,7 +1,7 @@
-"""Zip archives: lists what may be read in one, and reads a member into memory within limits.
+"""Zip archives: lists the members that may be read, and reads a member into memory within limits.
 
-Nothing is ever unpacked to disk. The limits are judged from the archive's own directory before
-anything is decompressed, and held again while a member is (the directory may lie).
+Nothing is ever unpacked to disk. The limits are checked against the archive's own directory before
+anything is decompressed, and again while a member is: the directory may be wrong.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_DIRECTORY_BYTES: Final = 32 * 2**20
-"""Of the archive's directory: some 300,000 members."""
+"""Size of the archive's directory: some 300,000 members."""
 MAX_MEMBER_BYTES: Final = 4 * 2**30
-"""Of one member: a member is held in memory. The largest multi-frame CT is below it."""
+"""Size of one member, which is held in memory. The largest multi-frame CT is below it."""
 MAX_TOTAL_BYTES: Final = 256 * 2**30
-"""Of all members together: some 1,500 studies."""
+"""Size of all members together: some 1,500 studies."""
 MAX_RATIO: Final = 100
 """Uncompressed to compressed size of the whole archive. CT packs 2 to 5 times, one with blank
-slices 20 times; a bomb is at 1,000."""
+slices 20 times; a decompression bomb is at 1,000."""
 RATIO_FREE_BYTES: Final = 64 * 2**20
-"""Below this total no ratio does harm."""
+"""Below this total any ratio is harmless."""
 
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT 4.3.7
 _END_RECORD = struct.Struct("<4s4H2IH")  # 4.3.16
@@ -38,9 +38,17 @@ _ENCRYPTED = 0x1  # 4.4.4, bit 0
 
 @dataclass(frozen=True, slots=True)
 class ZipEntry:
-    """Where one member lies in its archive, so that it is read without the directory.
+    """The position of one member in its archive, so that it is read without the directory.
 
     Reading through `zipfile` parses the whole directory each time: quadratic in the members.
+
+    Attributes:
+        name: Folder and name inside the archive.
+        header_offset: First byte of the member's local header.
+        compressed_size: Bytes in the archive.
+        size: Bytes once decompressed, as the directory promises.
+        crc: CRC-32 of the decompressed bytes.
+        method: Compression method, APPNOTE.TXT 4.4.5.
     """
 
     name: str
@@ -53,7 +61,7 @@ class ZipEntry:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveListing:
-    """What an archive holds: the members that may be read, and the refusals by member name."""
+    """The members of an archive that may be read, and by name those that are refused, and why."""
 
     entries: tuple[ZipEntry, ...]
     refused: tuple[tuple[str, SeriesError], ...]
@@ -62,16 +70,22 @@ class ArchiveListing:
 def list_archive(path: Path) -> ArchiveListing:
     """Lists the members that may be read, from the archive's directory alone.
 
-    Members whose names point outside the archive are refused one by one; they would be harmless
+    Members whose names point outside the archive are refused one by one. They would be harmless
     here, since nothing is unpacked, but whoever made them meant harm. Encrypted members are
     refused with one message for all.
+
+    Args:
+        path: The archive on disk.
+
+    Returns:
+        Members in the order of the archive's directory.
 
     Raises:
         SeriesError: The archive as a whole is cut, damaged or unsafe.
     """
     infos = [info for info in _directory(path) if not info.is_dir()]
     if not infos:
-        raise SeriesError(Reason.NOT_AN_IMAGE, f"{path}: the zip archive holds no files")
+        raise SeriesError(Reason.NOT_AN_IMAGE, "The zip archive holds no files", path=path)
     _check_totals(path, infos)
     refused: list[tuple[str, SeriesError]] = []
     entries: list[ZipEntry] = []
@@ -93,31 +107,49 @@ def list_archive(path: Path) -> ArchiveListing:
                 )
             )
     if encrypted:
-        msg = f"{path}: {encrypted} of {len(infos)} members are encrypted; unpack it with its key"
-        refused.append(("", SeriesError(Reason.UNREADABLE, msg)))
+        msg = (
+            f"{encrypted} of {len(infos)} members of the zip archive are encrypted; unpack it with "
+            "its password"
+        )
+        refused.append(("", SeriesError(Reason.UNREADABLE, msg, path=path)))
     return ArchiveListing(tuple(entries), tuple(refused))
 
 
 def read_entry(path: Path, entry: ZipEntry) -> bytes:
     """Decompresses one member into memory and checks it.
 
+    Args:
+        path: The archive on disk.
+        entry: The member, as `list_archive` describes it.
+
+    Returns:
+        The member's content.
+
     Raises:
         OSError: The archive cannot be opened.
         SeriesError: The member is cut, damaged, or larger than the archive's directory says.
     """
-    label = f"{path}!{entry.name}"
+    member = _member_path(path, entry)
     if entry.size > MAX_MEMBER_BYTES:
-        msg = f"{label}: claims {entry.size} bytes; at most {MAX_MEMBER_BYTES} are unpacked"
-        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg)
-    data = _unpack(_packed_bytes(path, entry), entry, label)
+        msg = f"The file claims {entry.size} bytes; at most {MAX_MEMBER_BYTES} are unpacked"
+        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=member)
+    data = _unpack(_packed_bytes(path, entry), entry, member)
     if zlib.crc32(data) != entry.crc:
-        msg = f"{label}: the checksum does not match; the zip is damaged, copy it again"
-        raise SeriesError(Reason.UNREADABLE, msg)
+        msg = "The checksum does not match; the zip archive is damaged, copy it again"
+        raise SeriesError(Reason.UNREADABLE, msg, path=member)
     return data
 
 
 def read_entry_head(path: Path, entry: ZipEntry, count: int) -> bytes:
-    """Decompresses the first `count` bytes of a member, unchecked; fewer if it is damaged.
+    """Decompresses the first bytes of a member, without checking them.
+
+    Args:
+        path: The archive on disk.
+        entry: The member, as `list_archive` describes it.
+        count: Number of bytes wanted.
+
+    Returns:
+        At most `count` bytes; fewer if the member is shorter or damaged.
 
     Raises:
         OSError: The archive cannot be opened.
@@ -133,44 +165,48 @@ def read_entry_head(path: Path, entry: ZipEntry, count: int) -> bytes:
 
 
 def _packed_bytes(path: Path, entry: ZipEntry, *, limit: int | None = None) -> bytes:
-    """Reads a member's packed bytes, all of them or the first `limit`."""
-    label = f"{path}!{entry.name}"
+    """Reads a member's compressed bytes, all of them or the first `limit`."""
+    member = _member_path(path, entry)
     wanted = entry.compressed_size if limit is None else min(limit, entry.compressed_size)
     with path.open("rb") as file:
         file.seek(entry.header_offset)
         header = file.read(_LOCAL_HEADER.size)
         if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\x03\x04"):
-            msg = f"{label}: no member begins at byte {entry.header_offset}; the zip is damaged"
-            raise SeriesError(Reason.UNREADABLE, msg)
+            msg = f"No member begins at byte {entry.header_offset}; the zip archive is damaged"
+            raise SeriesError(Reason.UNREADABLE, msg, path=member)
         *_, name_length, extra_length = _LOCAL_HEADER.unpack(header)
         file.seek(name_length + extra_length, 1)
         packed = file.read(wanted)
     if len(packed) < wanted:
-        msg = f"{label}: {wanted} packed bytes expected, {len(packed)} are there"
-        raise SeriesError(Reason.TRUNCATED, msg)
+        msg = f"{wanted} compressed bytes expected, {len(packed)} are there"
+        raise SeriesError(Reason.TRUNCATED, msg, path=member)
     return packed
 
 
-def _unpack(packed: bytes, entry: ZipEntry, label: str) -> bytes:
+def _unpack(packed: bytes, entry: ZipEntry, member: str) -> bytes:
     """Decompresses at most what the directory promised."""
     if entry.method == zipfile.ZIP_STORED:
         return packed
     if entry.method != zipfile.ZIP_DEFLATED:
-        msg = f"{label}: zip compression method {entry.method} is not read; pack it with deflate"
-        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
+        msg = f"Zip compression method {entry.method} is not supported; use deflate"
+        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg, path=member)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         data = inflater.decompress(packed, entry.size + 1)
     except zlib.error as error:
-        msg = f"{label}: the packed data are damaged ({error}); copy the zip again"
-        raise SeriesError(Reason.UNREADABLE, msg) from error
+        msg = f"The compressed data are damaged ({error}); copy the zip archive again"
+        raise SeriesError(Reason.UNREADABLE, msg, path=member) from error
     if len(data) > entry.size:
-        msg = f"{label}: unpacks to more than the {entry.size} bytes that the archive promises"
-        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg)
+        msg = f"The file unpacks to more than the {entry.size} bytes that the archive promises"
+        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=member)
     if len(data) < entry.size:
-        msg = f"{label}: {entry.size} bytes expected, {len(data)} unpacked; copy the zip again"
-        raise SeriesError(Reason.TRUNCATED, msg)
+        msg = f"{entry.size} bytes expected, {len(data)} unpacked; copy the zip archive again"
+        raise SeriesError(Reason.TRUNCATED, msg, path=member)
     return data
+
+
+def _member_path(path: Path, entry: ZipEntry) -> str:
+    return f"{path}!{entry.name}"
 
 
 def _directory(path: Path) -> list[zipfile.ZipInfo]:
@@ -178,17 +214,17 @@ def _directory(path: Path) -> list[zipfile.ZipInfo]:
     directory_bytes = _directory_size(path)
     if directory_bytes > MAX_DIRECTORY_BYTES:
         msg = (
-            f"{path}: the archive's directory alone has {directory_bytes} bytes; at most"
-            f" {MAX_DIRECTORY_BYTES} are read. Unpack it, or split it"
+            f"The archive's directory alone has {directory_bytes} bytes; at most "
+            f"{MAX_DIRECTORY_BYTES} are read. Unpack it, or split it"
         )
-        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg)
+        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=path)
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.infolist()
-    # zipfile raises NotImplementedError where an entry asks for a newer unpacker than there is.
+    # zipfile raises NotImplementedError if an entry needs a newer version of it.
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-        msg = f"{path}: the zip archive is damaged or too new ({error}); copy or unpack it"
-        raise SeriesError(Reason.UNREADABLE, msg) from error
+        msg = f"The zip archive is damaged or too new ({error}); copy it again or unpack it"
+        raise SeriesError(Reason.UNREADABLE, msg, path=path) from error
 
 
 def _directory_size(path: Path) -> int:
@@ -199,13 +235,13 @@ def _directory_size(path: Path) -> int:
         tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END_RECORD.size:
-        msg = f"{path}: the zip archive has no end; it was cut while copied, copy it again"
-        raise SeriesError(Reason.TRUNCATED, msg)
+        msg = "The zip archive has no end record: it was cut while copied; copy it again"
+        raise SeriesError(Reason.TRUNCATED, msg, path=path)
     directory_bytes: int = _END_RECORD.unpack_from(tail, at)[5]
     if directory_bytes != 0xFFFFFFFF:
         return directory_bytes
     # Zip64 keeps the true figure in a record of its own, whose locator precedes the end record
-    # (4.3.14 and 4.3.15); the size stands at its byte 40.
+    # (4.3.14 and 4.3.15), at byte 40.
     record = tail.rfind(b"PK\x06\x06")
     if record < 0 or len(tail) - record < 48:
         return directory_bytes
@@ -213,22 +249,27 @@ def _directory_size(path: Path) -> int:
 
 
 def _check_totals(path: Path, infos: list[zipfile.ZipInfo]) -> None:
-    """Refuses bombs: too much in all, too dense, or members that share their packed bytes."""
+    """Refuses bombs: too large in all, too dense, or members that share their compressed bytes."""
     total = sum(info.file_size for info in infos)
     packed = sum(info.compress_size for info in infos)
     archive_bytes = path.stat().st_size
     if packed > archive_bytes:
-        msg = f"{path}: members overlap ({packed} packed bytes in a file of {archive_bytes})"
-        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg)
+        msg = (
+            f"Members of the zip archive overlap ({packed} compressed bytes in a file of "
+            f"{archive_bytes})"
+        )
+        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=path)
     if total > MAX_TOTAL_BYTES:
-        msg = f"{path}: unpacks to {total} bytes; at most {MAX_TOTAL_BYTES} are read from one zip"
-        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg)
+        msg = (
+            f"The zip archive unpacks to {total} bytes; at most {MAX_TOTAL_BYTES} are read from one"
+        )
+        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=path)
     if total > RATIO_FREE_BYTES and total > MAX_RATIO * archive_bytes:
         msg = (
-            f"{path}: unpacks to {total // archive_bytes} times its size ({total} bytes); more"
-            f" than {MAX_RATIO} times looks like a zip bomb. Unpack it yourself if you trust it"
+            f"The zip archive unpacks to {total // archive_bytes} times its size ({total} bytes); "
+            f"more than {MAX_RATIO} times looks like a zip bomb. Unpack it yourself if you trust it"
         )
-        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg)
+        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=path)
 
 
 def _points_outside(name: str) -> bool:
@@ -238,5 +279,5 @@ def _points_outside(name: str) -> bool:
 
 
 def _outside_error(path: Path, info: zipfile.ZipInfo) -> SeriesError:
-    msg = f"{path}: the member named {info.filename!r} points outside the archive; it is not read"
-    return SeriesError(Reason.ARCHIVE_UNSAFE, msg)
+    msg = "The name of this member points outside the archive; it is not read"
+    return SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=f"{path}!{info.filename}")

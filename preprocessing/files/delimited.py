@@ -7,14 +7,13 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
 Aliases = dict[str, tuple[str, ...]]
@@ -45,6 +44,8 @@ class Table:
         Raises:
             UsageError: Naming file, row and column of the first cell that is not a number.
         """
+        import numpy as np  # only where a table of numbers is read
+
         cells = self.columns[column]
         try:
             return np.array([float(cell) for cell in cells], dtype=np.float64)
@@ -58,6 +59,8 @@ class Table:
         Raises:
             UsageError: Naming file, row and column of the first cell that is none.
         """
+        import numpy as np  # only where a table of numbers is read
+
         values = self.numbers(column)
         if not np.isfinite(values).all():
             first = int(np.flatnonzero(~np.isfinite(values))[0])
@@ -70,6 +73,8 @@ class Table:
         Raises:
             UsageError: Naming file, row and column of the first cell that is none.
         """
+        import numpy as np  # only where a table of numbers is read
+
         values = self.finite_numbers(column)
         whole = np.rint(values)
         if not np.array_equal(values, whole):

@@ -1,4 +1,4 @@
-"""Where bytes come from: a file, or a member of a zip archive that is never unpacked to disk."""
+"""`ByteSource`: a file, or a member of a zip archive that is never unpacked to disk."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class ByteSource:
     entry: ZipEntry | None = None
 
     def __str__(self) -> str:
-        """The name for messages: ``study.zip!folder/slice.dcm`` for a member."""
+        """The printable path; ``study.zip!folder/slice.dcm`` for a member."""
         path = printable_path(self.path)
         return f"{path}!{self.entry.name}" if self.entry else path
 
     def __lt__(self, other: ByteSource) -> bool:
-        """Orders by name, so that lists of sources are the same on every machine."""
+        """Orders by printable path, so that lists of sources are the same on every machine."""
         return str(self) < str(other)
 
     @property
@@ -41,13 +41,13 @@ class ByteSource:
 
     @property
     def folder(self) -> str:
-        """Where it lies: its folder, or the archive and the folder inside it."""
+        """Its folder, or the archive and the folder inside the archive."""
         if self.entry is None:
             return printable_path(self.path.parent)
         return f"{printable_path(self.path)}!{self.entry.name.rpartition('/')[0]}"
 
     def size_bytes(self) -> int:
-        """How many bytes `open` gives, known without reading them."""
+        """Number of bytes that `open` gives, known without reading them."""
         return self.entry.size if self.entry else self.path.stat().st_size
 
     def open(self) -> BinaryIO:
@@ -62,7 +62,7 @@ class ByteSource:
         return io.BytesIO(read_entry(self.path, self.entry))
 
     def head(self, count: int) -> bytes:
-        """Reads the first `count` bytes, or all where there are fewer.
+        """Reads the first `count` bytes, or all if there are fewer.
 
         Raises:
             OSError: The file cannot be opened.

@@ -1,4 +1,4 @@
-"""Walks over any mixture of files and folders, each file once, whatever the links."""
+"""Walks over any mixture of files and folders; each file counts once, whatever the links."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 def walk_files(inputs: Sequence[Path]) -> Iterator[Path | tuple[Path, SeriesError]]:
     """Yields every file under `inputs`, sorted by name within each folder.
 
-    A file or folder that is reached twice (given twice, linked, in a loop of links) counts once.
+    A file or folder that is reached twice (named twice, linked, in a loop of links) counts once.
     What cannot be opened is yielded with the error.
+
+    Args:
+        inputs: Files and folders in any mixture.
 
     Raises:
         UsageError: An input does not exist or cannot be reached.
@@ -40,9 +43,9 @@ def walk_files(inputs: Sequence[Path]) -> Iterator[Path | tuple[Path, SeriesErro
 
 @dataclass(slots=True)
 class _Walk:
-    """What has been seen, by device and inode."""
+    """Remembers the files and folders already visited, by device and inode."""
 
-    seen: set[tuple[int, int]] = field(default_factory=set)
+    visited: set[tuple[int, int]] = field(default_factory=set)
 
     def visit(self, start: Path) -> Iterator[Path | tuple[Path, SeriesError]]:
         waiting = [start]
@@ -63,15 +66,16 @@ class _Walk:
             elif stat.S_ISREG(status.st_mode):
                 yield path
             else:
-                msg = f"{path} is neither a file nor a folder (a pipe, socket or device)"
-                yield path, SeriesError(Reason.NOT_AN_IMAGE, msg)
+                msg = "Neither a file nor a folder (a pipe, socket or device)"
+                yield path, SeriesError(Reason.NOT_AN_IMAGE, msg, path=path)
 
     def _is_known(self, status: os.stat_result) -> bool:
         identity = (status.st_dev, status.st_ino)
-        known = identity in self.seen
-        self.seen.add(identity)
+        known = identity in self.visited
+        self.visited.add(identity)
         return known
 
 
 def _unreadable(path: Path, error: OSError) -> SeriesError:
-    return SeriesError(Reason.UNREADABLE, f"{path} cannot be opened: {error.strerror or error}")
+    msg = f"The file or folder cannot be opened: {error.strerror or error}"
+    return SeriesError(Reason.UNREADABLE, msg, path=path)

@@ -1,4 +1,4 @@
-"""MetaImage: ``.mhd`` with its ``.raw`` or ``.zraw``, and ``.mha``, the form of LUNA16."""
+"""MetaImage: ``.mhd`` with its ``.raw`` or ``.zraw``, and ``.mha``; the format of LUNA16."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.extent import extent_rejection
+from hounsfield.preprocessing.extent import crop_rejection
 from hounsfield.preprocessing.formats.common import (
     cannot_hold_hu,
     check_size,
@@ -27,6 +27,7 @@ from hounsfield.preprocessing.formats.metaimage_header import (
     read_metaimage_header,
 )
 from hounsfield.preprocessing.geometry.slice_geometry import orientation_name
+from hounsfield.preprocessing.printable_path import file_name
 from hounsfield.preprocessing.series import Series, SeriesFormat
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
@@ -41,14 +42,17 @@ if TYPE_CHECKING:
 def describe_metaimage(
     source: ByteSource, find_sibling: Callable[[str], ByteSource | None]
 ) -> Series:
-    """Makes the `Series` of a MetaImage from its header; no voxel is read.
+    """Describes a MetaImage as a `Series` from its header; no voxel is read.
 
     Args:
-        source: The ``.mhd`` or ``.mha``.
-        find_sibling: Gives the file of a name in the header's own folder, or None.
+        source: The ``.mhd`` or ``.mha`` file.
+        find_sibling: Returns the file of a name in the header's own folder, or None.
+
+    Returns:
+        One series whose study and series are named after the file.
 
     Raises:
-        SeriesError: The header is wrong, or its data file is not there or too short.
+        SeriesError: The header is wrong, or its data file is missing or too short.
         OSError: A file cannot be read.
     """
     header = read_metaimage_header(source)
@@ -56,8 +60,9 @@ def describe_metaimage(
     if header.data_file != LOCAL:
         data = find_sibling(header.data_file)
         if data is None:
-            msg = f"{source}: its data file {header.data_file!r} is not there; copy it beside it"
-            raise SeriesError(Reason.UNREADABLE, msg)
+            name = file_name(header.data_file.replace("\\", "/"))
+            msg = f"Its data file {name!r} is not there; copy it beside the header"
+            raise SeriesError(Reason.UNREADABLE, msg, path=str(source))
         sources = (source, data)
     _check_size(header, sources[-1])
     spacing_x, spacing_y, spacing_z = np.linalg.norm(header.affine[:3, :3], axis=0).tolist()
@@ -72,13 +77,19 @@ def describe_metaimage(
         shape_zyx=header.shape_zyx,
         spacing_mm=spacing_mm,
         orientation=orientation_name(header.affine[:3, 2] / spacing_z),
-        rejection=rejection or extent_rejection(header.shape_zyx, spacing_mm, str(source)),
+        rejection=rejection or crop_rejection(header.shape_zyx, spacing_mm, str(source)),
         readable=rejection is None,
     )
 
 
 def read_metaimage(series: Series) -> Volume:
-    """Reads the voxels.
+    """Reads the voxels of a MetaImage.
+
+    Args:
+        series: The description that `describe_metaimage` returned.
+
+    Returns:
+        HU on the file's own grid, right-handed.
 
     Raises:
         SeriesError: The data are cut, damaged, or cannot be HU.
@@ -93,7 +104,13 @@ def read_metaimage(series: Series) -> Volume:
 
 
 def write_metaimage(hu: NDArray[np.generic], affine: NDArray[np.float64], file: BinaryIO) -> None:
-    """Writes an array ``[z, y, x]`` with its LPS affine as a compressed ``.mha``."""
+    """Writes an array as a compressed ``.mha``; the same array gives the same bytes.
+
+    Args:
+        hu: ``[z, y, x]``, of a type in `ELEMENT_TYPES`.
+        affine: 4 x 4, maps (x, y, z) indices to LPS mm.
+        file: Open for writing in binary mode.
+    """
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     names = {np.dtype(code): name for name, code in reversed(ELEMENT_TYPES.items())}
     packed = zlib.compress(hu.astype(hu.dtype.newbyteorder("<"), order="C").data, 1)
@@ -116,42 +133,42 @@ def write_metaimage(hu: NDArray[np.generic], affine: NDArray[np.float64], file: 
     file.write(packed)
 
 
-def _not_ct(header: MetaImageHeader, data: ByteSource, label: str) -> SeriesError | None:
+def _not_ct(header: MetaImageHeader, data: ByteSource, path: str) -> SeriesError | None:
     if header.modality not in {"", "MET_MOD_CT", "MET_MOD_UNKNOWN", "MET_MOD_OTHER"}:
-        return SeriesError(Reason.NOT_CT, f"{label}: Modality is {header.modality}, not CT")
-    error = cannot_hold_hu(header.dtype, 1, 0, label)
+        return SeriesError(Reason.NOT_CT, f"Modality is {header.modality}, not CT", path=path)
+    error = cannot_hold_hu(header.dtype, 1, 0, path)
     if error is None and header.compressed:
-        error = packed_too_well(header.shape_zyx, header.dtype, data.size_bytes(), label)
+        error = packed_too_well(header.shape_zyx, header.dtype, data.size_bytes(), path)
     return error
 
 
 def _check_size(header: MetaImageHeader, data: ByteSource) -> None:
-    there = data.size_bytes() - max(header.data_offset, 0)
-    check_size(header.shape_zyx, header.dtype, there, str(data), packed=header.compressed)
+    present_bytes = data.size_bytes() - max(header.data_offset, 0)
+    check_size(header.shape_zyx, header.dtype, present_bytes, str(data), packed=header.compressed)
 
 
 def _read_values(header: MetaImageHeader, data: ByteSource) -> NDArray[np.generic]:
-    wanted = voxel_bytes(header.shape_zyx, header.dtype)
+    expected = voxel_bytes(header.shape_zyx, header.dtype)
     with data.open() as file:
         if header.data_offset >= 0:
             file.seek(header.data_offset)
         else:
-            file.seek(-wanted, 2)
+            file.seek(-expected, 2)
         if not header.compressed:
-            values = np.empty(wanted // header.dtype.itemsize, header.dtype)
-            got = read_into(file, values.view(np.uint8).data)
+            values = np.empty(expected // header.dtype.itemsize, header.dtype)
+            count = read_into(file, values.view(np.uint8).data)
         else:
             inflater = zlib.decompressobj()
             try:
-                buffer = inflater.decompress(file.read(), wanted)
+                buffer = inflater.decompress(file.read(), expected)
             except zlib.error as error:
-                msg = f"{data}: the packed data are damaged ({error}); copy the file again"
-                raise SeriesError(Reason.UNREADABLE, msg) from error
-            got = len(buffer)
-            values = np.frombuffer(buffer[: got - got % header.dtype.itemsize], header.dtype)
-    if got < wanted:
-        msg = f"{data}: {wanted} bytes expected, {got} are there; the file is cut"
-        raise SeriesError(Reason.TRUNCATED, msg)
+                msg = f"The compressed voxels are damaged ({error}); copy the file again"
+                raise SeriesError(Reason.UNREADABLE, msg, path=str(data)) from error
+            count = len(buffer)
+            values = np.frombuffer(buffer[: count - count % header.dtype.itemsize], header.dtype)
+    if count < expected:
+        msg = f"{expected} bytes of voxels expected, {count} are there; the file is cut"
+        raise SeriesError(Reason.TRUNCATED, msg, path=str(data))
     return values
 
 

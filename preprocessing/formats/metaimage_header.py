@@ -1,7 +1,7 @@
 """The header of a MetaImage: text lines of ``Key = Value``, the last naming the data.
 
-Keys as in the MetaIO documentation (https://itk.org/Wiki/MetaIO/Documentation); ITK writes the
-world in LPS mm, as DICOM does, so nothing is turned.
+Keys as in the MetaIO documentation (https://itk.org/Wiki/MetaIO/Documentation). ITK writes
+coordinates in LPS mm, as DICOM does, so they are used unchanged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hounsfield.preprocessing.files.sources import ByteSource
 
-HEADER_LIMIT: Final = 64 * 1024
+MAX_HEADER_BYTES: Final = 64 * 1024
 LOCAL: Final = "LOCAL"
 """The data follow the header in the same file."""
 
@@ -45,13 +45,14 @@ ELEMENT_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MetaImageHeader:
-    """What a MetaImage header says.
+    """Shape, position and encoding of the voxels of a MetaImage.
 
     Attributes:
         affine: 4 x 4, maps (x, y, z) indices to LPS mm.
-        dtype: Of the stored values, with its byte order.
+        dtype: Type of the stored values, with its byte order.
         data_file: Name of the file with the values, or `LOCAL`.
-        data_offset: Byte where they begin; -1 if they are the last of the file.
+        data_offset: Byte where the values begin; -1 if they are the last bytes of the file.
+        modality: As the header states it, for instance ``MET_MOD_CT``; empty if it does not.
     """
 
     shape_zyx: tuple[int, int, int]
@@ -64,28 +65,38 @@ class MetaImageHeader:
 
 
 def looks_like_metaimage(head: bytes) -> bool:
-    """Whether a file's first bytes are those of a MetaImage header."""
+    """Returns whether a file is a MetaImage header, by its first bytes.
+
+    Args:
+        head: At least 512 bytes of the file, or all of a smaller one.
+    """
     return _FIRST_KEYS.search(head[:512]) is not None
 
 
 def read_metaimage_header(source: ByteSource) -> MetaImageHeader:
     """Reads and checks a header.
 
+    Args:
+        source: The ``.mhd`` or ``.mha`` file.
+
+    Returns:
+        The header, with the spellings of all versions of MetaIO resolved.
+
     Raises:
-        SeriesError: A key is missing or wrong, or the header describes no volume in space.
+        SeriesError: A key is missing or wrong, or the header has no position.
         OSError: The file cannot be read.
     """
     with source.open() as file:
         keys = _header_keys(file, source)
         end = file.tell()
-    label = str(source)
-    dtype = _dtype(keys, label)
-    shape_zyx = _shape_zyx(keys, label)
-    affine = _affine(keys, label)
-    check_grid(affine, shape_zyx, label)
+    path = str(source)
+    dtype = _dtype(keys, path)
+    shape_zyx = _shape_zyx(keys, path)
+    affine = _affine(keys, path)
+    check_grid(affine, shape_zyx, path)
     data_file = keys.get("elementdatafile", "")
     local = data_file.upper() == LOCAL
-    offset = end if local else int(_numbers(keys, "headersize", 1, label, default=(0,))[0])
+    offset = end if local else int(_numbers(keys, "headersize", 1, path, default=(0,))[0])
     return MetaImageHeader(
         shape_zyx=shape_zyx,
         affine=affine,
@@ -101,41 +112,41 @@ def _header_keys(file: BinaryIO, source: ByteSource) -> dict[str, str]:
     """Reads the lines up to ElementDataFile, which is always the last; keys in lower case."""
     keys: dict[str, str] = {}
     while "elementdatafile" not in keys:
-        line = file.readline(HEADER_LIMIT)
-        if not line or file.tell() > HEADER_LIMIT:
-            msg = f"{source}: the MetaImage header must end with ElementDataFile, it does not"
-            raise SeriesError(Reason.TRUNCATED, msg)
+        line = file.readline(MAX_HEADER_BYTES)
+        if not line or file.tell() > MAX_HEADER_BYTES:
+            msg = "The MetaImage header must end with ElementDataFile, it does not"
+            raise SeriesError(Reason.TRUNCATED, msg, path=str(source))
         key, _, value = os.fsdecode(line).partition("=")
         keys[key.strip().lower()] = value.strip()
     return keys
 
 
-def _shape_zyx(keys: dict[str, str], label: str) -> tuple[int, int, int]:
-    dimensions = int(_numbers(keys, "ndims", 1, label)[0])
-    channels = int(_numbers(keys, "elementnumberofchannels", 1, label, default=(1,))[0])
+def _shape_zyx(keys: dict[str, str], path: str) -> tuple[int, int, int]:
+    dimensions = int(_numbers(keys, "ndims", 1, path)[0])
+    channels = int(_numbers(keys, "elementnumberofchannels", 1, path, default=(1,))[0])
     if dimensions != 3 or channels != 1:
-        msg = f"{label}: NDims must be 3 with 1 channel, got {dimensions} with {channels}"
-        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
-    x, y, z = (int(count) for count in _numbers(keys, "dimsize", 3, label))
+        msg = f"NDims must be 3 with 1 channel, got {dimensions} with {channels}"
+        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=path)
+    x, y, z = (int(count) for count in _numbers(keys, "dimsize", 3, path))
     return (z, y, x)
 
 
-def _affine(keys: dict[str, str], label: str) -> NDArray[np.float64]:
+def _affine(keys: dict[str, str], path: str) -> NDArray[np.float64]:
     """The affine, from the first of each key's spellings. MetaIO lists the matrix by columns."""
     offset = _spelling(keys, ("offset", "position", "origin"))
     spacing = _spelling(keys, ("elementspacing", "elementsize"))
     matrix = _spelling(keys, ("transformmatrix", "rotation", "orientation"))
     if offset is None or spacing is None:
         msg = (
-            f"{label}: Offset and ElementSpacing must say where the voxels lie; without them no"
-            " place can be reported"
+            "Offset and ElementSpacing must state the position of the voxels; without them no "
+            "position can be reported"
         )
-        raise SeriesError(Reason.NO_POSITION, msg)
+        raise SeriesError(Reason.NO_POSITION, msg, path=path)
     affine = np.eye(4)
     if matrix is not None:
-        affine[:3, :3] = np.reshape(_numbers(keys, matrix, 9, label), (3, 3)).T
-    affine[:3, :3] *= _numbers(keys, spacing, 3, label)
-    affine[:3, 3] = _numbers(keys, offset, 3, label)
+        affine[:3, :3] = np.reshape(_numbers(keys, matrix, 9, path), (3, 3)).T
+    affine[:3, :3] *= _numbers(keys, spacing, 3, path)
+    affine[:3, 3] = _numbers(keys, offset, 3, path)
     return affine
 
 
@@ -147,7 +158,7 @@ def _numbers(
     keys: dict[str, str],
     key: str,
     count: int,
-    label: str,
+    path: str,
     *,
     default: tuple[float, ...] | None = None,
 ) -> tuple[float, ...]:
@@ -158,8 +169,8 @@ def _numbers(
     except ValueError:
         numbers = ()
     if len(numbers) != count or not np.isfinite(numbers).all():
-        msg = f"{label}: {key} must be {count} numbers, got {keys.get(key, 'nothing')!r}"
-        raise SeriesError(Reason.UNREADABLE, msg)
+        msg = f"{key} must be {count} numbers, got {keys.get(key, 'nothing')!r}"
+        raise SeriesError(Reason.UNREADABLE, msg, path=path)
     return numbers
 
 
@@ -167,11 +178,11 @@ def _flag(keys: dict[str, str], key: str, *, default: bool = False) -> bool:
     return keys[key].lower() in {"true", "1", "yes"} if key in keys else default
 
 
-def _dtype(keys: dict[str, str], label: str) -> np.dtype[np.generic]:
+def _dtype(keys: dict[str, str], path: str) -> np.dtype[np.generic]:
     name = keys.get("elementtype", "")
     if name not in ELEMENT_TYPES or not _flag(keys, "binarydata", default=True):
         binary = keys.get("binarydata", "True")
-        msg = f"{label}: ElementType {name!r} with BinaryData {binary!r} is not read"
-        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
+        msg = f"ElementType {name!r} with BinaryData {binary!r} is not supported"
+        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg, path=path)
     big = any(_flag(keys, k) for k in ("binarydatabyteordermsb", "elementbyteordermsb"))
     return np.dtype(ELEMENT_TYPES[name]).newbyteorder(">" if big else "<")

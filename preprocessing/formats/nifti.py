@@ -1,4 +1,4 @@
-"""NIfTI: ``.nii`` and ``.nii.gz``, one volume a file; its RAS world is turned to LPS here."""
+"""NIfTI: ``.nii`` and ``.nii.gz``, one volume per file; RAS coordinates are converted to LPS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.extent import extent_rejection
+from hounsfield.preprocessing.extent import crop_rejection
 from hounsfield.preprocessing.formats.common import (
     cannot_hold_hu,
     check_grid,
@@ -35,17 +35,18 @@ if TYPE_CHECKING:
 RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 _HEADER_BYTES = {348: (344, b"n+1\0", b"ni1\0"), 540: (4, b"n+2\0", b"ni2\0")}
-_MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown is taken for mm, as everyone does
+_MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown means mm, as in other readers
 _GZIP_MAGIC = b"\x1f\x8b"
 _PEEK_PACKED, _PEEK_BYTES = 2048, 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Grid:
-    """What a header says.
+    """Shape, position and encoding of the voxels, from the header.
 
     Attributes:
         affine: 4 x 4, maps (x, y, z) indices to LPS mm.
+        data_offset: First byte of the values in the unpacked file.
     """
 
     shape_zyx: tuple[int, int, int]
@@ -57,11 +58,11 @@ class _Grid:
 
 
 def nifti_header_bytes(head: bytes) -> bytes:
-    """Gives the header out of a file's first bytes, unpacked if need be; empty if it is no NIfTI.
+    """Returns the header from a file's first bytes, unpacked if necessary; empty if not NIfTI.
 
     Args:
-        head: 2 KB of the file or more (or all of a smaller one). Only as much is unpacked as
-            a header needs.
+        head: At least 2 KB of the file, or all of a smaller one. Only as much is unpacked as a
+            header needs.
     """
     if head.startswith(_GZIP_MAGIC):
         try:
@@ -78,16 +79,23 @@ def nifti_header_bytes(head: bytes) -> bytes:
 
 
 def describe_nifti(source: ByteSource) -> Series:
-    """Makes the `Series` of a NIfTI file from its header; no voxel is read.
+    """Describes a NIfTI file as a `Series` from its header; no voxel is read.
+
+    Args:
+        source: A ``.nii`` or ``.nii.gz`` file, or such a member of an archive.
+
+    Returns:
+        One series whose study and series are named after the file.
 
     Raises:
-        SeriesError: The header is wrong, places the voxels nowhere, or promises more than the
-            file can hold.
+        SeriesError: The header is wrong, has no position, or promises more than the file can
+            hold.
         OSError: The file cannot be read.
     """
     with source.open() as file:
         header, packed = _read_header(file, source)
-    grid = _grid(header, str(source))
+    path = str(source)
+    grid = _grid(header, path)
     _check_size(grid, source, packed=packed)
     x, y, z = np.linalg.norm(grid.affine[:3, :3], axis=0).tolist()
     rejection = _not_ct(grid, source, packed=packed)
@@ -100,37 +108,49 @@ def describe_nifti(source: ByteSource) -> Series:
         shape_zyx=grid.shape_zyx,
         spacing_mm=(x, y, z),
         orientation=orientation_name(grid.affine[:3, 2] / z),
-        rejection=rejection or extent_rejection(grid.shape_zyx, (x, y, z), str(source)),
+        rejection=rejection or crop_rejection(grid.shape_zyx, (x, y, z), path),
         readable=rejection is None,
     )
 
 
 def read_nifti(series: Series) -> Volume:
-    """Reads the voxels.
+    """Reads the voxels of a NIfTI file.
+
+    Args:
+        series: The description that `describe_nifti` returned.
+
+    Returns:
+        HU on the file's own grid, right-handed.
 
     Raises:
         SeriesError: The data are cut, damaged, or cannot be HU.
         OSError: The file cannot be read.
     """
     (source,) = series.sources
-    label = str(source)
+    path = str(source)
     with source.open() as file:
         header, packed = _read_header(file, source)
-        grid = _grid(header, label)
+        grid = _grid(header, path)
         _check_size(grid, source, packed=packed)
         file.seek(0)
         if packed:
             with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
-                stored = _read_values(cast("BinaryIO", unpacked), grid, label)
+                stored = _read_values(cast("BinaryIO", unpacked), grid, path)
         else:
-            stored = _read_values(file, grid, label)
-    hu, notices = to_hu(stored, grid.slope, grid.intercept, label)
+            stored = _read_values(file, grid, path)
+    hu, notices = to_hu(stored, grid.slope, grid.intercept, path)
     hu, affine = right_handed(hu, grid.affine)
     return Volume(hu=hu, affine=affine, series=series.facts, notices=series.notices + notices)
 
 
 def write_nifti(array: NDArray[np.generic], affine: NDArray[np.float64], file: BinaryIO) -> None:
-    """Writes an array ``[z, y, x]`` with its LPS affine as ``.nii.gz``; the same bytes always."""
+    """Writes an array as ``.nii.gz``; the same array gives the same bytes.
+
+    Args:
+        array: ``[z, y, x]``, of any type that NIfTI knows.
+        affine: 4 x 4, maps (x, y, z) indices to LPS mm.
+        file: Open for writing in binary mode.
+    """
     import nibabel as nib
 
     image = nib.Nifti1Image(array.transpose(2, 1, 0), RAS_TO_LPS @ affine)
@@ -150,13 +170,13 @@ def _header_size(head: bytes) -> int | None:
 
 
 def _read_header(file: BinaryIO, source: ByteSource) -> tuple[Nifti1Header, bool]:
-    """Reads the header; tells whether the file is packed."""
+    """Returns the header, and whether the file is compressed."""
     import nibabel as nib
 
     head = file.read(_PEEK_PACKED)
     block = nifti_header_bytes(head)
     if not block:
-        raise SeriesError(Reason.TRUNCATED, f"{source}: the NIfTI header is cut or damaged")
+        raise SeriesError(Reason.TRUNCATED, "The NIfTI header is cut or damaged", path=str(source))
     if len(block) == 348:
         header = nib.Nifti1Header(block, check=False)
     else:
@@ -164,20 +184,20 @@ def _read_header(file: BinaryIO, source: ByteSource) -> tuple[Nifti1Header, bool
     return header, head.startswith(_GZIP_MAGIC)
 
 
-def _grid(header: Nifti1Header, label: str) -> _Grid:
+def _grid(header: Nifti1Header, path: str) -> _Grid:
     if bytes(header["magic"])[:3] in {b"ni1", b"ni2"}:
-        msg = f"{label}: a NIfTI pair (.hdr and .img) is not read; save it as one .nii"
-        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
-    shape_zyx = _shape_zyx(header, label)
-    affine = _lps_affine(header, label)
-    check_grid(affine, shape_zyx, label)
+        msg = "A NIfTI pair (.hdr and .img) is not supported; save it as one .nii"
+        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg, path=path)
+    shape_zyx = _shape_zyx(header, path)
+    affine = _lps_affine(header, path)
+    check_grid(affine, shape_zyx, path)
     try:
         dtype = cast("np.dtype[np.generic]", header.get_data_dtype())
     except (KeyError, ValueError):
         dtype = np.dtype("V1")
     if dtype.kind not in "iuf":
-        msg = f"{label}: NIfTI datatype {int(header['datatype'])} is no CT number"
-        raise SeriesError(Reason.NOT_CT, msg)
+        msg = f"NIfTI datatype {int(header['datatype'])} is not a scalar number"
+        raise SeriesError(Reason.NOT_CT, msg, path=path)
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if not np.isfinite(slope) or slope == 0:  # "not scaled", nifti1.h
         slope, intercept = 1.0, 0.0
@@ -193,35 +213,35 @@ def _grid(header: Nifti1Header, label: str) -> _Grid:
 
 
 def _first_voxel_byte(header: Nifti1Header) -> int:
-    """Header and the 4 bytes that announce extensions; vox_offset 0 means just behind them."""
+    """Header and the 4 bytes that announce extensions; vox_offset 0 means right after them."""
     return int(header["sizeof_hdr"]) + 4
 
 
-def _shape_zyx(header: Nifti1Header, label: str) -> tuple[int, int, int]:
+def _shape_zyx(header: Nifti1Header, path: str) -> tuple[int, int, int]:
     dimensions = int(header["dim"][0])
     x, y, z, *more = (int(count) for count in header["dim"][1:8])
     if not 3 <= dimensions <= 7 or max(more[: dimensions - 3], default=1) > 1:
         counts = " x ".join(str(int(n)) for n in header["dim"][1 : 1 + min(max(dimensions, 0), 7)])
-        msg = f"{label}: one volume of 3 axes is wanted, got {dimensions} axes ({counts})"
-        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+        msg = f"A single volume with 3 axes is needed, got {dimensions} axes ({counts})"
+        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=path)
     return (z, y, x)
 
 
-def _lps_affine(header: Nifti1Header, label: str) -> NDArray[np.float64]:
-    """The sform, or else the qform, from RAS in the header's unit to LPS in mm."""
+def _lps_affine(header: Nifti1Header, path: str) -> NDArray[np.float64]:
+    """The sform, or if it is not coded the qform, from RAS in the header's unit to LPS in mm."""
     affine = header.get_sform(coded=True)[0]
     if affine is None and int(header["qform_code"]) > 0:
         try:
             affine = header.get_qform()
         except ValueError as error:
-            msg = f"{label}: the qform is no rotation ({error})"
-            raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg) from error
+            msg = f"The qform is not a rotation ({error})"
+            raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=path) from error
     if affine is None:
         msg = (
-            f"{label}: sform_code and qform_code are both 0, so the header does not say where"
-            " the voxels lie; convert it again from the DICOM files"
+            "sform_code and qform_code are both 0, so the header does not state the position of "
+            "the voxels; convert the series again from its DICOM files"
         )
-        raise SeriesError(Reason.NO_POSITION, msg)
+        raise SeriesError(Reason.NO_POSITION, msg, path=path)
     unit = int(header["xyzt_units"]) & 0x07
     scaled = np.asarray(affine, dtype=np.float64).copy()
     scaled[:3] *= _MM_PER_UNIT.get(unit, 1.0)
@@ -229,8 +249,8 @@ def _lps_affine(header: Nifti1Header, label: str) -> NDArray[np.float64]:
 
 
 def _check_size(grid: _Grid, source: ByteSource, *, packed: bool) -> None:
-    there = source.size_bytes() - (0 if packed else grid.data_offset)
-    check_size(grid.shape_zyx, grid.dtype, there, str(source), packed=packed)
+    present_bytes = source.size_bytes() - (0 if packed else grid.data_offset)
+    check_size(grid.shape_zyx, grid.dtype, present_bytes, str(source), packed=packed)
 
 
 def _not_ct(grid: _Grid, source: ByteSource, *, packed: bool) -> SeriesError | None:
@@ -240,18 +260,18 @@ def _not_ct(grid: _Grid, source: ByteSource, *, packed: bool) -> SeriesError | N
     return error
 
 
-def _read_values(file: BinaryIO, grid: _Grid, label: str) -> NDArray[np.generic]:
+def _read_values(file: BinaryIO, grid: _Grid, path: str) -> NDArray[np.generic]:
     """Reads the stored values, ``[z, y, x]``; NIfTI's fastest axis is x, so this is C order."""
     values = np.empty(grid.shape_zyx, grid.dtype)
-    wanted = values.reshape(-1).view(np.uint8).data
+    buffer = values.reshape(-1).view(np.uint8).data
     try:
         file.seek(grid.data_offset)
-        got = read_into(file, wanted)
+        count = read_into(file, buffer)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         reason = Reason.TRUNCATED if isinstance(error, EOFError) else Reason.UNREADABLE
-        msg = f"{label}: the packed data are cut or damaged ({error}); copy the file again"
-        raise SeriesError(reason, msg) from error
-    if got < len(wanted):
-        msg = f"{label}: {len(wanted)} bytes of voxels expected, {got} are there; the file is cut"
-        raise SeriesError(Reason.TRUNCATED, msg)
+        msg = f"The compressed voxels are cut or damaged ({error}); copy the file again"
+        raise SeriesError(reason, msg, path=path) from error
+    if count < len(buffer):
+        msg = f"{len(buffer)} bytes of voxels expected, {count} are there; the file is cut"
+        raise SeriesError(Reason.TRUNCATED, msg, path=path)
     return values

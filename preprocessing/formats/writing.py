@@ -1,4 +1,4 @@
-"""Writes volumes for others: NIfTI with a RAS affine, MetaImage, or a plain numpy archive."""
+"""Writes volumes as NIfTI with a RAS affine, as MetaImage, or as a plain numpy archive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class VolumeFormat(StrEnum):
-    """The forms in which a volume is written, by the suffix of the file."""
+    """The formats in which a volume is written, by the suffix of the file."""
 
     NIFTI = ".nii.gz"
     METAIMAGE = ".mha"
@@ -27,26 +27,31 @@ class VolumeFormat(StrEnum):
 
     @classmethod
     def of(cls, path: Path) -> VolumeFormat:
-        """Tells the form from a file's name.
+        """Returns the format that a file's name asks for.
 
         Raises:
             UsageError: The suffix is none of these.
         """
-        for one in cls:
-            if path.name.lower().endswith(one.value) and len(path.name) > len(one.value):
-                return one
-        names = ", ".join(cls)
-        msg = f"a volume is written as one of {names}, got {path.name!r}"
+        for suffix in cls:
+            if path.name.lower().endswith(suffix) and len(path.name) > len(suffix):
+                return suffix
+        suffixes = ", ".join(cls)
+        msg = f"The name of a volume file must end in one of {suffixes}, got {path.name!r}"
         raise UsageError(msg)
 
 
 def write_volume(
     volume: Volume | WorkingVolume, file: BinaryIO, volume_format: VolumeFormat
 ) -> None:
-    """Writes a volume to a file that is open for writing; the same bytes each time.
+    """Writes a volume; the same volume gives the same bytes.
 
     The numpy archive holds ``hu`` (int16, ``[z, y, x]``) and ``affine`` (4 x 4, (x, y, z) indices
-    to LPS mm), and of a working volume also ``lung_labels`` and ``search_mask``.
+    to LPS mm), and for a working volume also ``lung_labels`` and ``search_mask``.
+
+    Args:
+        volume: On the native or the working grid.
+        file: Open for writing in binary mode.
+        volume_format: Decides how it is written, whatever the file is called.
 
     Raises:
         OSError: The file cannot be written.

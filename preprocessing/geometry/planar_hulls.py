@@ -1,4 +1,4 @@
-"""Convex hulls of a mask, one for each plane across an axis."""
+"""Convex hulls of a mask, one in each plane across an axis."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DIRECTIONS = 48
-"""Sides of the polygon around each plane; it stands out from the true hull by at most 0.2 %."""
+"""Sides of the polygon around each plane; it exceeds the true hull by at most 0.2 %."""
 
 
 def planar_hulls(mask: NDArray[np.bool_], *, axis: int = 0) -> NDArray[np.bool_]:
-    """Fills the convex hull of each plane across `axis`: axial for 0, coronal 1, sagittal 2.
+    """Returns the mask with the convex hull of each plane filled.
 
-    The hull is the meeting of the half planes that hold the mask, in evenly spread directions:
-    all planes at once, in time proportional to the voxels.
+    The hull is the intersection of the half planes that contain the mask, in evenly spread
+    directions: all planes at once, in time proportional to the voxels.
+
+    Args:
+        mask: bool, ``[z, y, x]``.
+        axis: The axis across the planes: 0 for axial, 1 for coronal, 2 for sagittal ones.
     """
     mask = np.moveaxis(mask, axis, 0)
     _, size_y, size_x = mask.shape

@@ -1,4 +1,4 @@
-"""Turning a volume upright by swaps and flips of its axes: no voxel changes its value."""
+"""Brings a volume to a standard orientation by swaps and flips of its axes, without resampling."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ def upright_view(volume: Volume) -> tuple[NDArray[np.int16], NDArray[np.float64]
 
     Sagittal, coronal, feet-first and prone series all come out alike. An oblique series keeps
     its residual rotation, below 55 degrees, in the affine.
+
+    Args:
+        volume: A series on its native grid, in any orientation.
 
     Returns:
         The HU as a view, ``[z, y, x]``, and the affine that maps its (x, y, z) indices to

@@ -1,7 +1,7 @@
-"""Where the slices of a series lie: order, spacing, tilt and holes, from positions alone.
+"""The geometry of a stack of slices: order, spacing, tilt and holes, from positions alone.
 
-InstanceNumber, SpacingBetweenSlices, GantryDetectorTilt and file names are never asked: each of
-them is wrong in real series.
+InstanceNumber, SpacingBetweenSlices, GantryDetectorTilt and file names are never used: each of them
+is wrong in real series.
 """
 
 from __future__ import annotations
@@ -20,54 +20,56 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.preprocessing.dicom.frames import Frame
+    from hounsfield.preprocessing.geometry.frame import Frame
 
 SPACING_TOLERANCE = 0.01
-"""Of the spacing: what slices may be off an even grid."""
+"""Fraction of the spacing by which slices may be off an even grid."""
 
 POSITION_TOLERANCE_MM = 0.01
-"""What rounding of ImagePositionPatient does; less is never called uneven."""
+"""The effect of rounding in ImagePositionPatient; less is never called uneven."""
 
-SAME_PLACE_MM = 0.05
-"""Two slices closer than this along the normal are two images of one place."""
+SAME_POSITION_MM = 0.05
+"""Two slices closer than this along the normal are two images at one position."""
 
 NORMAL_TOLERANCE = 1e-3
-"""Off the slice normal, in mm per mm: more is a tilt."""
+"""Deviation from the slice normal, in mm per mm; more is a tilt."""
 
 MAX_TILT_DEGREES = 45.0
 """No gantry tilts further (30 degrees is usual): such slices are not one stack."""
 
 MAX_MISSING_SLICES = 3
-"""In the whole series; more fail it."""
+"""Number of missing slices in the whole series; with more it fails."""
 
 MAX_ADJACENT_MISSING = 2
-"""Side by side; more fail the series."""
+"""Number of missing slices side by side; with more the series fails."""
 
 MAX_MISSING_GAP_MM = 12.0
-"""The widest gap that is filled: a wider one could hide a nodule that matters."""
+"""The widest gap that is filled: a wider one could hide a relevant nodule."""
 
 _MAX_EXPECTED_SLICES = 20_000
 
 CONTIGUOUS_GAP = 1.5
-"""Of the slice thickness: up to here, tissue between two slices has been measured."""
+"""Gap in slice thicknesses up to which the tissue between two slices has been measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StackGeometry:
-    """How the planes of one acquisition make a volume.
+    """How the planes of one acquisition form a volume.
 
     Attributes:
-        order: Index of each plane among those given, along the slice normal.
+        order: Indices of the planes passed to `fit_stack`, sorted along the slice normal.
+        origin_mm: Centre of the first pixel of the first ordered plane, LPS mm.
         row_direction, column_direction, normal: Orthogonal unit vectors, LPS.
         pixel_spacing_mm: Between rows, between columns.
-        depths_mm: Of each ordered plane along the normal, from the first.
-        shifts_mm: ``(n, 2)``: of each ordered plane along the row and the column direction, from
-            the first; all 0 where the stack is orthogonal.
-        tilt_degrees: Between the stacking direction and the normal; 0 where orthogonal.
+        depths_mm: ``(n,)``: distance of each ordered plane from the first along the normal.
+        shifts_mm: ``(n, 2)``: offset of each ordered plane from the first along the row and the
+            column direction; all 0 if the stack is orthogonal.
+        tilt_degrees: Angle between the stacking direction and the normal; 0 if orthogonal.
         slices: Number of slices of the even grid from the first plane to the last.
-        spacing_mm: Of that grid.
-        grid_index: Of each ordered plane on the even grid; None where the planes are not on one.
-        missing: Grid indices without a plane.
+        spacing_mm: Distance of the slices of that grid.
+        grid_index: Slice of each ordered plane on the even grid; None if the planes are not on
+            one.
+        missing: Slices of the grid without a plane.
     """
 
     order: tuple[int, ...]
@@ -86,14 +88,17 @@ class StackGeometry:
 
     @property
     def affine(self) -> NDArray[np.float64]:
-        """4 x 4 of the even grid, (x, y, z) indices to LPS mm, first plane's pixel grid."""
+        """4 x 4 of the even grid: maps (x, y, z) indices to LPS mm, origin at the first plane."""
         return plane_affine(self, self.origin_mm)
 
 
 def orientation_name(normal: NDArray[np.float64]) -> str:
-    """``axial``, ``coronal``, ``sagittal``; ``oblique`` from about 32 degrees off all of them.
+    """Returns ``axial``, ``coronal``, ``sagittal``, or ``oblique`` if 32 degrees off all of them.
 
-    A gantry tilts up to 30 degrees, and its slices are axial still.
+    A gantry tilts up to 30 degrees, and its slices still count as axial.
+
+    Args:
+        normal: Unit vector along the slice normal, LPS, either sign.
     """
     axis = int(np.argmax(np.abs(normal)))
     return ("sagittal", "coronal", "axial")[axis] if abs(normal[axis]) >= 0.85 else "oblique"
@@ -108,7 +113,12 @@ class _Grid:
 
 
 def plane_affine(geometry: StackGeometry, origin_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """4 x 4 with the stack's directions and spacing and its first pixel at `origin_mm`."""
+    """Returns the 4 x 4 that maps (x, y, z) indices to LPS mm.
+
+    Args:
+        geometry: Gives directions and spacing.
+        origin_mm: Centre of the first pixel, LPS mm.
+    """
     row_spacing, column_spacing = geometry.pixel_spacing_mm
     affine = np.eye(4)
     affine[:3, 0] = geometry.row_direction * column_spacing
@@ -121,11 +131,14 @@ def plane_affine(geometry: StackGeometry, origin_mm: NDArray[np.float64]) -> NDA
 def slice_axes(
     frame: Frame,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Row direction, column direction and normal of a plane, made exactly orthonormal.
+    """Returns row direction, column direction and normal of a plane, made exactly orthonormal.
+
+    Args:
+        frame: A plane whose directions may be rounded.
 
     Raises:
-        SeriesError: `no_position` without an orientation, `inconsistent_geometry` where it is
-            none.
+        SeriesError: `no_position` without an orientation, `inconsistent_geometry` if the
+            directions are not unit vectors at a right angle.
     """
     if frame.row_direction is None or frame.column_direction is None:
         msg = "ImageOrientationPatient (0020,0037) is missing"
@@ -145,11 +158,14 @@ def slice_axes(
 
 
 def fit_stack(frames: Sequence[Frame], spacing_hint_mm: float | None = None) -> StackGeometry:
-    """Finds how planes of one orientation, size and pixel spacing make a volume.
+    """Finds how planes of one orientation, size and pixel spacing form a volume.
 
     Args:
-        frames: At least one; no two at the same place.
-        spacing_hint_mm: Slice spacing of a single plane.
+        frames: At least one plane; no two at the same position.
+        spacing_hint_mm: Slice spacing to assume for a single plane.
+
+    Returns:
+        The geometry of the stack.
 
     Raises:
         SeriesError: `no_position`, `inconsistent_geometry`, or `missing_slices` with the numbers.
@@ -189,7 +205,7 @@ def fit_stack(frames: Sequence[Frame], spacing_hint_mm: float | None = None) -> 
 def _in_plane_shifts(
     depths: NDArray[np.float64], shifts: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
-    """The in-plane shift of each slice and the tilt in degrees; 0 where they are rounding only."""
+    """The in-plane shift of each slice and the tilt in degrees; 0 if they are rounding only."""
     span = depths[-1]
     if span <= 0:
         return np.zeros_like(shifts), 0.0
@@ -200,13 +216,13 @@ def _in_plane_shifts(
     off_line = float(np.abs(shifts - depths[:, None] * slope).max())
     if off_line > tolerance:
         msg = (
-            f"slices lie up to {off_line:.2f} mm off a straight line by ImagePositionPatient "
+            f"Slices are up to {off_line:.2f} mm off a straight line by ImagePositionPatient "
             "(0020,0032): they are not one stack"
         )
         raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
     tilt = math.degrees(math.atan(float(np.linalg.norm(slope))))
     if tilt > MAX_TILT_DEGREES:
-        msg = f"slices are stacked {tilt:.0f} degrees off their normal: they are not one volume"
+        msg = f"Slices are stacked {tilt:.0f} degrees off their normal: they are not one volume"
         raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
     return shifts, tilt
 
@@ -214,22 +230,22 @@ def _in_plane_shifts(
 def _fit_grid(
     depths: NDArray[np.float64], thickness: Sequence[float | None], hint_mm: float | None
 ) -> _Grid:
-    """The even grid that the slices lie on, with holes or without, or one to resample them to."""
+    """The even grid of the slices, with or without holes, or one to resample them to."""
     count = len(depths)
-    told = [t for t in thickness if t]
+    known = [t for t in thickness if t]
     if count == 1:
-        return _Grid(1, hint_mm or (told[0] if told else 1.0), (0,))
+        return _Grid(1, hint_mm or (known[0] if known else 1.0), (0,))
     gaps = np.diff(depths)
     typical = float(np.median(gaps))
-    if gaps.min() < SAME_PLACE_MM:
-        msg = "two slices lie at the same place"
+    if gaps.min() < SAME_POSITION_MM:
+        msg = "Two slices have the same position"
         raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
-    candidates = [typical, float(gaps.min()), *(told[:1])]
+    candidates = [typical, float(gaps.min()), *(known[:1])]
     grids = [grid for spacing in candidates if (grid := _grid_of(depths, spacing)) is not None]
     for grid in grids:
         if _may_be_filled(grid):
             return grid
-    thickness_changes = len({round(t, 2) for t in told}) > 1
+    thickness_changes = len({round(t, 2) for t in known}) > 1
     if (grids and not thickness_changes) or _has_hole(gaps, thickness, typical):
         raise _too_many_missing(depths, gaps, grids[0] if grids else None)
     # Never many more slices than there are images, however unevenly they lie.
@@ -253,7 +269,7 @@ def _grid_of(depths: NDArray[np.float64], spacing: float) -> _Grid | None:
 
 
 def _may_be_filled(grid: _Grid) -> bool:
-    """Whether so few slices are missing that interpolating them is honest."""
+    """Whether so few slices are missing that they may be interpolated."""
     if len(grid.missing) > MAX_MISSING_SLICES:
         return False
     steps = np.diff(grid.grid_index or (0,))
@@ -264,7 +280,7 @@ def _may_be_filled(grid: _Grid) -> bool:
 
 
 def _has_hole(gaps: NDArray[np.float64], thickness: Sequence[float | None], typical: float) -> bool:
-    """Whether tissue was never scanned: a gap wider than the slices beside it and than most."""
+    """Whether tissue was not scanned: a gap wider than the slices beside it and than most gaps."""
     for gap, before, after in zip(gaps, thickness, thickness[1:], strict=False):
         covered = min(max(before or typical, after or typical), MAX_MISSING_GAP_MM)
         if gap > CONTIGUOUS_GAP * max(covered, typical):
@@ -275,10 +291,10 @@ def _has_hole(gaps: NDArray[np.float64], thickness: Sequence[float | None], typi
 def _too_many_missing(
     depths: NDArray[np.float64], gaps: NDArray[np.float64], grid: _Grid | None
 ) -> SeriesError:
-    """Says what is there and what is not, by the finest grid that the slices lie on."""
+    """States what is present and missing, by the finest grid that fits the slices."""
     widest = float(gaps.max())
     if grid is None:
-        msg = f"a gap of {widest:.1f} mm lies between {len(depths)} unevenly spaced slices"
+        msg = f"There is a gap of {widest:.1f} mm among {len(depths)} unevenly spaced slices"
     else:
         msg = (
             f"{len(depths)} of {grid.slices} expected slices of {grid.spacing_mm:.3g} mm are "

@@ -1,4 +1,4 @@
-"""From planes to an even, orthogonal volume: fill holes, shear back a tilt, resample in depth."""
+"""Turns planes into an even, orthogonal volume: fills holes, corrects tilt, resamples in depth."""
 
 from __future__ import annotations
 
@@ -16,18 +16,35 @@ if TYPE_CHECKING:
 
 
 def allocate_stack(geometry: StackGeometry, rows: int, columns: int) -> NDArray[np.int16]:
-    """Makes the array that planes are read into: on their even grid where they have one."""
+    """Returns the empty int16 array that planes are read into, on their even grid if they have one.
+
+    Args:
+        geometry: Positions and spacing, from `fit_stack`.
+        rows: Number of rows of each plane.
+        columns: Number of columns of each plane.
+    """
     slices = geometry.slices if geometry.grid_index is not None else len(geometry.order)
     return np.empty((slices, rows, columns), dtype=np.int16)
 
 
 def stack_index(geometry: StackGeometry, ordered_plane: int) -> int:
-    """Which slice of `allocate_stack`'s array an ordered plane belongs into."""
+    """Returns the slice of `allocate_stack`'s array that an ordered plane is read into.
+
+    Args:
+        geometry: Positions and spacing, from `fit_stack`.
+        ordered_plane: Position of the plane in `geometry.order`.
+    """
     return ordered_plane if geometry.grid_index is None else geometry.grid_index[ordered_plane]
 
 
 def finished_shape(geometry: StackGeometry, rows: int, columns: int) -> tuple[int, int, int]:
-    """Slices, rows and columns of what `finish_stack` makes."""
+    """Returns slices, rows and columns of the volume that `finish_stack` makes.
+
+    Args:
+        geometry: Positions and spacing, from `fit_stack`.
+        rows: Number of rows of each plane.
+        columns: Number of columns of each plane.
+    """
     _, (extra_columns, extra_rows) = _in_plane_room(geometry)
     return (geometry.slices, rows + int(extra_rows), columns + int(extra_columns))
 
@@ -35,15 +52,15 @@ def finished_shape(geometry: StackGeometry, rows: int, columns: int) -> tuple[in
 def finish_stack(
     planes: NDArray[np.int16], geometry: StackGeometry
 ) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
-    """Makes the volume of planes that have been read into their places.
+    """Makes a volume from planes that have been read into their slices.
 
     Interpolation is linear: in the plane for a tilt, in depth for missing and uneven slices.
-    Places that no slice covers after a tilt was sheared back hold `AIR_HU`.
+    Voxels that no slice covers after a tilt was sheared back hold `AIR_HU`.
 
     Args:
-        planes: int16 ``[z, y, x]`` of `allocate_stack`; missing slices hold anything. It may
-            be changed, and is the result where nothing has to be interpolated.
-        geometry: Where the planes lie.
+        planes: int16 ``[z, y, x]`` from `allocate_stack`; missing slices may hold anything. It is
+            changed in place where possible, and is the result if nothing has to be interpolated.
+        geometry: Positions and spacing, from `fit_stack`.
 
     Returns:
         The volume, int16 ``[z, y, x]``, and its 4 x 4 affine to LPS mm.
@@ -80,9 +97,9 @@ def _between(
     if fraction <= 0.0 or fraction >= 1.0:
         exact: NDArray[np.int16] = planes[below if fraction <= 0.0 else above]
         return exact
-    one, other = covers[below], covers[above]
-    rows = slice(max(one.top, other.top), min(one.bottom, other.bottom))
-    columns = slice(max(one.left, other.left), min(one.right, other.right))
+    lower, upper = covers[below], covers[above]
+    rows = slice(max(lower.top, upper.top), min(lower.bottom, upper.bottom))
+    columns = slice(max(lower.left, upper.left), min(lower.right, upper.right))
     between = np.full(planes.shape[1:], AIR_HU, dtype=np.int16)
     between[rows, columns] = _blend(
         planes[below, rows, columns], planes[above, rows, columns], fraction
@@ -110,10 +127,10 @@ def _resample_depth(
 def _shear_back(
     planes: NDArray[np.int16], geometry: StackGeometry, index: tuple[int, ...]
 ) -> tuple[NDArray[np.int16], dict[int, _Cover], NDArray[np.float64]]:
-    """Moves each slice in its plane to where it lies, on a grid wide enough for all of them.
+    """Shifts each slice within its plane to its true position, on a grid wide enough for all.
 
     Returns:
-        The slices, what each of them covers, and where the first pixel of the grid lies, LPS mm.
+        The slices, what each of them covers, and the centre of the grid's first pixel, LPS mm.
     """
     row_spacing, column_spacing = geometry.pixel_spacing_mm
     shifts = geometry.shifts_mm / (column_spacing, row_spacing)
@@ -151,7 +168,7 @@ def _shift_axis(
     fraction = shift - whole
     if fraction < 1e-6:
         return plane, whole
-    # Pixel p of the grid lies at p - shift of the plane: between its pixels p-whole-1 and p-whole.
+    # Pixel p of the grid is at p - shift of the plane: between its pixels p-whole-1 and p-whole.
     lower = np.take(plane, range(plane.shape[axis] - 1), axis=axis)
     upper = np.take(plane, range(1, plane.shape[axis]), axis=axis)
     return _blend(lower, upper, 1.0 - fraction), whole + 1

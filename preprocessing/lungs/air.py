@@ -1,4 +1,4 @@
-"""The air-holding lung: air inside the body that is neither airway nor gas of the bowel."""
+"""The aerated lung: air inside the body that is neither airway nor bowel gas."""
 
 from __future__ import annotations
 
@@ -10,46 +10,48 @@ import numpy as np
 from hounsfield.preprocessing.geometry.planar_hulls import planar_hulls
 from hounsfield.preprocessing.lungs.airways import find_airway
 from hounsfield.preprocessing.lungs.morphology import dilate, erode
-from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.volume import AIR_HU, MIN_HU
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LUNG_BELOW_HU = -450
-"""Half-way between air-holding lung (-870) and soft tissue (0 to 60), at air of -1000."""
+"""Half-way between aerated lung (-870) and soft tissue (0 to 60), for air of -1000."""
 
 BODY_ABOVE_HU = -250
 
-THINNEST_LUNG_HU = -900
-"""Normal lung at full breath is denser; air that measures more than this is not believed."""
+MIN_LUNG_HU = -900
+"""Normal lung at full inspiration is denser; a measured value of air above this is ignored."""
 
 GAS_BAND_HU = 60
-GAS_SHARE, GAS_SHARE_SMALL = 0.9, 0.2
-"""A part is gas where this share of its inner voxels is within the band of air. Vessels keep
-even an emphysematous lung below it. In a small part partial volume hides most of the gas."""
+GAS_FRACTION, GAS_FRACTION_SMALL = 0.9, 0.2
+"""A part is gas if this fraction of its inner voxels is within the band of air. Vessels keep even
+an emphysematous lung below it. In a small part the partial volume effect hides most of the gas."""
 
 MIN_PART_ML, SMALL_PART_ML = 3.0, 50.0
-"""Islands below the first are folds of skin and scraps that closing brings back; islands below
-the second are judged as small parts."""
+"""Islands below the first are folds of skin, and fragments that closing restores; islands below the
+second count as small parts."""
 
 ENOUGH_ML = 150.0
-"""With less lung than this inside the body's outline, the view may hold no outline."""
+"""With less lung than this inside the body's outline, there may be no outline in the field of
+view."""
 
 CUT_GAIN, CUT_GAIN_ML = 1.3, 50.0
-"""The lungs are cut at the sides of the view where that reading finds so much more of them."""
+"""The lungs count as cut at the sides of the field of view if that assumption finds this much more
+of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LungAir:
-    """What `find_lung_air` saw, all on the coarse grid, ``[z, y, x]``.
+    """The result of `find_lung_air`, all on the coarse grid, ``[z, y, x]``.
 
     Attributes:
-        lungs: The air-holding lung, both sides.
+        lungs: The aerated lung, both sides.
         airway: Lumen of the trachea and the main bronchi.
-        body: The body's place: its convex hull in each axial plane, or, where the view cuts the
-            lungs, all that is neither in front of it, behind it, nor air outside.
-        air_hu: What air at the sides of the view measures; -1000 where there is none.
-        open_area_cm2: Area in which lung lies bare against air outside or padding: a round
+        body: The region of the body: its convex hull in each axial plane, or, if the field of
+            view cuts the lungs, all that is neither in front of it, behind it, nor outside air.
+        air_hu: HU of air at the sides of the field of view; -1000 if there is none.
+        open_area_cm2: Area in which lung borders directly on outside air or padding: a round
             field of view cuts it there.
     """
 
@@ -61,12 +63,20 @@ class LungAir:
 
 
 def find_lung_air(hu: NDArray[np.int16], spacing_mm: float) -> LungAir:
-    """Finds the air-holding lung on a coarse isotropic upright grid.
+    """Finds the aerated lung on a coarse isotropic upright grid.
 
-    Air that reaches a side of its axial plane is outside the body, unless that would lose
-    most of the lung: then the view cuts the lungs, and only air as thin as air is outside.
+    Air that reaches a side of its axial plane is outside the body, unless that would lose most of
+    the lung: then the field of view cuts the lungs, and only what has the density of air is
+    outside.
+
+    Args:
+        hu: Coarse upright grid, ``[z, y, x]``, x to the patient's left, y to the back.
+        spacing_mm: Distance of voxel centres along all three axes.
+
+    Returns:
+        Lung, airway and body; empty masks if there is no lung.
     """
-    hu = np.maximum(hu, -1024)
+    hu = np.maximum(hu, MIN_HU)
     air_hu = _outside_air_hu(hu)
     # Outside air is often clipped at -1024 while the lumen of the trachea is -980.
     inner_air_hu = max(air_hu, float(AIR_HU))
@@ -76,13 +86,13 @@ def find_lung_air(hu: NDArray[np.int16], spacing_mm: float) -> LungAir:
     for dense in (hu > BODY_ABOVE_HU, ~gas):
         body, inside, lungs = _lungs_in(air, gas, _body_hull(dense), voxel_ml)
         if lungs.sum() * voxel_ml > ENOUGH_ML:
-            break  # Otherwise perhaps a box cut out of a lung, with no chest wall around it.
+            break  # Otherwise it may be a box cropped out of a lung, without chest wall.
     airway = find_airway(hu, inside, lungs, inner_air_hu, spacing_mm)
     if airway.any():
         wall = dilate(airway)
         inside &= ~wall
         lungs = _lung_parts(lungs & ~wall, gas, voxel_ml)
-    for _ in range(2):  # What opening took: thin recesses, the rim between vessels.
+    for _ in range(2):  # Restores what opening removed: thin recesses, the rim between vessels.
         lungs = dilate(lungs) & inside | lungs
     bare = dilate(~body) & lungs
     return LungAir(lungs, airway, body, air_hu, float(bare.sum()) * spacing_mm**2 / 100)
@@ -91,13 +101,13 @@ def find_lung_air(hu: NDArray[np.int16], spacing_mm: float) -> LungAir:
 def _lungs_in(
     air: NDArray[np.bool_], gas: NDArray[np.bool_], body_hull: NDArray[np.bool_], voxel_ml: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Returns the body, the air inside it, and the lung among that with the airway still in it."""
+    """Returns the body, the air inside it, and the lung among that air, airway included."""
     air_inside = air & body_hull
     inside = air_inside & ~_reaching_sides(air, in_plane=True)
     lungs = _lung_parts(inside, gas, voxel_ml)
     if not _sides_cut(air_inside & ~lungs, gas, int(lungs.sum()), voxel_ml):
         return body_hull, inside, lungs
-    # A wall that the view has cut off bounds no hull: all between front and back may be body.
+    # A chest wall that is cut off bounds no hull: all between front and back may be body.
     rows = body_hull.any(axis=2, keepdims=True)
     body = rows & ~dilate(_reaching_sides(gas, in_plane=False))
     inside = air & body
@@ -106,7 +116,7 @@ def _lungs_in(
 
 
 def _mostly_in(mask: NDArray[np.bool_], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Drops the connected parts that lie more than half outside a region: table, blankets."""
+    """Drops the connected parts that are more than half outside a region: table, blankets."""
     from scipy.ndimage import label
 
     parts, count = label(mask)
@@ -120,7 +130,7 @@ def _mostly_in(mask: NDArray[np.bool_], region: NDArray[np.bool_]) -> NDArray[np
 def _sides_cut(
     elsewhere: NDArray[np.bool_], gas: NDArray[np.bool_], lung_voxels: int, voxel_ml: float
 ) -> bool:
-    """Whether there is much more lung-like air inside the body than was taken for lung."""
+    """Whether there is much more lung-like air inside the body than the lung found so far."""
     more = int(erode(elsewhere & ~gas).sum())
     return more > (CUT_GAIN - 1) * lung_voxels + CUT_GAIN_ML / voxel_ml
 
@@ -128,12 +138,12 @@ def _sides_cut(
 def _outside_air_hu(hu: NDArray[np.int16]) -> float:
     """Median of the air along the four sides of the axial planes.
 
-    Where the sides lie in lung (a small box cut out of it), that is no air.
+    If the sides are inside the lung (a small box cropped out of it), that is not air.
     """
     sides = np.concatenate([face.ravel() for face in _sides(hu)])
     air = sides[sides < -700]
     median = float(np.median(air)) if air.size > 0.01 * sides.size else float(AIR_HU)
-    return median if median < THINNEST_LUNG_HU else float(AIR_HU)
+    return median if median < MIN_LUNG_HU else float(AIR_HU)
 
 
 def _sides(volume: NDArray[Any]) -> tuple[NDArray[Any], ...]:
@@ -145,8 +155,8 @@ def _reaching_sides(mask: NDArray[np.bool_], *, in_plane: bool) -> NDArray[np.bo
 
     Args:
         mask: ``[z, y, x]``.
-        in_plane: Whether parts connect within each plane only. Otherwise air would come in
-            by the mouth and down the trachea.
+        in_plane: Whether parts connect within each plane only. Otherwise outside air would
+            connect to the lung through mouth and trachea.
     """
     from scipy.ndimage import generate_binary_structure, label
 
@@ -177,7 +187,7 @@ def _body_hull(soft: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _lung_parts(
     inside: NDArray[np.bool_], gas: NDArray[np.bool_], voxel_ml: float
 ) -> NDArray[np.bool_]:
-    """Keeps the connected parts that are lung: large enough, and not gas throughout."""
+    """Keeps the connected parts that are lung: large enough, and not filled with gas."""
     from scipy.ndimage import label
 
     inner = erode(inside)
@@ -186,8 +196,8 @@ def _lung_parts(
     part_ml = np.bincount(labels.ravel(), minlength=count + 1) * voxel_ml
     inner_voxels = np.bincount(labels[inner], minlength=count + 1)
     gas_voxels = np.bincount(labels[inner & gas], minlength=count + 1)
-    share = np.where(part_ml < SMALL_PART_ML, GAS_SHARE_SMALL, GAS_SHARE)
-    keep = (part_ml >= MIN_PART_ML) & (gas_voxels <= share * inner_voxels)
+    fraction = np.where(part_ml < SMALL_PART_ML, GAS_FRACTION_SMALL, GAS_FRACTION)
+    keep = (part_ml >= MIN_PART_ML) & (gas_voxels <= fraction * inner_voxels)
     keep[0] = False
     kept: NDArray[np.bool_] = keep[labels]
     return kept

@@ -1,4 +1,4 @@
-"""The trachea and the main bronchi, so that they can be left out of the lungs."""
+"""Segments the trachea and the main bronchi, which do not belong to the lungs."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TUBE_BAND_HU = 80
-"""The trachea's lumen lies within this of the air outside, lung does not."""
+"""The trachea's lumen is within this of the outside air, lung is not."""
 
 TUBE_AREA_MM2 = (45.0, 900.0)
 TUBE_WIDTH_MM = 36.0
 TUBE_FILLED = 0.5
 MIN_TUBE_MM = 24.0
-"""A tracheal section: 8 to 34 mm across in the plane (Breatnach 1984: 10 to 27 mm, and the
-carina), compact, and seen over this length."""
+"""A tracheal section: 8 to 34 mm wide in the plane (Breatnach 1984: 10 to 27 mm, and the carina),
+compact, and visible over this length."""
 
 MEDIASTINUM_HALF_WIDTH_MM = 45.0
 BRONCHI_HALF_WIDTH_MM = 35.0
-"""How far from the trachea's axis bronchi count as main; beyond, they belong to the lung."""
+"""Distance from the trachea's axis up to which bronchi count as main; beyond, they are lung."""
 
 MAX_AIRWAY_ML = 110.0
-"""Trachea and main bronchi hold less; more has leaked into the lung."""
+"""Trachea and main bronchi are smaller; a larger region has leaked into the lung."""
 
 GROWTH_STEPS_HU = (60, 110, 160, 220)
-"""Thresholds above air, in turn: narrow bronchi fill with partial volume."""
+"""Thresholds above air, tried in this order: narrow bronchi measure denser."""
 
 
 def find_airway(
@@ -38,14 +38,14 @@ def find_airway(
     air_hu: float,
     spacing_mm: float,
 ) -> NDArray[np.bool_]:
-    """Finds the lumen of the trachea and the main bronchi; nothing where there is no trachea.
+    """Returns the lumen of the trachea and the main bronchi, empty if there is no trachea.
 
     Args:
         hu: Coarse isotropic upright grid, ``[z, y, x]``.
-        inside: Air inside the body.
-        lungs: Lung among it, with the airway still in it.
-        air_hu: What air measures.
-        spacing_mm: Of the grid.
+        inside: Air inside the body, same shape.
+        lungs: Lung among that air, with the airway still in it.
+        air_hu: HU of air in this series.
+        spacing_mm: Distance of voxel centres along all three axes.
     """
     airway = np.zeros_like(lungs)
     columns = np.flatnonzero(lungs.any(axis=(0, 1)))
@@ -68,7 +68,7 @@ def find_airway(
 
 
 def _longest_tube(pure_air: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.bool_] | None:
-    """Links round sections of air, plane after plane, and keeps the longest chain."""
+    """Links compact sections of air, plane by plane, and returns the longest chain."""
     in_plane = np.zeros((3, 3, 3), dtype=bool)
     in_plane[1] = True
     labels, count = ndimage.label(pure_air, in_plane)
@@ -96,7 +96,7 @@ def _longest_tube(pure_air: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.
 def _grow(
     hu: NDArray[np.int16], trachea: NDArray[np.bool_], air_hu: float, spacing_mm: float
 ) -> NDArray[np.bool_]:
-    """Follows the lumen from the trachea at a rising threshold until it leaks into the lung."""
+    """Grows the lumen from the trachea at a rising threshold until it leaks into the lung."""
     grown = trachea
     largest = MAX_AIRWAY_ML * 1000 / spacing_mm**3
     for band in GROWTH_STEPS_HU:

@@ -1,4 +1,4 @@
-"""From air-holding lung to the whole lung, and to all places where a finding may lie."""
+"""Extends the aerated lung to the whole lung, and to everywhere a finding is possible."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CLOSING_RADIUS_MM = 30.0
-"""Closes over vessels, the hilum and masses up to 60 mm wide. Measured on four chests: against
-20 mm it adds 0.5 % to the lungs, and takes in 56 % instead of 4 % of a 65 mm pleural mass."""
+"""Closes over vessels, the hilum and masses up to 60 mm wide. Measured on four chests: compared to
+20 mm it adds 0.5 % to the lungs, and includes 56 % instead of 4 % of a 65 mm pleural mass."""
 
 HULL_REACH_MM = 30.0
-"""How far from the lung its convex hull is searched: to the middle of a 60 mm mass that has
-pushed the lung aside, and not to the middle of the heart or the liver."""
+"""Distance from the lung up to which its convex hull is searched: to the middle of a 60 mm mass
+that displaces the lung, and not to the middle of the heart or the liver."""
 
 MIN_WALL_PART_ML = 10.0
-"""A ball of 27 mm: anything smaller at the chest wall the closing has taken in."""
+"""A sphere of 27 mm: anything smaller at the chest wall is included by the closing."""
 
 SEARCH_MARGIN_MM = 3.0
-"""The pleura, and a voxel of the grid."""
+"""The pleura, and one voxel of the grid."""
 
 
 def lung_extent(
@@ -34,20 +34,19 @@ def lung_extent(
     body: NDArray[np.bool_],
     spacing_mm: float,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Finds the whole of each lung, and where a finding may lie.
+    """Finds the whole of each lung, and where a finding is possible.
 
-    Each lung is closed over what air does not fill. Then the convex hulls of its axial,
-    coronal and sagittal planes are joined, as far as they stay near it: a large mass at the
-    back of the curved upper chest stands out behind the axial chord, but not behind the
-    sagittal one. All of that may hold a finding. The part of it with no lung between it and
-    the chest wall is lung: a mass or fluid at the pleura has it, the heart and the liver do
-    not.
+    Each lung is closed over what is not aerated. Then the convex hulls of its axial, coronal and
+    sagittal planes are joined, as far as they are near the lung: a large mass at the back of the
+    curved upper chest protrudes beyond the axial chord, but not beyond the sagittal one. All of
+    that may contain a finding. The part of it without lung between it and the chest wall belongs
+    to the lung: this holds for a mass or fluid at the pleura, not for the heart and the liver.
 
     Args:
-        sides: Air-holding lung, labelled.
+        sides: uint8, ``[z, y, x]``: the aerated lung, labelled right and left.
         airway: Lumen of trachea and main bronchi, which stays outside.
-        body: Its place, as `LungAir` has it.
-        spacing_mm: Of the grid.
+        body: Region of the body, as `LungAir` defines it.
+        spacing_mm: Distance of voxel centres along all three axes.
 
     Returns:
         The labels with everything that belongs to the lungs, and the search mask.
@@ -73,23 +72,23 @@ def lung_extent(
 
 
 def _at_chest_wall(lung: NDArray[np.bool_], label: int) -> NDArray[np.bool_]:
-    """Places that only the chest wall parts from the outside, ``[z, y, x]``.
+    """Voxels that only the chest wall separates from the outside, ``[z, y, x]``.
 
-    Lung lies below, and either in front of the place and none behind it, or towards the middle
-    and none to the outer side.
+    There is lung below, and either in front of the voxel and none behind it, or on its medial
+    side and none on its lateral side.
     """
     below = np.logical_or.accumulate(lung, axis=0)
     in_front = np.logical_or.accumulate(lung, axis=1)
     behind = np.logical_or.accumulate(lung[:, ::-1], axis=1)[:, ::-1]
     to_right = np.logical_or.accumulate(lung, axis=2)
     to_left = np.logical_or.accumulate(lung[:, :, ::-1], axis=2)[:, :, ::-1]
-    outer, inner = (to_right, to_left) if label == RIGHT_LUNG else (to_left, to_right)
-    wall: NDArray[np.bool_] = below & ((in_front & ~behind) | (inner & ~outer))
+    lateral, medial = (to_right, to_left) if label == RIGHT_LUNG else (to_left, to_right)
+    wall: NDArray[np.bool_] = below & ((in_front & ~behind) | (medial & ~lateral))
     return wall
 
 
 def _thick_parts(mask: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.bool_]:
-    """Drops slivers and islands too small to be a mass that closing has left over."""
+    """Drops slivers, and islands too small to be a mass that closing did not include."""
     from scipy.ndimage import label
 
     opened = dilate(dilate(erode(erode(mask)))) & mask

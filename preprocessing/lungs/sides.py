@@ -1,4 +1,4 @@
-"""Which lung is which: a surface through the mediastinum parts right from left."""
+"""Labels right and left lung, separated by a surface through the mediastinum."""
 
 from __future__ import annotations
 
@@ -12,46 +12,49 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BAND_FRACTION = 0.22
-"""The surface stays within this part of the lungs' width on either side of their middle."""
+"""The surface stays within this fraction of the lungs' width on either side of their middle."""
 
 AIR_COST, STRAY_COST = 30.0, 0.5
-"""Of passing through a voxel of air-holding lung, and of leaving the middle by half the band;
-a step through soft tissue costs nothing more."""
+"""Cost of passing through a voxel of aerated lung, and of straying from the middle by half the
+band; a step through soft tissue costs nothing more."""
 
-LONE_SHARE = 0.1
-"""With less than this share of the air on one side of the middle there may be one lung only."""
+LONE_FRACTION = 0.1
+"""With a smaller fraction of the air on one side of the middle there may be only one lung."""
 
 JOINED_FACES = 0.5
 """Voxel faces in which the two sides meet, over the smaller side's voxels to the power 2/3.
 
-Two lungs that touch along a thin line stay below 0.2; a ball cut in two has 1.9. Above, the
-surface went through a lung: it has crossed the midline, or the view shows one lung only."""
+Two lungs that touch along a thin line stay below 0.2; a sphere cut in two has 1.9. Above the limit
+the surface passes through a lung that crosses the midline, or there is only one lung."""
 
 
 def split_sides(
     hu: NDArray[np.int16], lungs: NDArray[np.bool_], *, patient_middle: float
 ) -> NDArray[np.uint8]:
-    """Labels the air-holding lung `RIGHT_LUNG` and `LEFT_LUNG` on an upright grid.
+    """Labels the aerated lung `RIGHT_LUNG` and `LEFT_LUNG` on an upright grid.
 
-    In each axial plane the path of least air is sought from front to back (dynamic
-    programming, after Hu, Hoffman and Reinhardt 2001), so that lungs that touch in front of
-    the heart or behind the oesophagus part along the thin line between them.
+    In each axial plane the path of least air is found from front to back (dynamic programming,
+    after Hu, Hoffman and Reinhardt 2001), so that lungs that touch in front of the heart or behind
+    the oesophagus are separated along the thin line between them.
 
     Args:
         hu: Coarse upright grid, ``[z, y, x]``, x to the patient's left.
-        lungs: The air-holding lung of both sides.
-        patient_middle: Column of the patient's middle.
+        lungs: The aerated lung of both sides, same shape.
+        patient_middle: Column of the patient's middle, fractional.
+
+    Returns:
+        uint8, same shape: 0 outside the lungs.
     """
     labels = np.zeros(lungs.shape, dtype=np.uint8)
     per_column = lungs.sum(axis=(0, 1))
     columns = np.flatnonzero(per_column)
     half = max(2.0, BAND_FRACTION * (columns[-1] - columns[0] + 1))
-    right_share = per_column[: max(0, round(patient_middle))].sum() / per_column.sum()
+    right_fraction = per_column[: max(0, round(patient_middle))].sum() / per_column.sum()
     middle = patient_middle
-    if LONE_SHARE < right_share < 1 - LONE_SHARE:
+    if LONE_FRACTION < right_fraction < 1 - LONE_FRACTION:
         middle = (columns[0] + columns[-1]) / 2
     elif not columns[0] < middle < columns[-1]:
-        labels[lungs] = RIGHT_LUNG if right_share > 0.5 else LEFT_LUNG
+        labels[lungs] = RIGHT_LUNG if right_fraction > 0.5 else LEFT_LUNG
         return labels
     first = max(0, int(middle - half))
     band = slice(first, int(middle + half) + 1)
@@ -61,7 +64,7 @@ def split_sides(
     faces = np.count_nonzero(right[:, :, :-1] & left[:, :, 1:])
     smaller = min(np.count_nonzero(right), np.count_nonzero(left))
     if faces > JOINED_FACES * smaller ** (2 / 3):
-        labels[lungs] = RIGHT_LUNG if right_share > 0.5 else LEFT_LUNG
+        labels[lungs] = RIGHT_LUNG if right_fraction > 0.5 else LEFT_LUNG
         return labels
     labels[right] = RIGHT_LUNG
     labels[left] = LEFT_LUNG

@@ -1,4 +1,4 @@
-"""The quality verdict: what a reader must know of a series' pixels, geometry and coverage."""
+"""Assesses a series: notices on its pixels, geometry and coverage."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 
 def assess_quality(volume: Volume, lungs: Lungs | None) -> tuple[Notice, ...]:
-    """Judges a series; `preprocessing.quality_thresholds` says where each notice begins.
+    """Assesses a series; `quality.thresholds` has the limit of each notice and its reason.
 
-    What the reader did to the slices (holes filled, tilt sheared back, ...) is not told again:
-    that stands in ``volume.notices``.
+    What was done when the series was read (holes filled, tilt sheared back, ...) is not repeated:
+    it is in ``volume.notices``.
 
     Args:
         volume: The series on its native grid.
-        lungs: Its lungs; without them coverage, air, motion and contrast are not judged.
+        lungs: The lungs of the series; without them coverage, air, motion, metal and contrast are
+            not assessed.
 
     Returns:
         The notices, in the order of `NoticeCode`.
@@ -47,8 +48,8 @@ def assess_quality(volume: Volume, lungs: Lungs | None) -> tuple[Notice, ...]:
             _contrast(volume, lungs),
         ]
     order = list(NoticeCode)
-    found = [notice for notice in notices if notice is not None]
-    return tuple(sorted(found, key=lambda notice: order.index(notice.code)))
+    present = [notice for notice in notices if notice is not None]
+    return tuple(sorted(present, key=lambda notice: order.index(notice.code)))
 
 
 def _thick_slices(volume: Volume) -> Notice | None:
@@ -82,8 +83,8 @@ def _orientation(volume: Volume) -> Notice | None:
         message = f"Slices are not axial: their normal is {degrees:.0f} degrees off the long axis"
     elif cosines[0, 0] < 0 or cosines[1, 1] < 0:
         message = (
-            "Images are not shown with the patient's right at the left and the front at the top "
-            f"(patient position {volume.series.patient_position or 'not told'})"
+            "Images are not shown with the patient's right on the left and the front at the top "
+            f"(patient position {volume.series.patient_position or 'unknown'})"
         )
     else:
         return None
@@ -96,7 +97,7 @@ def _noise(volume: Volume) -> Notice | None:
         return None
     message = (
         f"Noise in soft tissue is {noise_hu:.0f} HU, over {limits.NOISE_ABOVE_HU:.0f}: faint "
-        "nodules may be lost in it"
+        "nodules may be missed"
     )
     return Notice(NoticeCode.NOISE_HIGH, message, {"noise_hu": noise_hu})
 
@@ -105,7 +106,7 @@ def _kernel(volume: Volume) -> Notice | None:
     kernel = volume.series.convolution_kernel
     if not is_sharp_kernel(volume.series.manufacturer, kernel):
         return None
-    message = f"Sharp reconstruction kernel {kernel} (0018,1210): edges overshoot, densities vary"
+    message = f"Sharp reconstruction kernel {kernel} (0018,1210): edges overshoot, HU vary"
     return Notice(NoticeCode.SHARP_KERNEL, message, {"kernel": kernel})
 
 
@@ -117,8 +118,8 @@ def _lungs_cut(lungs: Lungs) -> Notice | None:
     }
     if not cut:
         return None
-    places = ", ".join(f"{face} ({area:.0f} square cm)" for face, area in cut.items())
-    message = f"The field of view cuts the lungs at the {places}: what lies beyond was not seen"
+    faces = ", ".join(f"{face} ({area:.0f} square cm)" for face, area in cut.items())
+    message = f"The field of view cuts the lungs at the {faces}: what is beyond was not imaged"
     return Notice(
         NoticeCode.LUNGS_CUT, message, {f"{face}_cm2": round(area, 1) for face, area in cut.items()}
     )
@@ -130,8 +131,8 @@ def _one_lung(lungs: Lungs) -> Notice | None:
         return None
     side = "right" if right < left else "left"
     message = (
-        f"No air-holding {side} lung: {right:.0f} ml on the right, {left:.0f} ml on the left; it "
-        "is absent, collapsed, filled, or outside the view"
+        f"No aerated {side} lung: {right:.0f} ml on the right, {left:.0f} ml on the left; it is "
+        "absent, collapsed, filled, or outside the field of view"
     )
     return Notice(
         NoticeCode.ONE_LUNG, message, {"right_ml": round(right, 1), "left_ml": round(left, 1)}
@@ -142,7 +143,7 @@ def _air(lungs: Lungs) -> Notice | None:
     air_hu = pixels.outside_air_hu(lungs)
     if air_hu is None or abs(air_hu + 1000) <= limits.AIR_TOLERANCE_HU:
         return None
-    message = f"Air around the body measures {air_hu:.0f} HU instead of -1000: densities are off"
+    message = f"Air around the body measures {air_hu:.0f} HU instead of -1000: all HU may be wrong"
     return Notice(NoticeCode.HU_SUSPECT, message, {"air_hu": air_hu})
 
 
@@ -151,7 +152,7 @@ def _motion(volume: Volume, lungs: Lungs) -> Notice | None:
     if ratio <= limits.JUMP_ABOVE:
         return None
     message = (
-        f"Slice {after_slice + 1} does not continue the one before (change {ratio:.1f} times the "
+        f"Slice {after_slice + 1} does not match the one before (change {ratio:.1f} times the "
         "usual): the patient may have moved or breathed"
     )
     numbers = {"ratio": round(ratio, 2), "slice": after_slice + 1}
@@ -164,14 +165,14 @@ def _metal(volume: Volume, lungs: Lungs) -> Notice | None:
     if dense <= limits.METAL_ABOVE_ML:
         return None
     message = (
-        f"{dense:.1f} ml beside the lungs are denser than {limits.METAL_HU} HU: metal, or contrast "
-        "as dense; streaks may hide or feign nodules"
+        f"{dense:.1f} ml beside the lungs are denser than {limits.METAL_HU} HU: metal or dense "
+        "contrast agent; streaks may hide or mimic nodules"
     )
     return Notice(NoticeCode.METAL, message, {"dense_ml": round(dense, 2)})
 
 
 def _contrast(volume: Volume, lungs: Lungs) -> Notice | None:
-    """The pixels decide where they can; the header often forgets the bolus, or outlives it."""
+    """The pixels decide if they can: headers often omit the bolus, or keep it from another scan."""
     agent = volume.series.contrast_bolus_agent
     blood_hu = pixels.blood_hu(lungs)
     if blood_hu is None:
@@ -185,7 +186,7 @@ def _contrast(volume: Volume, lungs: Lungs) -> Notice | None:
 
 
 def _lung_box(volume: Volume, lungs: Lungs) -> tuple[slice, slice, slice]:
-    """The box around both lungs on the native grid, ``[z, y, x]``."""
+    """The bounding box of both lungs on the native grid, ``[z, y, x]``."""
     corners = volume.voxel_xyz(lungs.bounding_box_world_mm())
     last = np.asarray(volume.shape_zyx[::-1]) - 1
     low = np.clip(np.rint(corners.min(axis=0)), 0, last).astype(int)

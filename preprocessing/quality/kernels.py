@@ -1,4 +1,4 @@
-"""Reconstruction kernels by name: which are sharp, made for lung and bone."""
+"""Classifies reconstruction kernels by name: sharp ones are made for lung and bone."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _PHILIPS_SOFT = frozenset({"A", "B", "EB", "EC", "UA", "UB"})
 
 
 def is_sharp_kernel(manufacturer: str, convolution_kernel: str) -> bool | None:
-    """Whether a kernel is a sharp one, for lung or bone; None where its name tells nothing.
+    """Returns whether a kernel is sharp, made for lung or bone; None if the name is unknown.
 
     Args:
-        manufacturer: (0008,0070); the single letters of Philips mean nothing without it.
-        convolution_kernel: (0018,1210), as GE, Siemens, Philips or Toshiba/Canon name them.
+        manufacturer: (0008,0070); the single letters of Philips have no meaning without it.
+        convolution_kernel: (0018,1210), in the naming of GE, Siemens, Philips or Toshiba/Canon.
     """
     name = convolution_kernel.upper().strip()
     if _SHARP_NAMES.search(name):

@@ -1,4 +1,4 @@
-"""What the pixels of a series tell of its quality: air, noise, jumps, metal, contrast."""
+"""Measurements on the pixels of a series: air, noise, jumps, metal, contrast."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ LUNG_WINDOW_HU = (-1000, 0)
 
 
 def outside_air_hu(lungs: Lungs) -> float | None:
-    """Measures the air around the body: the most common value of what is thin and not lung.
+    """Measures the air around the body: the most common HU of what is thin and not lung.
 
     Padding, which is exactly -1000, does not count.
 
+    Args:
+        lungs: The series on its coarse grid, with the search mask.
+
     Returns:
-        HU, or None where there is less than 100 ml of it, or where less than 40 % of it lies
-        within 30 HU of that value: streaks, blankets, or lung that was cut off.
+        HU, or None if there is less than 100 ml of it, or if less than 40 % of it is within 30 HU
+        of that value: streaks, blankets, or lung that was cut off.
     """
     outside = lungs.hu[~lungs.search_mask]
     air = outside[(outside < -600) & (outside != AIR_HU)]
@@ -46,10 +49,13 @@ def noise_hu(hu: NDArray[np.int16]) -> float | None:
     """Measures the noise: the most common standard deviation of small squares of soft tissue.
 
     The global noise level of Christianson et al. (AJR 2015), on squares instead of a running
-    window. The most common value is that of even tissue; edges only make the tail.
+    window. The most common value is that of homogeneous tissue; edges form only the tail.
+
+    Args:
+        hu: int16, ``[z, y, x]``, on the native grid.
 
     Returns:
-        HU, or None where there is too little soft tissue.
+        Standard deviation in HU, or None if there is too little soft tissue.
     """
     deviations = []
     for plane in _spread_planes(hu, 24):
@@ -59,20 +65,24 @@ def noise_hu(hu: NDArray[np.int16]) -> float | None:
         mean = blocks.mean(axis=(1, 3))
         soft = (mean > SOFT_TISSUE_HU[0]) & (mean < SOFT_TISSUE_HU[1])
         deviations.append(blocks.std(axis=(1, 3))[soft])
-    found = np.concatenate(deviations)
-    if found.size < 200:
+    noise = np.concatenate(deviations)
+    if noise.size < 200:
         return None
-    return _most_common(found, np.arange(0, 402, 2))
+    return _most_common(noise, np.arange(0, 402, 2))
 
 
 def largest_jump(hu: NDArray[np.int16], lung_slices: slice) -> tuple[float, int]:
-    """Looks for a slice that does not continue the one before: the patient has moved.
+    """Finds the slice that differs most from the one before, as if the patient had moved.
 
-    The mean change from each slice to the next, in the lung window, is compared with the
-    median change of the slices around.
+    The mean change from each slice to the next, in the lung window, is compared with the median
+    change of the slices around.
+
+    Args:
+        hu: int16, ``[z, y, x]``, on the native grid.
+        lung_slices: The slices that contain lung.
 
     Returns:
-        The largest ratio, and the slice after the jump; ``(1, 0)`` for too few slices.
+        The largest ratio, and the slice after the jump; ``(1, 0)`` if there are too few slices.
     """
     low, high = LUNG_WINDOW_HU
     before: NDArray[np.float32] | None = None
@@ -93,17 +103,25 @@ def largest_jump(hu: NDArray[np.int16], lung_slices: slice) -> tuple[float, int]
 
 
 def voxels_above(hu: NDArray[np.int16], limit_hu: int) -> int:
-    """Counts voxels above a value, without a mask of the whole volume."""
+    """Returns the number of voxels above a value, without a mask of the whole volume.
+
+    Args:
+        hu: int16, ``[z, y, x]``, any part of a volume.
+        limit_hu: HU that do not count themselves.
+    """
     return sum(int(np.count_nonzero(plane > limit_hu)) for plane in hu)
 
 
 def blood_hu(lungs: Lungs) -> float | None:
     """Measures the heart and great vessels: the median of the soft tissue between the lungs.
 
-    Only the front 60 % of the chest counts, away from its front wall: no spine, no sternum.
+    Only the front 60 % of the chest counts, without its front wall: no spine, no sternum.
+
+    Args:
+        lungs: The series on its coarse grid, with the labels of both lungs.
 
     Returns:
-        HU, or None where there is less than 20 ml of it.
+        HU, or None if there is less than 20 ml of it.
     """
     right, left = lungs.labels == RIGHT_LUNG, lungs.labels == LEFT_LUNG
     between = np.logical_or.accumulate(right, axis=2)
@@ -120,13 +138,13 @@ def blood_hu(lungs: Lungs) -> float | None:
 
 
 def _most_common(values: NDArray[np.generic], edges: NDArray[np.int_]) -> float:
-    """The middle of the fullest bin, counts smoothed over five."""
+    """The middle of the bin with the largest count, smoothed over five bins."""
     counts, _ = np.histogram(values, bins=edges)
     peak = int(np.convolve(counts, np.ones(5), mode="same").argmax())
     return float((edges[peak] + edges[peak + 1]) / 2)
 
 
 def _spread_planes(hu: NDArray[np.int16], count: int) -> Iterator[NDArray[np.int16]]:
-    """At most `count` slices, evenly spread."""
+    """At most `count` slices, evenly distributed."""
     for index in np.unique(np.linspace(0, len(hu) - 1, count).astype(int)):
         yield hu[index]

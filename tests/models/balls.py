@@ -1,4 +1,4 @@
-"""Balls with exact answers, for the tests of segmentation and measurement."""
+"""Volumes with a ball of known size, for the tests of segmentation and measurement."""
 
 import numpy as np
 
@@ -8,8 +8,8 @@ from hounsfield.preprocessing.volume import SeriesFacts, Volume
 SPACING_MM = (0.7, 0.7, 1.25)
 
 
-def a_share(shape_zyx, spacing_mm, centre_mm_zyx, half_axes_mm_zyx, parts=4):
-    """How much of each voxel an ellipsoid fills."""
+def ellipsoid_fraction(shape_zyx, spacing_mm, centre_mm_zyx, half_axes_mm_zyx, parts=4):
+    """Fraction of each voxel that is inside an ellipsoid, ``[z, y, x]``."""
     axes = [
         ((np.arange(size * parts) + 0.5) / parts - 0.5) * step
         for size, step in zip(shape_zyx, spacing_mm[::-1], strict=True)
@@ -27,9 +27,9 @@ def a_share(shape_zyx, spacing_mm, centre_mm_zyx, half_axes_mm_zyx, parts=4):
 def a_ball_volume(
     diameter_mm, *, inside_hu=40, shape_zyx=(32, 48, 48), spacing_mm=SPACING_MM, parts=4
 ):
-    """A ball in lung, in the middle of a volume, with its segmentation."""
+    """A volume of lung with a ball in its middle, and the exact segmentation of the ball."""
     centre = [(size - 1) / 2 * step for size, step in zip(shape_zyx, spacing_mm[::-1], strict=True)]
-    share = a_share(shape_zyx, spacing_mm, centre, (diameter_mm / 2,) * 3, parts)
-    hu = np.rint(-850 + share * (inside_hu + 850)).astype(np.int16)
+    fraction = ellipsoid_fraction(shape_zyx, spacing_mm, centre, (diameter_mm / 2,) * 3, parts)
+    hu = np.rint(-850 + fraction * (inside_hu + 850)).astype(np.int16)
     volume = Volume(hu, np.diag([*spacing_mm, 1.0]), SeriesFacts("1", "1.1"))
-    return volume, Segmentation((0, 0, 0), share)
+    return volume, Segmentation((0, 0, 0), fraction)

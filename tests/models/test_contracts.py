@@ -12,6 +12,6 @@ from hounsfield.models.contracts import ConfidenceBand, confidence_band
         (0.599, ConfidenceBand.UNCERTAIN),
     ],
 )
-def test_the_band_is_read_off_the_largest_probability_with_both_edges_in_review(largest, band):
+def test_the_band_follows_the_largest_probability_and_review_includes_both_limits(largest, band):
     rest = (1 - largest) / 3
     assert confidence_band((rest, largest, rest, rest)) is band

@@ -24,8 +24,8 @@ def test_every_default_is_visible_in_the_default_file():
     [
         ("detection: {operating_pont: strict}", "operating_pont: Extra inputs are not permitted"),
         ("detection: {max_findings: -1}", "detection.max_findings: .* got -1"),
-        ("detection: [", "cannot be read as YAML"),
-        ("just a sentence", "must hold sections"),
+        ("detection: [", "not YAML"),
+        ("just a sentence", "must hold keys with values"),
     ],
 )
 def test_a_mistake_is_named_with_its_key_and_value(tmp_path, text, message):

@@ -62,7 +62,7 @@ def test_nothing_readable_says_why(tmp_path):
     (tmp_path / "notes.txt").write_text("notes")
     with pytest.raises(UsageError, match="holds no series that can be read"):
         convert(tmp_path, tmp_path.parent / "a.nii.gz")
-    with pytest.raises(UsageError, match="a volume is written as"):
+    with pytest.raises(UsageError, match="must end in one of"):
         convert(tmp_path, tmp_path.parent / "a.dcm")
 
 

@@ -68,7 +68,7 @@ def test_the_next_series_is_chosen_where_the_best_fails(study):
 
 def test_noise_is_refused_by_its_pixels_and_accepted_by_its_headers(study):
     by_pixels = by_name(inspect([study]), study)
-    assert by_pixels["2"].reason is Reason.LUNGS_NOT_FOUND
+    assert by_pixels["2"].reason is Reason.NOT_CHEST
     by_headers = by_name(inspect([study], notices_of=notices_from_headers), study)
     assert by_headers["2"].chosen
     assert by_headers["2"].verdict in {Verdict.ANALYSED, Verdict.ANALYSED_WITH_NOTICES}

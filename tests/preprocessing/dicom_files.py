@@ -39,7 +39,7 @@ AXIAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
 
 def field_hu(world_mm: np.ndarray) -> np.ndarray:
-    """A smooth field in HU at LPS places of shape (..., 3); it changes along every axis."""
+    """A smooth field in HU at LPS positions of shape (..., 3); it changes along every axis."""
     x, y, z = np.moveaxis(np.asarray(world_mm, dtype=float), -1, 0)
     return 300 * np.sin(x / 11) + 250 * np.cos(y / 13) + 200 * np.sin(z / 17 + 0.5)
 
@@ -157,7 +157,7 @@ def stack_datasets(depths_mm, *, shape=(24, 20), shift_mm=(0.0, 0.0), **keywords
 
 
 def save_stack(datasets: list[Dataset], folder: Path) -> Path:
-    """Writes data sets under names whose order means nothing."""
+    """Writes data sets under names whose order is not that of the slices."""
     for number, dataset in enumerate(datasets):
         save(dataset, folder / f"{(number * 7919) % 10007:05d}-{number}.dcm")
     return folder
@@ -181,7 +181,7 @@ def codes_of(notices) -> set[str]:
 
 
 def largest_error_hu(volume, *, inside: int = 1) -> float:
-    """How far a volume's voxels are from the field, `inside` voxels off every side."""
+    """Largest deviation of a volume from the field, `inside` voxels away from every side."""
     z, y, x = np.mgrid[tuple(slice(0, n) for n in volume.shape_zyx)]
     expected = field_hu(volume.world_mm(np.stack([x, y, z], axis=-1)))
     error = np.abs(volume.hu - expected)

@@ -14,7 +14,7 @@ CHEST = SeriesFacts("1.2", "1.2.3", body_part_examined="CHEST")
 
 
 class SyntheticChest:
-    """Paints HU by ellipsoids at places in LPS mm; the middle of the chest is the origin.
+    """Paints HU by ellipsoids at positions in LPS mm; the middle of the chest is the origin.
 
     The body is at 40 HU on a table, each lung at -860 with vessels, with a trachea that ends in
     two main bronchi.
@@ -65,7 +65,7 @@ class SyntheticChest:
 
 
 def crop(volume: Volume, z=slice(None), y=slice(None), x=slice(None)) -> Volume:
-    """A part of a volume, in its place."""
+    """A part of a volume, at the same position in the world."""
     start = [
         part.indices(size)[0] for part, size in zip((x, y, z), volume.hu.shape[::-1], strict=True)
     ]
@@ -87,6 +87,6 @@ def reordered(volume: Volume, order_zyx, flipped) -> Volume:
 
 
 def value_at(values, affine, world_mm):
-    """The value of the voxel nearest to a place in LPS mm."""
+    """The value of the voxel nearest to a position in LPS mm."""
     x, y, z = np.rint(apply_affine(np.linalg.inv(affine), world_mm)).astype(int)
     return values[z, y, x]

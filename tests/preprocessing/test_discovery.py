@@ -1,4 +1,4 @@
-"""Discovery finds every series in any mixture of files, and loses nothing without a word."""
+"""Discovery finds every series in any mixture of files, and reports every other file."""
 
 import gzip
 import os
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
-from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.codes import NoticeCode, Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.files.sources import ByteSource
@@ -52,7 +52,7 @@ def test_every_format_is_found_by_content_at_any_depth(tmp_path):
     assert found.skipped_files == ()
 
 
-def test_what_is_no_series_is_named_with_a_reason(tmp_path):
+def test_a_file_of_no_series_gets_a_reason(tmp_path):
     (tmp_path / "notes.txt").write_text("some notes on a study, longer than a header's beginning")
     (tmp_path / "empty.dcm").touch()
     (tmp_path / "text.gz").write_bytes(gzip.compress(b"text"))
@@ -104,12 +104,12 @@ def test_files_and_folders_that_may_not_be_read_are_reported(tmp_path, monkeypat
     assert len(found.series) == 1
 
 
-def test_an_input_that_does_not_exist_is_a_mistake_of_the_user(tmp_path):
+def test_a_missing_input_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="nowhere does not exist"):
         discover([tmp_path / "nowhere"])
 
 
-def test_an_empty_folder_holds_nothing(tmp_path):
+def test_an_empty_folder_has_no_series(tmp_path):
     found = discover([tmp_path])
     assert (found.series, found.skipped_files) == ((), ())
 
@@ -120,7 +120,8 @@ def test_the_same_series_in_two_folders_is_a_duplicate(tmp_path):
     (tmp_path / "a" / "00007.dcm").unlink()
     first, second = discover([tmp_path]).series
     assert first.rejection.reason is Reason.DUPLICATE_SERIES
-    assert f"lie in {tmp_path / 'copy'} too" in first.rejection.message
+    assert "in another folder too" in first.rejection.message
+    assert first.rejection.path == str(tmp_path / "a")
     assert second.rejection is None
     assert len(second.instances) == 20
 
@@ -135,7 +136,7 @@ def test_one_series_spread_over_two_folders_is_one(tmp_path):
     assert series.notices == ()
 
 
-def test_files_of_one_name_are_told_apart_by_content(tmp_path):
+def test_files_of_one_name_are_distinguished_by_content(tmp_path):
     for folder in "abc":
         (tmp_path / folder).mkdir()
     write_file(tmp_path / "a" / "ct.nii.gz")
@@ -183,7 +184,7 @@ def zip_folder(folder, path):
     return path
 
 
-def test_an_archive_is_looked_into_and_gives_the_same_series(tmp_path):
+def test_an_archive_gives_the_same_series_as_its_files(tmp_path):
     write_dicom(tmp_path / "in" / "study")
     write_file(tmp_path / "in" / "ct.nii.gz")
     (tmp_path / "in" / "scan").mkdir()
@@ -205,7 +206,7 @@ def test_an_archive_is_looked_into_and_gives_the_same_series(tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_an_archive_in_an_archive_is_named_and_not_opened(tmp_path):
+def test_an_archive_in_an_archive_is_not_opened(tmp_path):
     (tmp_path / "in").mkdir()
     inner = zip_folder(write_dicom(tmp_path / "x")[0].parent, tmp_path / "in" / "inner.zip")
     path = zip_folder(tmp_path / "in", tmp_path / "outer.zip")
@@ -214,11 +215,11 @@ def test_an_archive_in_an_archive_is_named_and_not_opened(tmp_path):
     assert passed.reason is Reason.UNSUPPORTED_ENCODING
 
 
-def test_progress_is_told_of_every_file(tmp_path):
+def test_progress_counts_every_file(tmp_path):
     write_dicom(tmp_path)
-    told = []
-    discover([tmp_path], progress=told.append)
-    assert told == list(range(1, 21))
+    counts = []
+    discover([tmp_path], progress=counts.append)
+    assert counts == list(range(1, 21))
 
 
 def test_sources_sort_by_name(tmp_path):
@@ -236,7 +237,41 @@ def test_names_in_any_alphabet_and_any_bytes_are_found_and_can_be_printed(tmp_pa
     (series,) = found.series
     assert read_volume(series).shape_zyx == (20, 24, 28)
     assert str(series.sources[0]).startswith(f"{tmp_path}/caf\\xe9/\u80ba/Ren\u00e9/")
-    for one in found.skipped_files:
-        assert "caf\\xe9" in one.path.encode().decode()
-        assert "caf\\xe9" in one.message.encode().decode()
+    for skipped in found.skipped_files:
+        assert "caf\\xe9" in skipped.path.encode().decode()
+        assert "caf" not in skipped.message
     assert len(found.skipped_files) == 2
+
+
+def test_no_sentence_holds_a_folder_which_may_be_named_after_the_patient(tmp_path):
+    folder = tmp_path / "DOE_JANE"
+    paths = write_dicom(folder / "cut")
+    paths[7].write_bytes(paths[7].read_bytes()[:-100])
+    paths[9].unlink()
+    shutil.copytree(folder / "cut", folder / "copy")
+    write_dicom(folder / "twice", uid="1.2.4")
+    shutil.copy(folder / "twice" / "00001.dcm", folder / "twice" / "again.dcm")
+    for path in write_dicom(folder / "short", uid="1.2.5")[3:]:
+        path.unlink()
+    zip_folder(folder / "short", folder / "study.zip")
+    for name in "ab":
+        (folder / name).mkdir()
+        write_file(folder / name / "small.nii.gz", make_volume(spacing_mm=(1, 1, 1)))
+        (folder / name / "cut.nii").write_bytes(b"\x5c\x01\0\0" + bytes(340) + b"n+1\0")
+        (folder / name / "a.mhd").write_text(f"NDims = 3\nElementDataFile = {folder}/a.raw\n")
+        (folder / name / "bad.zip").write_bytes(b"PK\x03\x04")
+        (folder / name / "empty").touch()
+        (folder / name / "gone").symlink_to(folder / "nowhere")
+    found = discover([tmp_path])
+    volumes = [read_volume(series) for series in found.series if series.readable]
+    errors = [series.rejection for series in found.series if series.rejection]
+    notices = [notice for read in (*found.series, *volumes) for notice in read.notices]
+    sentences = [entry.message for entry in (*found.skipped_files, *errors, *notices)]
+    assert not [sentence for sentence in sentences if "DOE_JANE" in sentence]
+    assert {error.reason for error in errors} >= {Reason.DUPLICATE_SERIES, Reason.TOO_FEW_SLICES}
+    assert {notice.code for notice in notices} >= {
+        NoticeCode.MISSING_SLICES_FILLED,
+        NoticeCode.DUPLICATE_SLICES_DROPPED,
+    }
+    assert all("DOE_JANE" in skipped.path for skipped in found.skipped_files)
+    assert len(found.skipped_files) >= 10

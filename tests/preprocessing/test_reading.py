@@ -1,4 +1,4 @@
-"""The same data give the same volume, whatever files they lie in."""
+"""The same data give the same volume in every file format."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_dicom_metaimage_and_nifti_of_one_volume_are_equal(tmp_path, directions)
 @pytest.mark.real
 @pytest.mark.skipif(not CHEST.is_dir(), reason="../shared/real/lidc-idri-0001 is not there")
 @pytest.mark.parametrize("name", ["chest.mhd", "chest.nii"])
-def test_what_itk_makes_of_a_real_chest_equals_its_dicom(tmp_path, name):
+def test_a_real_chest_converted_by_itk_equals_its_dicom(tmp_path, name):
     sitk = pytest.importorskip("SimpleITK")
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(CHEST)))
@@ -57,3 +57,5 @@ def test_a_file_that_vanished_is_unreadable(tmp_path):
     with pytest.raises(SeriesError, match="cannot be read: No such file") as raised:
         read_volume(series)
     assert raised.value.reason is Reason.UNREADABLE
+    assert raised.value.path == str(tmp_path / "a.nii.gz")
+    assert str(tmp_path) not in raised.value.message

@@ -1,4 +1,4 @@
-"""The lungs of two studies laid on one another: digital persons who lie and breathe otherwise."""
+"""The lungs of two phantom studies in different positions and breathing states are registered."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.phantom_patient import FIRST, LATER, scanned
 
 @pytest.fixture(scope="module")
 def pair():
-    return [(one, find_lungs(one.volume)) for one in (scanned(FIRST), scanned(LATER))]
+    return [(phantom, find_lungs(phantom.volume)) for phantom in (scanned(FIRST), scanned(LATER))]
 
 
 @pytest.fixture(scope="module")
@@ -20,22 +20,22 @@ def registration(pair):
     return register_lungs(later, earlier)
 
 
-def places(phantom, *which):
-    return np.array([phantom.nodules[index].centre_world_mm for index in which])
+def centres_mm(phantom, *nodules):
+    return np.array([phantom.nodules[index].centre_world_mm for index in nodules])
 
 
-def test_a_place_is_found_in_the_other_study_to_a_few_mm(pair, registration):
+def test_a_position_is_mapped_to_the_other_study_within_a_few_mm(pair, registration):
     (first, _), (second, _) = pair
-    then, now = places(first, 0, 2), places(second, 0, 2)
+    then, now = centres_mm(first, 0, 2), centres_mm(second, 0, 2)
     assert np.linalg.norm(then - now, axis=1).min() > 10
     assert np.linalg.norm(registration.earlier_world_mm(now) - then, axis=1).max() < 3
     assert registration.is_good
 
 
-def test_the_way_back_leads_to_the_same_place(pair, registration):
-    there = registration.earlier_world_mm(places(pair[1][0], 0, 1, 2))
+def test_the_inverse_mapping_returns_to_the_same_position(pair, registration):
+    there = registration.earlier_world_mm(centres_mm(pair[1][0], 0, 1, 2))
     assert registration.later_world_mm(there) == pytest.approx(
-        places(pair[1][0], 0, 1, 2), abs=1e-3
+        centres_mm(pair[1][0], 0, 1, 2), abs=1e-3
     )
 
 
@@ -47,8 +47,9 @@ def test_the_same_lungs_give_the_same_bits_on_any_number_of_threads(pair, regist
         again = register_lungs(later, earlier)
     finally:
         SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
-    one, other = (each.earlier_world_mm(places(second, 0, 1, 2)) for each in (registration, again))
-    assert one.tobytes() == other.tobytes()
+    later_mm = centres_mm(second, 0, 1, 2)
+    mapped, mapped_again = (r.earlier_world_mm(later_mm) for r in (registration, again))
+    assert mapped.tobytes() == mapped_again.tobytes()
     assert (registration.overlap, registration.vessel_correlation) == (
         again.overlap,
         again.vessel_correlation,

@@ -1,4 +1,4 @@
-"""One series of a study is analysed: axial, original, long, thin, of the wanted kernel."""
+"""One series of a study is analysed: axial, original, long, thin, of the preferred kernel."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -51,12 +51,12 @@ def order(*series, kernel="soft"):
         ({"slice_mm": 5.0}, "has thinner slices (1 mm, here 5 mm)"),
         ({"slice_mm": 1.25}, "has thinner slices (1 mm, here 1.25 mm)"),
         ({"thickness_mm": 3.0}, "has thinner slices (1 mm, here 3 mm)"),
-        ({"kernel": "B70f"}, "has the wanted soft kernel"),
+        ({"kernel": "B70f"}, "has the preferred soft kernel"),
         ({"lossy": True}, "was never compressed with loss"),
         ({}, "is as good and comes first"),
     ],
 )
-def test_the_better_series_is_chosen_and_the_other_told_why(worse, words):
+def test_the_better_series_is_chosen_and_the_rejection_states_why(worse, words):
     best, other = rank_series([make_series(1), make_series(2, **worse)][::-1])
     assert (best.series.facts.series_number, best.rejection) == (1, None)
     assert other.rejection.reason is Reason.BETTER_SERIES_CHOSEN
@@ -71,7 +71,7 @@ def test_the_kernel_is_chosen_as_configured():
     assert order(lung, soft, kernel="any") == [1, 2]
 
 
-def test_thin_slices_weigh_more_than_the_kernel():
+def test_thin_slices_count_more_than_the_kernel():
     assert order(make_series(1, slice_mm=5.0), make_series(2, kernel="B70f")) == [2, 1]
     assert order(make_series(1, slice_mm=1.25), make_series(2, kernel="B70f")) == [1, 2]
 
@@ -80,7 +80,7 @@ def test_a_thin_series_that_ends_a_little_earlier_is_long_enough():
     assert order(make_series(1, slice_mm=5.0), make_series(2, length_mm=270.0)) == [2, 1]
 
 
-def test_what_cannot_be_analysed_keeps_its_own_reason():
+def test_a_series_that_cannot_be_analysed_keeps_its_own_reason():
     scout = make_series(1, rejection=SeriesError(Reason.LOCALIZER, "a scout"), readable=False)
     ranked = rank_series([scout, make_series(2)])
     assert [one.rejection and one.rejection.reason for one in ranked] == [None, Reason.LOCALIZER]
@@ -114,5 +114,5 @@ def test_series_are_grouped_by_study():
         ("", "", None),
     ],
 )
-def test_sharp_kernels_are_known_by_the_names_that_makers_give(manufacturer, kernel, sharp):
+def test_sharp_kernels_are_recognised_by_each_manufacturers_names(manufacturer, kernel, sharp):
     assert is_sharp_kernel(manufacturer, kernel) is sharp

@@ -1,18 +1,18 @@
-"""The verdict on every folder of the tricky collection, as its VERDICTS.md asks for.
+"""The verdict on every folder of the tricky collection, as its VERDICTS.md requires.
 
-Each folder's files end as volumes or under a reason; both are spelled out below. A volume too
-short to analyse (`too_few_slices`) is read all the same: its shape, spacing and notices count.
+The files of each folder become volumes or get a reason; both are listed below. A volume too short
+to analyse (`too_few_slices`) can still be read: its shape, spacing and notices count.
 
-Where we judge otherwise than the collection:
+Deviations from the collection's verdicts:
 
-- other/coronal-mpr-pixrep-pair is passed over as derived, as asked; its HU are those asked for
-  but for the -2048 outside the circle, which no scanner measures: air is written there.
+- other/coronal-mpr-pixrep-pair is skipped as derived, as required; its HU are as required except
+  for the -2048 outside the circle, which no scanner measures: air is written there.
 - transfer-syntaxes/ctimage-all and wg04-*: the lossless copies of the one slice are dropped as
-  copies, the lossy ones differ from it, so what is left are versions of one slice. Nothing in
-  them says which is meant, so the folder is refused whole and no version is preferred.
+  copies, the lossy ones differ from it, so versions of one slice remain. Nothing in them shows
+  which is intended, so the whole folder is refused and no version is preferred.
 - other/mixed-study-philips: in this excerpt both CT series are too short for any run; the thin one
-  covers 12 mm and the thick one 30 mm. Taken at one length, the thin one is preferred.
-- other/hu-* and headless-*: single slices are skipped as too few; they read with the asked HU.
+  covers 12 mm and the thick one 30 mm. With equal lengths, the thin one is preferred.
+- other/hu-* and headless-*: single slices are skipped as too few; they read with the required HU.
 """
 
 import csv
@@ -51,7 +51,7 @@ class ReadVolume:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a folder: files (and zip members) by reason, and the volumes."""
+    """The outcome of a folder: files (and zip members) by reason, and the volumes."""
 
     files: dict = field(default_factory=dict)
     volumes: tuple = ()
@@ -158,7 +158,7 @@ VERDICTS = {
     "transfer-syntaxes/ct1-endian": volume(
         (1, 512, 512), (0.6615, 0.6615, 5.0), COPIES, INFERRED, PADDING, hu=(-1024, 1254)
     ),
-    "transfer-syntaxes/ctimage-all": files("lie at one place", duplicate_series=5),
+    "transfer-syntaxes/ctimage-all": files("have the same position", duplicate_series=5),
     "transfer-syntaxes/not-for-ct": files(secondary_capture=1, not_ct=2),
     "transfer-syntaxes/wg04-ct1": volume(
         (1, 512, 512),
@@ -202,6 +202,7 @@ def test_the_folder_gets_its_verdict(folder):
     found = discover([ROOT / folder])
     assert files_by_reason(found) == verdict.files
     assert all(sentences(found))
+    assert not [sentence for sentence in sentences(found) if str(ROOT) in sentence]
     assert any(verdict.says in sentence for sentence in ["", *sentences(found)])
     readable = [series for series in found.series if series.readable]
     assert len(readable) == len(verdict.volumes)
@@ -215,7 +216,7 @@ def test_the_folder_gets_its_verdict(folder):
             assert (read.hu.min(), read.hu.max()) == expected.hu_range
 
 
-def test_every_row_of_the_collection_is_judged():
+def test_every_folder_of_the_collection_has_a_verdict():
     with (ROOT / "EXPECTED.tsv").open() as file:
         assert {row["folder"] for row in csv.DictReader(file, delimiter="\t")} == set(VERDICTS)
 
@@ -229,7 +230,7 @@ def notice(read, code) -> Notice:
     return next(notice for notice in read.notices if notice.code is code)
 
 
-def test_the_missing_slice_is_filled_at_its_place():
+def test_the_missing_slice_is_filled_at_its_position():
     read = only_volume("missing-slice/d2n-gap-5-10mm")
     np.testing.assert_allclose(
         [read.world_mm((0, 0, z))[2] for z in range(5)],
@@ -257,7 +258,7 @@ def test_frames_and_single_slices_give_one_volume():
         ("uneven/ge-tilt18.5-variable", 18.5),
     ],
 )
-def test_a_tilted_stack_comes_out_orthogonal_with_every_slice_at_its_place(folder, degrees):
+def test_a_tilted_stack_becomes_orthogonal_with_every_slice_at_its_position(folder, degrees):
     read = only_volume(folder)
     axes = read.affine[:3, :3] / np.asarray(read.spacing_mm)
     np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-9)
@@ -269,7 +270,7 @@ def test_a_tilted_stack_comes_out_orthogonal_with_every_slice_at_its_place(folde
     for frame in read.source_frames:
         dataset = headers[frame.sop_instance_uid]
         np.testing.assert_allclose(frame.affine[:3, 3], dataset.ImagePositionPatient, atol=1e-6)
-        # The slice's own corner and far corner lie on the grid, within half a voxel of it.
+        # The first and last pixel of the slice are on the grid, to 0.01 voxels.
         rows, columns = dataset.pixel_array.shape
         for pixel in ((0, 0, 0), (columns - 1, rows - 1, 0)):
             world_mm = frame.affine[:3, :3] @ pixel + frame.affine[:3, 3]
@@ -279,7 +280,7 @@ def test_a_tilted_stack_comes_out_orthogonal_with_every_slice_at_its_place(folde
             assert -0.01 <= z <= read.shape_zyx[0] - 0.99
 
 
-def test_a_tilted_slice_keeps_its_picture_where_its_header_puts_it():
+def test_a_tilted_slice_keeps_its_pixels_at_their_header_positions():
     read = only_volume("tilt/philips-tilt-minus18.5")
     source = {
         dataset.SOPInstanceUID: dataset
@@ -313,7 +314,7 @@ def test_the_thin_series_of_a_mixed_study_is_preferred():
     assert lowest == pytest.approx(698.21, abs=0.01)
 
 
-def test_the_whole_collection_is_walked_without_a_stop():
+def test_the_whole_collection_is_searched_in_one_call():
     found = discover([ROOT])
     assert len(found.series) > 80
     assert {series.rejection.reason for series in found.series if series.rejection} >= {

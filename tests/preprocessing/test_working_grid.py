@@ -1,4 +1,4 @@
-"""The working grid: upright, isotropic, around the lungs, and every voxel in its place."""
+"""The working grid is upright and isotropic, surrounds the lungs, and keeps positions."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_the_grid_is_upright_and_isotropic(working):
     assert working.hu.shape == working.lung_labels.shape == working.search_mask.shape
 
 
-def test_a_world_point_keeps_its_value(working):
+def test_a_position_keeps_its_value_on_the_working_grid(working):
     assert value_at(working.hu, working.affine, NODULE) == pytest.approx(300, abs=20)
     centre = np.argwhere(working.hu > 200)[:, ::-1].mean(axis=0)
     assert working.world_mm(centre) == pytest.approx(NODULE, abs=0.5)
 
 
-def test_the_masks_lie_on_the_same_grid(working):
+def test_the_masks_are_on_the_same_grid(working):
     assert value_at(working.lung_labels, working.affine, (-70, 0, 0)) == RIGHT_LUNG
     assert value_at(working.lung_labels, working.affine, (70, 0, 0)) == LEFT_LUNG
     assert value_at(working.search_mask, working.affine, NODULE)
@@ -94,7 +94,7 @@ def test_hu_windows_map_to_zero_and_one_and_clip():
     assert found == pytest.approx([0, 0, 0.5, 1, 1])
 
 
-def test_a_window_upside_down_is_refused():
+def test_a_window_with_low_above_high_is_refused():
     with pytest.raises(ValueError, match="window must be"):
         normalise_hu(np.zeros(1, dtype=np.int16), (400, -1000))
 

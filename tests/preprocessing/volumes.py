@@ -1,4 +1,4 @@
-"""Small volumes in any orientation, for the tests of what reads and writes them."""
+"""Small volumes in any orientation, for the tests of readers and writers."""
 
 import numpy as np
 

@@ -7,13 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from pydantic import ValidationError
-
 from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.guidelines.facts import Flag, NoduleFacts
 from hounsfield.pipeline.assessment.guidelines.rules import match_rule
 from hounsfield.pipeline.assessment.guidelines.schema import Guideline
-from hounsfield.preprocessing.documents import read_yaml
+from hounsfield.preprocessing.documents import read_document
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,15 +43,7 @@ def load_guideline(name_or_file: str | Path) -> Guideline:
             would have no category.
     """
     path = _find(name_or_file)
-    try:
-        guideline = Guideline.model_validate(read_yaml(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        problem = first["msg"].removeprefix("Value error, ")
-        got = f", got {first['input']!r}" if isinstance(first["input"], str | int | float) else ""
-        msg = f"{path}: {f'{key}: ' if key else ''}{problem}{got}"
-        raise UsageError(msg) from error
+    guideline = read_document(path, Guideline)
     for nodule in _representative_nodules(guideline):
         if not _has_category(nodule, guideline):
             facts = {field.name: getattr(nodule, field.name) for field in fields(nodule)}

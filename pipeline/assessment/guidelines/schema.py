@@ -6,20 +6,17 @@ import itertools
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.guidelines.facts import Flag, IntervalChange
+from hounsfield.preprocessing.documents import Strict
 
 Nodules = Literal["single", "multiple"]
 Risk = Literal["low", "high"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Bounds(_Section):
+class Bounds(Strict):
     """Range of a length in mm: `from` is included, `below` is not."""
 
     from_mm: float | None = Field(default=None, alias="from", gt=0, allow_inf_nan=False)
@@ -36,7 +33,7 @@ class Bounds(_Section):
         return self
 
 
-class Rule(_Section):
+class Rule(Strict):
     """Conditions for a category; all that are named must be met.
 
     Attributes:
@@ -55,8 +52,8 @@ class Rule(_Section):
     margin: tuple[Margin, ...] | None = None
     interval_change: tuple[IntervalChange, ...] | None = None
     solid_part_change: tuple[IntervalChange, ...] | None = None
-    when: dict[Flag, bool] = {}
-    assuming: dict[Flag, bool] = {}
+    when: dict[Flag, bool] = Field(default_factory=dict)
+    assuming: dict[Flag, bool] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _solid_part_of_part_solid(self) -> Rule:
@@ -66,7 +63,7 @@ class Rule(_Section):
         return self
 
 
-class FollowUp(_Section):
+class FollowUp(Strict):
     """A recommendation; it holds for any number of nodules and any risk unless restricted."""
 
     text: str = Field(min_length=1)
@@ -78,7 +75,7 @@ def _plain_text(value: object) -> object:
     return [{"text": value}] if isinstance(value, str) else value
 
 
-class Category(_Section):
+class Category(Strict):
     """A category of nodules or studies.
 
     Attributes:
@@ -124,7 +121,7 @@ class Category(_Section):
         return self
 
 
-class StudyRules(_Section):
+class StudyRules(Strict):
     """Categories of studies that do not follow from a nodule.
 
     Attributes:
@@ -137,7 +134,7 @@ class StudyRules(_Section):
     not_evaluable: str | None
 
 
-class Guideline(_Section):
+class Guideline(Strict):
     """One guideline as data.
 
     Attributes:
@@ -159,7 +156,7 @@ class Guideline(_Section):
     categories: tuple[Category, ...] = Field(min_length=1)
     rules: tuple[Rule, ...] = Field(min_length=1)
     study: StudyRules
-    not_assessed: dict[str, str] = {}
+    not_assessed: dict[str, str] = Field(default_factory=dict)
 
     def category(self, name: str) -> Category:
         """Returns the category of a name."""

@@ -19,7 +19,7 @@ from hounsfield.data.prepared.case import (
 from hounsfield.preprocessing.errors import OutputError, UsageError
 from hounsfield.preprocessing.working_volume import WorkingVolume
 
-REMEDY = "; run `hounsfield prepare` again, which replaces damaged cases"
+REMEDY = "; prepare its source again: `hounsfield prepare` replaces damaged cases"
 
 
 def a_case():

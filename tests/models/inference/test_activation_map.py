@@ -1,7 +1,7 @@
-"""The evidence maps of the shipped classifier depend on its weights and lie on nodules.
+"""The activation maps of the shipped classifier depend on its weights and highlight the nodules.
 
-The network counts places near the middle of its view more, by a fixed bell, whatever its weights.
-Neither rule may be met by that alone.
+The network weights cells near the middle of its view more, by a fixed Gaussian, whatever its
+trained weights. That alone must fulfil neither rule.
 """
 
 import numpy as np
@@ -18,42 +18,43 @@ from hounsfield.preprocessing.working_grid import to_working_volume
 
 FOLDER = model_folder("nodule_classifier")
 OFF_MM = 3.0
-"""The marks lie so far beside the nodules, as a detector's may."""
+"""Distance of the candidates from the nodules, as a detector may give them."""
 
 
-def carcinoma_map(said, shown):
-    """What a report draws of `shown` where `said` names the carcinoma."""
-    likeliest = list(NoduleClass)[int(np.argmax(said.probabilities[:3]))]
-    return shown.activation_map.contrast_for(likeliest)
+def carcinoma_map(classification, shown=None):
+    """The map of `shown`, or of itself, for the likeliest carcinoma of a classification."""
+    likeliest = list(NoduleClass)[int(np.argmax(classification.probabilities[:3]))]
+    return (shown or classification).activation_map.contrast_for(likeliest)
 
 
 @pytest.fixture(scope="module")
 def phantom():
-    """A nodule like each carcinoma, and the working volume."""
+    """One nodule of each carcinoma subtype, and the working volume."""
     specs = [
         NoduleSpec(diameter_mm=14.0, margin="spiculated", histology="adenocarcinoma"),
         NoduleSpec(diameter_mm=20.0, margin="lobulated", histology="large_cell_carcinoma"),
         NoduleSpec(diameter_mm=18.0, margin="lobulated", histology="squamous_cell_carcinoma"),
     ]
-    made = make_phantom(5, settings=SMALL, nodules=specs)
-    return made.nodules, to_working_volume(made.volume, find_lungs(made.volume))
+    phantom = make_phantom(5, settings=SMALL, nodules=specs)
+    return phantom.nodules, to_working_volume(phantom.volume, find_lungs(phantom.volume))
 
 
 @pytest.fixture(scope="module")
-def marks(phantom):
-    """Six marks beside each nodule, along the axes, each with its nodule."""
+def candidates(phantom):
+    """Six candidates beside each nodule, along the axes, each with its nodule."""
     offsets_mm = OFF_MM * np.concatenate([np.eye(3), -np.eye(3)])
     return [
-        (Candidate(tuple(np.add(one.centre_world_mm, offset_mm)), one.diameter_mm, 0.9), one)
-        for one in phantom[0]
-        for offset_mm in offsets_mm
+        (Candidate(tuple(np.add(nodule.centre_world_mm, offset)), nodule.diameter_mm, 0.9), nodule)
+        for nodule in phantom[0]
+        for offset in offsets_mm
     ]
 
 
 @pytest.fixture(scope="module")
-def said(phantom, marks):
-    """What the shipped weights say of the marks."""
-    return load_classifier(FOLDER, threads=1).classify(phantom[1], [mark for mark, _ in marks])
+def classifications(phantom, candidates):
+    """The candidates, classified with the shipped weights."""
+    classifier = load_classifier(FOLDER, threads=1)
+    return classifier.classify(phantom[1], [candidate for candidate, _ in candidates])
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +68,15 @@ def random_network():
 
 
 @pytest.fixture(scope="module")
-def bell(random_network):
-    """How much each cell counts whatever the weights, ``[z, y, x]``."""
+def cell_weights(random_network):
+    """The fixed weights of the cells, ``[z, y, x]``."""
     return random_network.weight.numpy()
 
 
-def test_random_weights_give_other_maps(phantom, marks, said, random_network, bell):
-    """Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018; without the common bell."""
+def test_maps_of_random_weights_do_not_correlate_with_those_of_the_shipped_weights(
+    phantom, candidates, classifications, random_network, cell_weights
+):
+    """Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018."""
     import torch
 
     def run(views):
@@ -81,23 +84,27 @@ def test_random_weights_give_other_maps(phantom, marks, said, random_network, be
             return random_network(torch.from_numpy(views)).numpy()
 
     classifier = NoduleClassifier(read_manifest(FOLDER), run)
-    random = classifier.classify(phantom[1], [mark for mark, _ in marks])
-    alike = []
-    for one, other in zip(said, random, strict=True):
-        maps = [(carcinoma_map(one, each) / bell).ravel() for each in (one, other)]
-        alike.append(abs(np.corrcoef(maps)[0, 1]))
-    assert np.mean(alike) < 0.5
+    random = classifier.classify(phantom[1], [candidate for candidate, _ in candidates])
+    correlations = []
+    for shipped, other in zip(classifications, random, strict=True):
+        maps = [
+            (carcinoma_map(shipped, shown) / cell_weights).ravel() for shown in (shipped, other)
+        ]
+        correlations.append(abs(np.corrcoef(maps)[0, 1]))
+    assert np.mean(correlations) < 0.5
 
 
-def test_what_speaks_for_the_likeliest_carcinoma_lies_on_the_nodule(marks, said, bell):
-    """More of it, that is, than the bell alone would put there."""
+def test_the_map_of_the_likeliest_carcinoma_concentrates_on_the_nodule(
+    candidates, classifications, cell_weights
+):
+    """It does so more than the weights of the cells alone."""
     gains = []
-    for one, (_, nodule) in zip(said, marks, strict=True):
-        cells_xyz = np.indices(bell.shape)[::-1].reshape(3, -1).T
-        world_mm = apply_affine(one.activation_map.affine, cells_xyz)
+    for classification, (_, nodule) in zip(classifications, candidates, strict=True):
+        cells_xyz = np.indices(cell_weights.shape)[::-1].reshape(3, -1).T
+        world_mm = apply_affine(classification.activation_map.affine, cells_xyz)
         away_mm = np.linalg.norm(world_mm - nodule.centre_world_mm, axis=1)
-        inside = away_mm.reshape(bell.shape) < nodule.diameter_mm / 2
-        evidence = np.maximum(carcinoma_map(one, one), 0)
-        expected = bell[inside].sum() / bell.sum()
-        gains.append(evidence[inside].sum() / evidence.sum() / expected)
+        inside = away_mm.reshape(cell_weights.shape) < nodule.diameter_mm / 2
+        activation = np.maximum(carcinoma_map(classification), 0)
+        expected = cell_weights[inside].sum() / cell_weights.sum()
+        gains.append(activation[inside].sum() / activation.sum() / expected)
     assert np.median(gains) > 1.3

@@ -41,8 +41,8 @@ def in_torch(network):
     return torch_network(save(network.state_dict()), lambda: ClassNet(**SMALL), threads=1)
 
 
-def brightness_as_evidence(views):
-    """A network with the stride of the real one that takes brightness for adenocarcinoma."""
+def brightness_network(views):
+    """Has the stride of the real network; its map for adenocarcinoma is the brightness."""
     maps = np.zeros((len(views), 2, 4, CELLS, CELLS, CELLS), np.float32)
     maps[:, :, 0] = views[..., ::STRIDE, ::STRIDE, ::STRIDE]
     return maps
@@ -52,20 +52,20 @@ def noise():
     return np.random.default_rng(0).integers(-1000, 300, (SIZE,) * 3).astype(np.int16)
 
 
-def test_the_maps_of_both_views_are_all_that_the_logits_are_made_of(network):
+def test_the_probabilities_follow_from_the_maps_of_both_views_alone(network):
     views = torch.rand(3, 2, *(VIEW_VOXELS,) * 3)
     with torch.inference_mode():
         maps = network(views)
     assert maps.shape == (3, 2, 4 + len(ATTRIBUTES), CELLS, CELLS, CELLS)
-    (said,) = a_classifier(lambda _: maps[:1].numpy(), slope=2.0).classify(
+    (classification,) = a_classifier(lambda _: maps[:1].numpy(), slope=2.0).classify(
         a_volume(noise()), [Candidate(PLACE, 5.0, 0.5)]
     )
-    wanted = torch.softmax(2 * class_logits(maps)[0], 0)
-    np.testing.assert_allclose(said.probabilities, wanted.numpy(), rtol=1e-5)
+    expected = torch.softmax(2 * class_logits(maps)[0], 0)
+    np.testing.assert_allclose(classification.probabilities, expected.numpy(), rtol=1e-5)
 
 
-def test_the_evidence_map_is_the_close_view_s_part_of_the_logits(network):
-    (said,) = a_classifier(in_torch(network), slope=3.0).classify(
+def test_the_activation_map_is_the_close_view_s_part_of_the_logits(network):
+    (classification,) = a_classifier(in_torch(network), slope=3.0).classify(
         a_volume(noise()), [Candidate(PLACE, 5.0, 0.5)]
     )
 
@@ -76,52 +76,53 @@ def test_the_evidence_map_is_the_close_view_s_part_of_the_logits(network):
     (close,) = a_classifier(only_close, slope=3.0).classify(
         a_volume(noise()), [Candidate(PLACE, 5.0, 0.5)]
     )
-    part = said.activation_map.activation.mean((1, 2, 3))
+    part = classification.activation_map.activation.mean((1, 2, 3))
     np.testing.assert_allclose(part.sum(), 0, atol=1e-6)
     np.testing.assert_allclose(np.exp(part) / np.exp(part).sum(), close.probabilities, rtol=1e-4)
 
 
 @pytest.mark.parametrize("flips", [1, 2, 4])
 @pytest.mark.parametrize("off_mm", [(0.0, 0.0, 0.0), (-13.0, 6.0, 10.0)])
-def test_what_is_bright_is_where_the_map_says_in_the_patient(flips, off_mm):
+def test_the_activation_map_is_at_its_place_in_world_coordinates(flips, off_mm):
     spot = np.add(PLACE, off_mm)
     hu = np.full((SIZE,) * 3, -1000, np.int16)
     x, y, z = a_volume(hu).voxel_xyz(spot).round().astype(int)
     hu[z - 3 : z + 4, y - 3 : y + 4, x - 3 : x + 4] = 400
-    classifier = a_classifier(brightness_as_evidence, flips=flips)
-    (said,) = classifier.classify(a_volume(hu), [Candidate(PLACE, 5.0, 0.5)])
-    evidence = said.activation_map.activation[0]
-    cells_xyz = np.argwhere(evidence > 0.5 * evidence.max())[:, ::-1]
-    weights = evidence[tuple(cells_xyz[:, ::-1].T)]
-    found = said.activation_map.affine[:3, :3] @ np.average(cells_xyz, axis=0, weights=weights)
-    assert np.abs(found + said.activation_map.affine[:3, 3] - spot).max() < STRIDE / 2
+    classifier = a_classifier(brightness_network, flips=flips)
+    (classification,) = classifier.classify(a_volume(hu), [Candidate(PLACE, 5.0, 0.5)])
+    activation = classification.activation_map.activation[0]
+    cells_xyz = np.argwhere(activation > 0.5 * activation.max())[:, ::-1]
+    weights = activation[tuple(cells_xyz[:, ::-1].T)]
+    affine = classification.activation_map.affine
+    centre = affine[:3, :3] @ np.average(cells_xyz, axis=0, weights=weights) + affine[:3, 3]
+    assert np.abs(centre - spot).max() < STRIDE / 2
 
 
-def test_flips_take_the_mean_over_what_is_seen_from_both_sides(network):
+def test_averaging_over_flips_gives_a_mirrored_volume_the_same_probabilities(network):
     hu = noise()
     place = tuple(float(c) for c in a_volume(hu).world_mm((SIZE - 1) / 2 * np.ones(3)))
-    one = [Candidate(place, 5.0, 0.5)]
-    seen, mirrored = (
-        a_classifier(in_torch(network), flips=2).classify(a_volume(side), one)[0]
+    candidates = [Candidate(place, 5.0, 0.5)]
+    averaged, mirrored = (
+        a_classifier(in_torch(network), flips=2).classify(a_volume(side), candidates)[0]
         for side in (hu, np.ascontiguousarray(hu[:, :, ::-1]))
     )
-    plain = a_classifier(in_torch(network)).classify(a_volume(hu), one)[0]
-    np.testing.assert_allclose(seen.probabilities, mirrored.probabilities, rtol=1e-5)
-    assert not np.allclose(seen.probabilities, plain.probabilities, rtol=1e-5)
+    plain = a_classifier(in_torch(network)).classify(a_volume(hu), candidates)[0]
+    np.testing.assert_allclose(averaged.probabilities, mirrored.probabilities, rtol=1e-5)
+    assert not np.allclose(averaged.probabilities, plain.probabilities, rtol=1e-5)
 
 
-def test_monai_s_grad_cam_gives_the_same_picture(network):
-    """With the gradient of a mean, Grad-CAM is the evidence but for weights of the place."""
+def test_the_activation_map_equals_monai_s_grad_cam(network):
+    """The gradient of a mean is constant: Grad-CAM is the map without the weights of the cells."""
     from monai.visualize import GradCAM
 
     whole = torch.nn.Sequential(network, _Logits()).eval()
     views = torch.rand(1, 2, *(VIEW_VOXELS,) * 3)
     cam = GradCAM(whole, target_layers="0.trunks.0.3")
     with torch.inference_mode():
-        evidence = (network(views)[0, 0, :4] / network.weight).clamp(min=0)
-    pictures = [cam.compute_map(views, class_idx=k)[0, 0].detach() for k in range(4)]
-    np.testing.assert_allclose(CELLS**3 * np.stack(pictures), evidence, atol=1e-5)
-    assert evidence.max() > 0.1
+        expected = (network(views)[0, 0, :4] / network.weight).clamp(min=0)
+    maps = [cam.compute_map(views, class_idx=k)[0, 0].detach() for k in range(4)]
+    np.testing.assert_allclose(CELLS**3 * np.stack(maps), expected, atol=1e-5)
+    assert expected.max() > 0.1
 
 
 class _Logits(torch.nn.Module):

@@ -17,30 +17,21 @@ SIZE = 24
 
 
 def lung_views(count, seed):
-    """Dark, grainy views with a bright ball of any size in the middle, close and wide."""
+    """Dark, noisy views with a bright ball of any size in the middle, close and wide."""
     rng = np.random.default_rng(seed)
     away = np.linalg.norm(np.indices((SIZE,) * 3) - (SIZE - 1) / 2, axis=0)
     views = []
     for _ in range(count):
-        radius, grain = rng.uniform(3, 8), rng.uniform(0.01, 0.03)
+        radius, noise = rng.uniform(3, 8), rng.uniform(0.01, 0.03)
         pair = [np.clip((radius / zoom - away), 0, 1) * 0.6 + 0.12 for zoom in (1, 2)]
-        views.append(np.array(pair) + grain * rng.standard_normal((2, SIZE, SIZE, SIZE)))
+        views.append(np.array(pair) + noise * rng.standard_normal((2, SIZE, SIZE, SIZE)))
     return np.clip(views, 0, 1).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def training_distribution():
-    return fit_training_distribution(
-        view_features(lung_views(300, 1)), view_features(lung_views(200, 2))
-    )
-
-
-def test_views_of_the_same_making_are_familiar(training_distribution):
-    strange = (
-        mahalanobis_distances(lung_views(200, 3), training_distribution)
-        > training_distribution.limit
-    )
-    assert strange.mean() < 5 * (1 - IN_DISTRIBUTION_QUANTILE)
+def distribution():
+    training, held_out = (view_features(lung_views(n, seed)) for n, seed in ((300, 1), (200, 2)))
+    return fit_training_distribution(training, held_out)
 
 
 def shuffled(views):
@@ -48,35 +39,59 @@ def shuffled(views):
     return np.random.default_rng(4).permuted(mixed, axis=1).reshape(views.shape)
 
 
-@pytest.mark.parametrize(
-    "spoil", [shuffled, lambda views: 1 - views, lambda views: np.clip(views + 0.55, 0, 1)]
-)
-def test_shuffled_inverted_and_solid_views_are_strange(training_distribution, spoil):
-    assert (
-        mahalanobis_distances(spoil(lung_views(50, 5)), training_distribution)
-        > training_distribution.limit
-    ).all()
+def inverted(views):
+    return 1 - views
 
 
-def test_what_is_strange_is_out_of_distribution_whatever_the_probability():
+def brightened(views):
+    return np.clip(views + 0.55, 0, 1)
+
+
+def test_the_distance_is_mahalanobis_s():
+    rng = np.random.default_rng(0)
+    features = rng.multivariate_normal([1.0, -2.0], [[4.0, 1.0], [1.0, 2.0]], 5000)
+    fitted = fit_training_distribution(features, features)
+    correlations = np.linalg.inv(np.array(fitted.precision))
+    covariance = correlations * np.outer(fitted.standard_deviation, fitted.standard_deviation)
+    np.testing.assert_allclose(covariance, np.cov(features.T), rtol=0.01, atol=0.01)
+    offsets = features - fitted.mean
+    distances = np.sqrt(np.einsum("ni,ij,nj->n", offsets, np.linalg.inv(covariance), offsets))
+    expected = np.quantile(distances, IN_DISTRIBUTION_QUANTILE)
+    assert fitted.max_distance == pytest.approx(expected, rel=0.01)
+
+
+def test_other_views_of_the_training_distribution_pass(distribution):
+    distances = mahalanobis_distances(lung_views(200, 3), distribution)
+    assert (distances > distribution.max_distance).mean() < 5 * (1 - IN_DISTRIBUTION_QUANTILE)
+
+
+@pytest.mark.parametrize("spoil", [shuffled, inverted, brightened])
+def test_spoilt_views_are_out_of_distribution(distribution, spoil):
+    distances = mahalanobis_distances(spoil(lung_views(50, 5)), distribution)
+    assert (distances > distribution.max_distance).all()
+
+
+def test_the_band_of_an_out_of_distribution_input_ignores_its_probability():
     assert confidence_band((1.0, 0, 0, 0)) is ConfidenceBand.HIGH
     band = confidence_band((1.0, 0, 0, 0), out_of_distribution=True)
     assert band is ConfidenceBand.OUT_OF_DISTRIBUTION
 
 
-@pytest.mark.parametrize(("limit", "strange"), [(1e9, False), (0.0, True)])
-def test_a_classifier_says_which_candidates_are_strange(limit, strange):
+@pytest.mark.parametrize(("max_distance", "outside"), [(1e9, False), (0.0, True)])
+def test_a_classifier_applies_the_limit_of_its_manifest(max_distance, outside):
     shape = (60, 60, 60)
     count = view_features(np.zeros((1, 2, 40, 40, 40), np.float32)).shape[1]
-    plain = TrainingDistribution(
+    identity = TrainingDistribution(
         mean=(0.5,) * count,
-        scale=(1.0,) * count,
+        standard_deviation=(1.0,) * count,
         precision=tuple(map(tuple, np.eye(count).tolist())),
-        limit=limit,
+        max_distance=max_distance,
     )
     manifest = read_manifest(model_folder("nodule_classifier"))
     classifier = NoduleClassifier(
-        manifest.model_copy(update={"training_distribution": plain, "calibration": Calibration()}),
+        manifest.model_copy(
+            update={"training_distribution": identity, "calibration": Calibration()}
+        ),
         lambda views: np.zeros((len(views), 2, 4, 2, 2, 2), np.float32),
     )
     volume = WorkingVolume(
@@ -85,6 +100,6 @@ def test_a_classifier_says_which_candidates_are_strange(limit, strange):
         np.ones(shape, bool),
         np.eye(4),
     )
-    (said,) = classifier.classify(volume, [Candidate((30.0, 30.0, 30.0), 8.0, 0.9)])
-    assert said.out_of_distribution is strange
-    assert said.probabilities == (0.25, 0.25, 0.25, 0.25)
+    (classification,) = classifier.classify(volume, [Candidate((30.0, 30.0, 30.0), 8.0, 0.9)])
+    assert classification.out_of_distribution is outside
+    assert classification.probabilities == (0.25, 0.25, 0.25, 0.25)

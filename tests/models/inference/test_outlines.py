@@ -1,4 +1,4 @@
-"""Both outlines of a finding, and its density."""
+"""Both segmentations of a finding, and its density."""
 
 import numpy as np
 
@@ -8,33 +8,41 @@ from hounsfield.models.measurements.density import Texture
 from tests.models.balls import a_ball_volume
 
 
-class TwoEdges:
-    """NoduleSegmentations the same two balls whatever it is shown."""
+class FixedSegmenter:
+    """Returns the same two segmentations for any candidate."""
 
-    def __init__(self, exact, drawn):
-        self.answer = NoduleSegmentations(exact, drawn)
+    def __init__(self, boundary, reader_style):
+        self.segmentations = NoduleSegmentations(boundary, reader_style)
 
     def segment(self, _volume, candidates):
-        return [self.answer] * len(candidates)
+        return [self.segmentations] * len(candidates)
 
 
-def test_a_nodule_has_both_edges_and_its_density_inside_the_one_that_readers_would_draw():
+def test_the_density_is_measured_in_the_reader_style_segmentation():
     volume, wide = a_ball_volume(18.0, inside_hu=-600)
     _, core = a_ball_volume(9.0)
     hu = np.where(core.fraction >= 0.5, 30, volume.hu).astype(np.int16)
-    seen = type(volume)(hu, volume.affine, volume.series)
-    (nodule,) = segment_findings(TwoEdges(core, wide), seen, [None])
+    part_solid = type(volume)(hu, volume.affine, volume.series)
+    (nodule,) = segment_findings(FixedSegmenter(core, wide), part_solid, [None])
     assert (nodule.boundary, nodule.reader_style) == (core, wide)
     assert nodule.density.texture is Texture.PART_SOLID
-    (solid,) = segment_findings(TwoEdges(core, None), seen, [None])
-    assert solid.density.texture is Texture.SOLID
 
 
-def test_what_has_no_true_edge_has_its_density_still():
+def test_without_a_reader_style_segmentation_the_density_is_that_inside_the_boundary():
+    volume, core = a_ball_volume(9.0)
+    (nodule,) = segment_findings(FixedSegmenter(core, None), volume, [None])
+    assert nodule.density.texture is Texture.SOLID
+
+
+def test_a_nodule_without_a_boundary_still_has_a_density():
     volume, wide = a_ball_volume(18.0, inside_hu=-600)
-    (nodule,) = segment_findings(TwoEdges(None, wide), volume, [None])
+    (nodule,) = segment_findings(FixedSegmenter(None, wide), volume, [None])
     assert nodule.boundary is None
     assert nodule.reader_style is wide
     assert nodule.density.texture is Texture.NON_SOLID
-    (nothing,) = segment_findings(TwoEdges(None, None), volume, [None])
-    assert nothing.boundary is nothing.density is None
+
+
+def test_a_candidate_without_any_segmentation_has_no_density():
+    volume, _ = a_ball_volume(18.0)
+    (nodule,) = segment_findings(FixedSegmenter(None, None), volume, [None])
+    assert nodule.boundary is nodule.reader_style is nodule.density is None

@@ -9,7 +9,6 @@ from hounsfield.models.inference.reducer import (
     MAX_REDUCED_CANDIDATES,
     CandidateReducer,
     candidate_views,
-    joint_scores,
 )
 from hounsfield.models.inference.runtimes import torch_network
 from hounsfield.models.networks.reduce_net import ReduceNet
@@ -40,6 +39,10 @@ def a_reducer(weights, *, threads=1, **calibration):
     return CandidateReducer(manifest, network)
 
 
+def place_and_size(candidate):
+    return candidate.centre_world_mm, candidate.diameter_mm
+
+
 def candidates(volume, count):
     rng = np.random.default_rng(1)
     places = volume.world_mm(rng.uniform(0, SIZE, (count, 3))).tolist()
@@ -49,42 +52,38 @@ def candidates(volume, count):
     ]
 
 
-def test_scores_rise_with_either_model_s_logit():
-    calibration = Calibration(slope=0.7, detector_slope=0.4, intercept=-1)
-    logits = np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]])
-    base, detector, network, both = joint_scores(logits, calibration)
-    assert base < detector < network < both
-    assert both == pytest.approx(1 / (1 + np.exp(-0.1)))
-
-
-def test_every_candidate_comes_back_where_it_was_best_score_first(volume, weights):
+def test_candidates_keep_their_places_and_come_best_score_first(volume, weights):
     given = candidates(volume, 12)
     reduced = a_reducer(weights, detector_slope=1.0).reduce(volume, given)
-    assert {(one.centre_world_mm, one.diameter_mm) for one in reduced} == {
-        (one.centre_world_mm, one.diameter_mm) for one in given
-    }
-    scores = [one.score for one in reduced]
+    assert sorted(place_and_size(candidate) for candidate in reduced) == sorted(
+        place_and_size(candidate) for candidate in given
+    )
+    scores = [candidate.score for candidate in reduced]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_without_candidates_there_is_nothing_to_reduce(volume, weights):
     assert a_reducer(weights).reduce(volume, []) == []
 
 
-def test_candidates_that_are_not_looked_at_keep_their_order_below_the_others(volume, weights):
+def test_candidates_beyond_the_maximum_keep_their_order_below_the_others(volume, weights):
     given = candidates(volume, MAX_REDUCED_CANDIDATES + 8)
-    # A network that counts much: without the rule it would mix them all.
+    # The network dominates: without the rule it would change the order of all.
     reduced = a_reducer(weights, slope=50.0, detector_slope=0.1).reduce(volume, given)
-    by_detector = sorted(given, key=lambda one: -one.score)
-    last = [one.centre_world_mm for one in by_detector[MAX_REDUCED_CANDIDATES:]]
-    assert [one.centre_world_mm for one in reduced[MAX_REDUCED_CANDIDATES:]] == last
+    by_detector = sorted(given, key=lambda candidate: -candidate.score)
+    assert [place_and_size(candidate) for candidate in reduced[MAX_REDUCED_CANDIDATES:]] == [
+        place_and_size(candidate) for candidate in by_detector[MAX_REDUCED_CANDIDATES:]
+    ]
 
 
-def test_the_order_of_the_candidates_and_the_threads_change_no_bit(volume, weights):
+def test_neither_the_order_of_the_candidates_nor_the_threads_change_a_bit(volume, weights):
     given = candidates(volume, 25)
     one = a_reducer(weights, detector_slope=1.0).reduce(volume, given)
     other = a_reducer(weights, threads=2, detector_slope=1.0).reduce(volume, given[::-1])
     assert one == other
 
 
-def test_both_views_show_the_place_in_their_middle_and_the_close_one_copies_voxels():
+def test_both_views_are_centred_on_the_place_and_the_close_one_copies_voxels():
     hu = np.full((100, 90, 80), -800, np.int16)
     hu[50, 40, 30] = 1000
     close, wide = candidate_views(hu, (1.0, 1.0, 1.0), np.array([50.3, 39.6, 30.0]))

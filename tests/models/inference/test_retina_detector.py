@@ -32,12 +32,12 @@ SMALL = RetinaConfig(stage_channels=(4, 8), stage_blocks=(1, 1), pyramid_channel
 
 
 class LayerGetter(torch.nn.ModuleDict):
-    """What MONAI takes from torchvision: the layers of a network up to the last that is wanted."""
+    """Stands for torchvision's class: the layers of a network up to the last one requested."""
 
     def __init__(self, network, return_layers):
         super().__init__()
-        self.wanted = dict(return_layers)
-        missing = set(self.wanted)
+        self.requested = dict(return_layers)
+        missing = set(self.requested)
         for name, layer in network.named_children():
             self[name] = layer
             missing.discard(name)
@@ -48,14 +48,14 @@ class LayerGetter(torch.nn.ModuleDict):
         out = {}
         for name, layer in self.items():
             x = layer(x)
-            if name in self.wanted:
-                out[self.wanted[name]] = x
+            if name in self.requested:
+                out[self.requested[name]] = x
         return out
 
 
 @pytest.fixture
 def bundle_network(monkeypatch):
-    """The network as the bundle's own configuration builds it, of MONAI's parts alone."""
+    """Builds the network as the bundle's own configuration does, from MONAI's parts."""
     stand_in = SimpleNamespace(_utils=SimpleNamespace(IntermediateLayerGetter=LayerGetter))
     monkeypatch.setattr(backbone_fpn_utils, "torchvision_models", stand_in)
     monkeypatch.setattr(retinanet_network, "_validate_trainable_layers", lambda *_, **__: 5)
@@ -80,7 +80,7 @@ def a_volume(shape_zyx=(20, 40, 50), search=True):
 
 
 def random_weights(network, seed=3):
-    """Weights under which many boxes pass the threshold."""
+    """Random weights with which many boxes pass the threshold."""
     torch.manual_seed(seed)
     with torch.no_grad():
         for name, value in network.named_parameters():
@@ -92,9 +92,9 @@ def random_weights(network, seed=3):
     return network.eval()
 
 
-def a_detector(plan, network, calibration=None, graph=None):
+def a_detector(config, network, calibration=None, graph=None):
     manifest = SimpleNamespace(
-        network=plan.as_settings(), hu_window=HU_WINDOW, calibration=calibration or Calibration()
+        network=config.as_settings(), hu_window=HU_WINDOW, calibration=calibration or Calibration()
     )
     return RetinaDetector(manifest, save(network.state_dict()), threads=1, graph=graph)
 
@@ -116,11 +116,11 @@ def by_monai(network, volume, *, roi=None):
     if roi:
         detector.set_sliding_window_inferer(roi_size=roi, overlap=0.25, mode="constant")
     with torch.inference_mode():
-        (found,) = detector(image.contiguous()[None], use_inferer=roi is not None)
-    boxes = found["boxes"].numpy().astype(np.float64)
+        (detections,) = detector(image.contiguous()[None], use_inferer=roi is not None)
+    boxes = detections["boxes"].numpy().astype(np.float64)
     centres = (boxes[:, :3] + boxes[:, 3:]) / 2
     world = centres @ to_world[:3, :3].T + to_world[:3, 3]
-    return world, (boxes[:, 3:] - boxes[:, :3]) * SPACING_MM, found["labels_scores"].numpy()
+    return world, (boxes[:, 3:] - boxes[:, :3]) * SPACING_MM, detections["labels_scores"].numpy()
 
 
 def assert_same(candidates, expected):
@@ -133,61 +133,61 @@ def assert_same(candidates, expected):
     )
 
 
-def test_names_and_shapes_of_the_weights_are_the_bundles(bundle_network):
+def test_the_weights_have_the_names_and_shapes_of_the_bundle(bundle_network):
     with torch.device("meta"):
-        theirs, ours = bundle_network().state_dict(), retina_net(BUNDLE).state_dict()
+        expected, ours = bundle_network().state_dict(), retina_net(BUNDLE).state_dict()
     assert len(ours) == 190
     assert {name: value.shape for name, value in ours.items()} == {
-        name: value.shape for name, value in theirs.items()
+        name: value.shape for name, value in expected.items()
     }
 
 
-def test_the_bundles_network_gives_monais_own_boxes_in_world_mm(bundle_network):
+def test_the_bundle_s_network_returns_the_boxes_of_monai_in_world_coordinates(bundle_network):
     network = random_weights(bundle_network())
     volume = a_volume((16, 40, 50))  # padded to 16 x 48 x 64
     assert_same(a_detector(BUNDLE, network).detect(volume), by_monai(network, volume))
 
 
-def test_openvino_gives_the_same_boxes_in_windows_of_any_size():
+def test_openvino_returns_the_boxes_of_torch_with_windows_of_any_size():
     network = random_weights(retina_net(SMALL))
     graph = network_graph(network, RETINA_GRAPH)
     volume = a_volume((75, 90, 70))
     for window in ((512, 512, 192), (64, 64, 32)):
-        plan = replace(SMALL, window_xyz=window)
-        by_torch = a_detector(plan, network).detect(volume)
-        by_openvino = a_detector(plan, network, graph=graph).detect(volume)
+        config = replace(SMALL, window_xyz=window)
+        by_torch = a_detector(config, network).detect(volume)
+        by_openvino = a_detector(config, network, graph=graph).detect(volume)
         assert len(by_torch) == len(by_openvino) > 20
-        for one, other in zip(by_torch, by_openvino, strict=True):
-            assert one.score == pytest.approx(other.score, abs=1e-5)
-            assert one.centre_world_mm == pytest.approx(other.centre_world_mm, abs=0.01)
+        for ours, other in zip(by_torch, by_openvino, strict=True):
+            assert ours.score == pytest.approx(other.score, abs=1e-5)
+            assert ours.centre_world_mm == pytest.approx(other.centre_world_mm, abs=0.01)
 
 
-def test_windows_give_what_monais_sliding_window_gives():
-    plan = replace(SMALL, window_xyz=(64, 64, 32))
+def test_boxes_in_windows_are_those_of_monai_s_sliding_window():
+    config = replace(SMALL, window_xyz=(64, 64, 32))
     network = random_weights(retina_net(SMALL))
     volume = a_volume((75, 90, 70))
-    assert window_xyz((70, 90, 75), plan) == (64, 64, 32)
+    assert window_xyz((70, 90, 75), config) == (64, 64, 32)
     assert_same(
-        a_detector(plan, network).detect(volume), by_monai(network, volume, roi=(64, 64, 32))
+        a_detector(config, network).detect(volume), by_monai(network, volume, roi=(64, 64, 32))
     )
 
 
-def test_a_box_centred_outside_the_search_mask_is_dropped_unless_asked_for():
+def test_boxes_centred_outside_the_search_mask_are_dropped_unless_configured():
     network, volume = random_weights(retina_net(SMALL)), a_volume(search=False)
     assert a_detector(SMALL, network).detect(volume) == []
     assert a_detector(replace(SMALL, inside_search_mask=False), network).detect(volume)
 
 
-def test_calibration_moves_scores_and_keeps_their_order():
+def test_calibration_changes_scores_and_keeps_their_order():
     network, volume = random_weights(retina_net(SMALL)), a_volume()
     plain = a_detector(SMALL, network).detect(volume)
-    moved = a_detector(SMALL, network, Calibration(slope=2.0, intercept=-1.0)).detect(volume)
-    assert [c.centre_world_mm for c in moved] == [c.centre_world_mm for c in plain]
+    calibrated = a_detector(SMALL, network, Calibration(slope=2.0, intercept=-1.0)).detect(volume)
+    assert [c.centre_world_mm for c in calibrated] == [c.centre_world_mm for c in plain]
     odds = plain[0].score / (1 - plain[0].score)
-    assert moved[0].score == pytest.approx(1 / (1 + np.e / odds**2), abs=1e-6)
+    assert calibrated[0].score == pytest.approx(1 / (1 + np.e / odds**2), abs=1e-6)
 
 
-def test_a_window_holds_no_more_voxels_than_allowed_and_begins_on_a_cell():
+def test_a_window_is_bounded_by_its_voxels_and_aligned_with_the_cells():
     for shape in ((512, 512, 400), (430, 330, 230), (400, 300, 60), (97, 33, 5)):
         x, y, z = window_xyz(shape, BUNDLE)
         assert x * y * z <= BUNDLE.window_voxels
@@ -195,17 +195,17 @@ def test_a_window_holds_no_more_voxels_than_allowed_and_begins_on_a_cell():
         assert x % 16 == y % 16 == z % 8 == 0
 
 
-def test_allowed_as_much_as_the_bundle_the_window_is_the_bundles():
+def test_with_the_bundle_s_limits_the_window_is_the_bundle_s():
     as_shipped = replace(BUNDLE, window_voxels=512 * 512 * 192)
     assert window_xyz((512, 512, 300), as_shipped)[:2] == (512, 512)
     assert window_xyz((512, 512, 192), as_shipped) == (512, 512, 192)
 
 
-def test_the_diameter_is_that_of_the_sphere_in_a_cube_of_the_same_volume():
+def test_the_diameter_of_a_box_is_the_edge_of_the_cube_of_its_volume():
     assert box_diameters(np.array([[0.0, 0, 0, 10, 10, 10]]), (1, 1, 1)) == pytest.approx(10)
     assert box_diameters(np.array([[0.0, 0, 0, 10, 20, 5]]), (1, 0.5, 2)) == pytest.approx(10)
 
 
-def test_an_unknown_setting_of_the_network_is_named():
-    with pytest.raises(UsageError, match="'widths' is not known"):
+def test_an_unknown_setting_of_the_network_is_refused_by_name():
+    with pytest.raises(UsageError, match="'widths' is unknown"):
         retina_config({"widths": [1]})

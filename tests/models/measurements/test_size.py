@@ -2,35 +2,35 @@ import numpy as np
 import pytest
 
 from hounsfield.models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
-from tests.models.balls import a_share
+from tests.models.balls import ellipsoid_fraction
 
 
 @pytest.mark.parametrize("spacing_mm", [(0.7, 0.7, 1.0), (0.6, 0.6, 2.5), (1.0, 1.0, 1.0)])
 def test_a_ball_has_its_volume_and_diameter_on_any_grid(spacing_mm):
-    share = a_share((16, 40, 40), spacing_mm, (9.0, 12.0, 12.0), (5.0, 5.0, 5.0))
-    volume = volume_mm3(share, spacing_mm)
+    fraction = ellipsoid_fraction((16, 40, 40), spacing_mm, (9.0, 12.0, 12.0), (5.0, 5.0, 5.0))
+    volume = volume_mm3(fraction, spacing_mm)
     assert volume == pytest.approx(4 / 3 * np.pi * 125, rel=0.02)
     assert sphere_diameter_mm(volume) == pytest.approx(10.0, abs=0.1)
 
 
-def test_axes_are_those_of_the_slice_where_the_nodule_is_longest():
+def test_axes_are_measured_on_the_slice_where_the_nodule_is_longest():
     spacing_mm = (0.7, 0.7, 1.0)
-    share = a_share((30, 60, 60), spacing_mm, (14.0, 20.0, 20.0), (8.0, 4.0, 7.0))
-    axes = axial_axes(share, spacing_mm)
+    fraction = ellipsoid_fraction((30, 60, 60), spacing_mm, (14.0, 20.0, 20.0), (8.0, 4.0, 7.0))
+    axes = axial_axes(fraction, spacing_mm)
     assert axes.long_mm == pytest.approx(14.0, abs=0.4)
     assert axes.short_mm == pytest.approx(8.0, abs=0.4)
     assert axes.slice_index == 14
     assert axes.mean_mm == (axes.long_mm + axes.short_mm) / 2
 
 
-def test_the_short_axis_stands_at_a_right_angle_to_a_slanted_long_one():
+def test_the_short_axis_is_perpendicular_to_an_oblique_long_axis():
     y, x = np.mgrid[:60, :60] - 30.0
     along, across = (x + y) / np.sqrt(2), (x - y) / np.sqrt(2)
-    share = ((along / 20) ** 2 + (across / 8) ** 2 <= 1).astype(np.float32)[None]
-    axes = axial_axes(share, (1.0, 1.0, 1.0))
+    fraction = ((along / 20) ** 2 + (across / 8) ** 2 <= 1).astype(np.float32)[None]
+    axes = axial_axes(fraction, (1.0, 1.0, 1.0))
     assert axes.long_mm == pytest.approx(40.0, abs=1.0)
     assert axes.short_mm == pytest.approx(16.0, abs=1.0)
 
 
-def test_nothing_has_no_axes():
+def test_a_nodule_without_a_voxel_that_is_half_nodule_has_no_axes():
     assert axial_axes(np.full((2, 5, 5), 0.4, np.float32), (1.0, 1.0, 1.0)) is None

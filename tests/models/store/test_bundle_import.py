@@ -17,10 +17,10 @@ from hounsfield.preprocessing.errors import UsageError
 
 @pytest.fixture(scope="module")
 def weights():
-    """As the bundle's: same names and shapes, zeros for what was learnt."""
+    """Entries with the names and shapes of the bundle's, all zero."""
     with torch.device("meta"):
-        wanted = retina_net(RetinaConfig()).state_dict()
-    return {name: torch.zeros(value.shape, dtype=value.dtype) for name, value in wanted.items()}
+        expected = retina_net(RetinaConfig()).state_dict()
+    return {name: torch.zeros(value.shape, dtype=value.dtype) for name, value in expected.items()}
 
 
 def a_bundle(folder, weights):
@@ -31,12 +31,12 @@ def a_bundle(folder, weights):
     return folder
 
 
-def test_an_imported_bundle_is_found_by_its_name_and_chosen_by_the_shipped_configuration(
+def test_an_imported_bundle_is_a_model_that_the_shipped_configuration_names(
     tmp_path, weights, monkeypatch
 ):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    # The graph of the whole network costs seconds; test_retina_detector has a small one.
-    monkeypatch.setattr(bundle_import, "network_graph", lambda *_: None)
+    # Exporting the whole network takes seconds; test_retina_detector exports a small one.
+    monkeypatch.setattr(bundle_import, "export_graph", lambda _: None)
     source = a_bundle(tmp_path / "bundle", weights)
     result = CliRunner().invoke(app, ["models", "import", str(source)])
     assert result.exit_code == 0, result.output
@@ -56,7 +56,7 @@ def test_an_imported_bundle_is_found_by_its_name_and_chosen_by_the_shipped_confi
     assert "monai_luna16" in CliRunner().invoke(app, ["models", "verify"]).output
 
 
-def test_what_is_missing_too_much_or_of_another_shape_is_named(tmp_path, weights):
+def test_missing_unknown_and_reshaped_entries_are_refused_by_name(tmp_path, weights):
     changed = dict(weights)
     del changed["regression_head.bbox_reg.bias"]
     changed["fc.weight"] = torch.zeros(2)
@@ -65,38 +65,38 @@ def test_what_is_missing_too_much_or_of_another_shape_is_named(tmp_path, weights
     with pytest.raises(UsageError) as caught:
         import_bundle(source, name="other", folder=tmp_path / "out")
     message = str(caught.value)
-    assert "of its 190 entries 1 are missing ('regression_head.bbox_reg.bias')" in message
-    assert "1 are unknown ('fc.weight')" in message
-    assert "'classification_head.cls_logits.bias' ((5,), wanted (3,))" in message
+    assert "which has 190 entries: 1 missing ('regression_head.bbox_reg.bias')" in message
+    assert "1 unknown ('fc.weight')" in message
+    assert "'classification_head.cls_logits.bias' ((5,), expected (3,))" in message
     assert not (tmp_path / "out").exists()
 
 
-class Malice:
+class CodeInAPickle:
     def __reduce__(self):
         return (print, ("this ran",))
 
 
-def test_code_in_a_weight_file_is_refused_and_not_run(tmp_path, capsys):
+def test_a_weight_file_with_code_is_refused_and_the_code_not_run(tmp_path, capsys):
     path = tmp_path / "model.pt"
-    torch.save({"weight": Malice()}, path)
-    with pytest.raises(UsageError, match="does not hold plain weights"):
+    torch.save({"weight": CodeInAPickle()}, path)
+    with pytest.raises(UsageError, match="does not contain plain PyTorch weights"):
         import_bundle(path, name="other", folder=tmp_path / "out")
     assert "this ran" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", [b"", b"no weights at all"])
-def test_a_file_that_holds_no_weights_is_refused(tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"no weights"])
+def test_a_file_without_weights_is_refused(tmp_path, content):
     path = tmp_path / "model.pt"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"model\.pt does not hold plain weights"):
+    with pytest.raises(UsageError, match=r"model\.pt does not contain plain PyTorch weights"):
         import_bundle(path, name="other", folder=tmp_path / "out")
 
 
-def test_a_folder_without_the_weights_says_what_to_give(tmp_path):
+def test_a_folder_without_a_weight_file_is_refused_with_the_remedy(tmp_path):
     with pytest.raises(UsageError, match=r"give the bundle's folder or its model\.pt"):
         import_bundle(tmp_path, name="other", folder=tmp_path / "out")
 
 
-def test_the_name_of_a_shipped_model_is_not_taken(tmp_path):
+def test_the_name_of_a_shipped_model_is_refused(tmp_path):
     with pytest.raises(UsageError, match="comes with Hounsfield"):
         import_bundle(tmp_path, name="nodule_detector", folder=tmp_path / "out")

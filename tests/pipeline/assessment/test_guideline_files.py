@@ -61,7 +61,7 @@ def test_a_guideline_is_added_by_a_file_alone(tmp_path):
             "none applies to mean_diameter_mm 0.001, .*solid",
         ),
         ("  - {category: small, texture", "  - {texture", "rules.2.category: Field required"),
-        ("study:", "study: [", "cannot be read as YAML"),
+        ("study:", "study: [", "not YAML"),
     ],
 )
 def test_a_broken_guideline_is_refused_with_its_key(tmp_path, old, new, message):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hounsfield.models.contracts import ConfidenceBand, Finding, Lung, LungLocation, Zone
+from hounsfield.models.contracts import Lung, LungLocation, Zone
 from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.clinical_table import (
     ClinicalFacts,
@@ -21,13 +21,14 @@ from hounsfield.pipeline.assessment.proposals import (
     CALCIFIED_THROUGH_FROM,
     TOUCHING_MM,
     clinical_facts,
-    guide,
+    estimate_risks,
     nodule_facts,
-    risks_of,
+    propose_categories,
 )
 from hounsfield.pipeline.assessment.risk_models import RiskInputs, brock, mayo
 from hounsfield.preprocessing.codes import Notice, NoticeCode
 from hounsfield.preprocessing.volume import SeriesFacts
+from tests.pipeline.assessment.findings import make_finding, make_measurements
 
 GUIDELINES = {name: load_guideline(name) for name in guideline_names()}
 LUNG_RADS = {"lung_rads_2022": GUIDELINES["lung_rads_2022"]}
@@ -35,16 +36,12 @@ PATIENT = ClinicalFacts(68, "female", True, False, True, False)
 UNLIKE_ANY_MEASUREMENT_MM = 44.0
 
 
-def a_finding(*, zone=Zone.UPPER, diameter_mm=UNLIKE_ANY_MEASUREMENT_MM, **measurements):
-    """A finding with some measurements; all that is not given was not measured."""
-    return Finding(
-        centre_world_mm=(0.0, 0.0, 0.0),
+def a_finding(*, zone=Zone.UPPER, diameter_mm=UNLIKE_ANY_MEASUREMENT_MM, **measured):
+    """A finding that was measured only where measurements are given."""
+    return make_finding(
         diameter_mm=diameter_mm,
-        score=0.9,
-        class_probabilities=(0.25, 0.25, 0.25, 0.25),
-        confidence_band=ConfidenceBand.UNCERTAIN,
         location=LungLocation(Lung.LEFT, zone),
-        measurements=measurements,
+        measurements=make_measurements(**measured) if measured else None,
     )
 
 
@@ -56,9 +53,9 @@ def test_measurements_become_facts_of_the_nodule():
         a_finding(
             mean_diameter_mm=9.04,
             long_axis_mm=11.0,
-            texture="part_solid",
+            texture=Texture.PART_SOLID,
             solid_part_mm=4.0,
-            margin="spiculated",
+            margin=Margin.SPICULATED,
             pleura_distance_mm=5.0,
         )
     )
@@ -77,7 +74,9 @@ def test_without_measurements_the_diameter_of_the_detector_is_used_and_nothing_e
 
 
 def test_a_solid_part_too_small_to_measure_is_0_and_not_unknown():
-    assert nodule_facts(a_finding(texture="part_solid", solid_part_mm=0.0)).solid_part_mm == 0.0
+    assert (
+        nodule_facts(a_finding(texture=Texture.PART_SOLID, solid_part_mm=0.0)).solid_part_mm == 0.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,9 +84,8 @@ def test_a_solid_part_too_small_to_measure_is_0_and_not_unknown():
     [(0.0, True), (TOUCHING_MM, True), (TOUCHING_MM + 1e-6, False), (20.0, False), (None, None)],
 )
 def test_a_nodule_touches_the_pleura_up_to_1_mm_from_it(distance_mm, touches):
-    measured = {} if distance_mm is None else {"pleura_distance_mm": distance_mm}
     assert TOUCHING_MM == 1.0
-    assert nodule_facts(a_finding(**measured)).touches_pleura is touches
+    assert nodule_facts(a_finding(pleura_distance_mm=distance_mm)).touches_pleura is touches
 
 
 @pytest.mark.parametrize(
@@ -99,12 +97,12 @@ def test_a_nodule_touches_the_pleura_up_to_1_mm_from_it(distance_mm, touches):
     ],
 )
 def test_a_calcified_nodule_is_benign_from_a_calcified_fraction_of_one_half(fraction, benign):
-    calcified = a_finding(texture="calcified", calcification_fraction=fraction)
+    calcified = a_finding(texture=Texture.CALCIFIED, calcification_fraction=fraction)
     assert CALCIFIED_THROUGH_FROM == 0.5
     assert nodule_facts(calcified).benign_calcification is benign
 
 
-@pytest.mark.parametrize("texture", ["solid", "part_solid", "non_solid"])
+@pytest.mark.parametrize("texture", set(Texture) - {Texture.CALCIFIED})
 def test_calcification_is_assessed_only_in_calcified_nodules(texture):
     facts = nodule_facts(a_finding(texture=texture, calcification_fraction=1.0))
     assert facts.benign_calcification is None
@@ -127,8 +125,8 @@ def measured_nodules(draw):
     texture = draw(st.sampled_from(Texture))
     measured = {
         "mean_diameter_mm": mean_mm,
-        "texture": str(texture),
-        "margin": str(draw(st.sampled_from(Margin))),
+        "texture": texture,
+        "margin": draw(st.sampled_from(Margin)),
         "pleura_distance_mm": draw(st.floats(0, 20)),
         "calcification_fraction": draw(st.floats(0, 1)),
     }
@@ -163,13 +161,13 @@ def test_a_larger_nodule_never_has_a_less_suspicious_category(nodule, growth, so
         assert severities == sorted(severities)
 
 
-@given(measured_nodules(), st.sets(st.sampled_from(["texture", "margin", "pleura_distance_mm"])))
-def test_a_missing_measurement_never_makes_a_category_less_suspicious(nodule, missing):
+@given(measured_nodules())
+def test_a_nodule_without_measurements_never_has_a_less_suspicious_category(nodule):
     measured, changes = nodule
-    partial = {name: value for name, value in measured.items() if name not in missing}
+    unmeasured = a_finding(diameter_mm=measured["mean_diameter_mm"])
     for guideline in GUIDELINES.values():
         known = classify_finding(guideline, nodule_facts(a_finding(**measured), changes))
-        unknown = classify_finding(guideline, nodule_facts(a_finding(**partial), changes))
+        unknown = classify_finding(guideline, nodule_facts(unmeasured, changes))
         assert guideline.severity(unknown.category) >= guideline.severity(known.category)
 
 
@@ -178,51 +176,57 @@ def test_a_missing_measurement_never_makes_a_category_less_suspicious(nodule, mi
 
 def test_a_study_has_the_category_of_its_most_suspicious_finding():
     findings = [
-        a_finding(mean_diameter_mm=9.0, texture="solid", margin="lobulated"),
-        a_finding(mean_diameter_mm=12.0, texture="non_solid"),
+        a_finding(mean_diameter_mm=9.0, texture=Texture.SOLID, margin=Margin.LOBULATED),
+        a_finding(mean_diameter_mm=12.0, texture=Texture.NON_SOLID),
     ]
-    (document,) = guide(LUNG_RADS, findings, [])
-    assert (document.name, document.title) == ("lung_rads_2022", "Lung-RADS v2022")
-    assert (document.category, document.meaning, document.driven_by) == ("4A", "suspicious", (1,))
-    assert document.findings == ("4A", "2")
+    (proposal,) = propose_categories(LUNG_RADS, findings, [])
+    study = proposal.study
+    assert (proposal.name, study.guideline) == ("lung_rads_2022", "Lung-RADS v2022")
+    assert (study.category, study.title, study.driven_by) == ("4A", "suspicious", (1,))
+    assert [finding.category for finding in study.findings] == ["4A", "2"]
 
 
 @pytest.mark.parametrize("code", [NoticeCode.LUNGS_CUT, NoticeCode.HU_SUSPECT])
 def test_cut_lungs_or_suspect_hu_make_a_study_incomplete(code):
-    (document,) = guide(LUNG_RADS, [], [Notice(code, "")])
-    assert document.category == "0"
+    (proposal,) = propose_categories(LUNG_RADS, [], [Notice(code, "")])
+    assert proposal.study.category == "0"
 
 
 def test_other_notices_leave_the_category():
-    (document,) = guide(LUNG_RADS, [], [Notice(NoticeCode.THICK_SLICES, "")])
-    assert document.category == "1"
+    (proposal,) = propose_categories(LUNG_RADS, [], [Notice(NoticeCode.THICK_SLICES, "")])
+    assert proposal.study.category == "1"
 
 
 def test_growth_is_assessed_where_a_prior_study_was_compared():
-    finding = a_finding(mean_diameter_mm=7.0, texture="solid", margin="lobulated")
+    finding = a_finding(mean_diameter_mm=7.0, texture=Texture.SOLID, margin=Margin.LOBULATED)
     growth = LUNG_RADS["lung_rads_2022"].not_assessed["growth"]
-    (alone,) = guide(LUNG_RADS, [finding], [])
-    (compared,) = guide(LUNG_RADS, [finding], [], [IntervalChanges("growing")])
-    assert (alone.category, growth in alone.not_assessed) == ("3", True)
-    assert (compared.category, growth in compared.not_assessed) == ("4A", False)
+    (alone,) = propose_categories(LUNG_RADS, [finding], [])
+    (compared,) = propose_categories(LUNG_RADS, [finding], [], [IntervalChanges("growing")])
+    assert (alone.study.category, growth in alone.study.not_assessed) == ("3", True)
+    assert (compared.study.category, growth in compared.study.not_assessed) == ("4A", False)
 
 
 def test_a_guideline_without_rules_for_growth_keeps_it_unassessed():
     guideline = GUIDELINES["c_lung_rads"]
-    (document,) = guide({"c_lung_rads": guideline}, [a_finding()], [], [IntervalChanges("new")])
-    assert guideline.not_assessed["growth"] in document.not_assessed
+    (proposal,) = propose_categories(
+        {"c_lung_rads": guideline}, [a_finding()], [], [IntervalChanges("new")]
+    )
+    assert guideline.not_assessed["growth"] in proposal.study.not_assessed
 
 
 # From a finding and a patient to risks.
 
 
 def test_without_clinical_data_there_are_no_risks():
-    assert risks_of(a_finding(), ClinicalFacts(), nodule_count=1) == ()
+    assert estimate_risks(a_finding(), ClinicalFacts(), nodule_count=1) == ()
 
 
 def test_risks_use_the_long_axis_the_texture_the_margin_and_the_count():
     finding = a_finding(
-        mean_diameter_mm=9.0, long_axis_mm=11.0, texture="part_solid", margin="spiculated"
+        mean_diameter_mm=9.0,
+        long_axis_mm=11.0,
+        texture=Texture.PART_SOLID,
+        margin=Margin.SPICULATED,
     )
     inputs = RiskInputs(
         clinical=PATIENT,
@@ -232,33 +236,28 @@ def test_risks_use_the_long_axis_the_texture_the_margin_and_the_count():
         upper_lobe=True,
         nodule_count=3,
     )
-    documents = risks_of(finding, PATIENT, nodule_count=3)
-    for document, estimate in zip(documents, (brock(inputs), mayo(inputs)), strict=True):
-        assert document.model == estimate.model
-        assert document.least == document.most == round(estimate.probability, 4)
-        assert document.used == dict(estimate.used)
-        assert document.missing == ()
+    assert estimate_risks(finding, PATIENT, nodule_count=3) == (brock(inputs), mayo(inputs))
 
 
 def test_without_measurements_the_risks_use_the_diameter_of_the_detector():
-    document, _ = risks_of(a_finding(diameter_mm=7.5), PATIENT, nodule_count=1)
-    assert document.used["diameter_mm"] == 7.5
-    assert document.missing == ("texture", "spiculated")
+    estimate, _ = estimate_risks(a_finding(diameter_mm=7.5), PATIENT, nodule_count=1)
+    assert estimate.used["diameter_mm"] == 7.5
+    assert estimate.missing == ("texture", "spiculated")
 
 
 @pytest.mark.parametrize("margin", ["smooth", "lobulated"])
 def test_only_a_spiculated_margin_is_spiculated(margin):
-    document, _ = risks_of(a_finding(margin=margin), PATIENT, nodule_count=1)
-    assert document.used["spiculated"] is False
+    estimate, _ = estimate_risks(a_finding(margin=margin), PATIENT, nodule_count=1)
+    assert estimate.used["spiculated"] is False
 
 
 @pytest.mark.parametrize(
     ("zone", "upper_lobe"), [(Zone.UPPER, True), (Zone.MIDDLE, None), (Zone.LOWER, False)]
 )
 def test_the_upper_zone_stands_for_the_upper_lobe_and_the_middle_zone_for_none(zone, upper_lobe):
-    for document in risks_of(a_finding(zone=zone), PATIENT, nodule_count=1):
-        assert document.used.get("upper_lobe") is upper_lobe
-        assert ("upper_lobe" in document.missing) == (upper_lobe is None)
+    for estimate in estimate_risks(a_finding(zone=zone), PATIENT, nodule_count=1):
+        assert estimate.used.get("upper_lobe") is upper_lobe
+        assert ("upper_lobe" in estimate.missing) == (upper_lobe is None)
 
 
 # From a clinical table and headers to the facts of a patient.

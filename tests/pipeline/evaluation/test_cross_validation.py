@@ -310,7 +310,7 @@ def test_the_summary_is_the_evaluation_and_the_path_of_the_predictions(config_fi
 def test_a_damaged_record_of_a_fold_is_refused(config_file, run, tmp_path):
     run(config_file, tmp_path / "out", ["0"])
     (tmp_path / "out" / "fold-0" / "fold.json").write_text("{}")
-    with pytest.raises(UsageError, match=r"fold\.json cannot be read: .*; delete it to predict"):
+    with pytest.raises(UsageError, match=r"fold\.json: .*; delete it to predict"):
         run(config_file, tmp_path / "out", ["0"])
 
 

@@ -28,20 +28,30 @@ from tests.pipeline.scripted import make_report
     ],
 )
 def test_the_category_decides_which_finding_leads(findings, driven_by, leading):
-    guidelines = [guideline(driven_by=numbers) for numbers in driven_by]
-    assert leading_finding(findings, guidelines) == leading
+    assert leading_finding(findings, driven_by) == leading
 
 
 def test_the_headline_names_count_most_suspicious_finding_category_and_notices():
     assert headline(full_report()) == (
         "2 findings, the most suspicious number 2: part-solid, 11.0 mm, left lung, upper zone, "
-        "Lung-RADS v2022 4B; quality notices: contrast."
+        "score 0.50, Lung-RADS v2022 4B; quality notices: contrast."
     )
+
+
+def test_an_incomplete_study_does_not_hide_the_category_of_the_finding():
+    incomplete = guideline(category="0", meaning="incomplete", driven_by=())
+    other = guideline(title="C-Lung-RADS", category="4", driven_by=(2,), findings=("1", "4"))
+    text = headline(full_report(guidelines=(incomplete, other)))
+    assert "number 2: " in text
+    assert "Lung-RADS v2022 4B (study: 0, incomplete); quality" in text
 
 
 def test_a_single_finding_is_not_numbered():
     report = make_report(scores=(0.9,))
-    assert headline(report) == "One finding: 10.0 mm, left lung, upper zone; no quality notices."
+    assert (
+        headline(report)
+        == "One finding: 10.0 mm, left lung, upper zone, score 0.90; no quality notices."
+    )
 
 
 def test_without_a_category_the_best_score_leads():

@@ -1,4 +1,4 @@
-"""A DICOMDIR is a hint: it is told by content and only says which files are gone."""
+"""A DICOMDIR is recognised by content, and used only to report files that are missing."""
 
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -40,18 +40,18 @@ def message(disc):
     return passed.message
 
 
-def test_it_is_known_by_content(disc):
+def test_a_dicomdir_is_recognised_by_content(disc):
     assert is_dicomdir(disc.read_bytes()[:2048])
     slices = [path for path in disc.parent.rglob("*") if path.is_file() and path != disc]
     assert not is_dicomdir(slices[0].read_bytes()[:2048])
     assert len(referenced_files(ByteSource(disc))) == 20
 
 
-def test_it_says_whether_its_files_are_here(disc):
+def test_missing_files_of_a_dicomdir_are_counted(disc):
     assert "all 20 files that it names are here" in message(disc)
 
 
-def test_files_that_it_names_in_vain_are_counted_and_the_rest_is_read(disc):
+def test_files_missing_from_the_disc_are_counted_and_the_rest_is_read(disc):
     slices = sorted(path for path in disc.parent.rglob("*") if path.is_file() and path != disc)
     for path in slices[:2]:
         path.unlink()
@@ -59,13 +59,13 @@ def test_files_that_it_names_in_vain_are_counted_and_the_rest_is_read(disc):
     assert len(discover([disc.parent]).series[0].instances) == 18
 
 
-def test_names_in_lower_case_are_the_same_files(disc):
+def test_names_in_lower_case_count_as_the_files_of_a_dicomdir(disc):
     for path in sorted(disc.parent.rglob("*"), reverse=True):
         if path != disc:
             path.rename(path.with_name(path.name.lower()))
     assert "all 20 files" in message(disc)
 
 
-def test_a_damaged_one_is_no_reason_to_stop(disc):
+def test_a_damaged_dicomdir_does_not_stop_the_search(disc):
     disc.write_bytes(disc.read_bytes()[:1500])
     assert discover([disc.parent]).series[0].shape_zyx == (20, 24, 28)

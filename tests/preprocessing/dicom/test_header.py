@@ -49,8 +49,8 @@ def test_an_instance_survives_pickling_and_holds_no_pixels(tmp_path):
     "content",
     [b"", b"text", b"\0" * 4096, b"<html></html>" * 20, b"PK\x03\x04" + b"x" * 500],
 )
-def test_files_that_are_not_dicom_are_no_images(tmp_path, content):
-    with pytest.raises(SeriesError, match="is not DICOM") as caught:
+def test_files_that_are_not_dicom_are_not_images(tmp_path, content):
+    with pytest.raises(SeriesError, match="The file is not DICOM") as caught:
         _read_bytes(tmp_path, content)
     assert caught.value.reason is Reason.NOT_AN_IMAGE
 
@@ -69,6 +69,7 @@ def test_a_file_cut_inside_its_pixels_keeps_its_header(tmp_path, syntax):
     instance = _read_bytes(tmp_path, whole[: len(whole) * 3 // 4])
     assert instance.damage.reason is Reason.TRUNCATED
     assert "cut off inside its pixels" in instance.damage.message
+    assert instance.damage.path == str(tmp_path / "file")
     assert instance.frames[0].position_mm == (0, 0, 0)
 
 
@@ -77,7 +78,7 @@ def test_a_missing_sequence_delimiter_loses_nothing(tmp_path):
     assert _read_bytes(tmp_path, whole[:-8]).damage is None
 
 
-def test_a_header_that_lies_about_its_size_allocates_nothing(tmp_path):
+def test_a_header_with_a_wrong_size_allocates_nothing(tmp_path):
     dataset = slice_dataset(HU)
     dataset.Rows = dataset.Columns = 65535
     dataset.NumberOfFrames = 2**31 - 1
@@ -90,7 +91,7 @@ def test_a_header_that_lies_about_its_size_allocates_nothing(tmp_path):
     assert peak < 5_000_000
 
 
-def test_a_frame_count_that_the_fragments_do_not_bear_out_is_damage(tmp_path):
+def test_a_frame_count_without_as_many_fragments_is_damage(tmp_path):
     dataset = slice_dataset(HU, syntax=JPEG2000Lossless, NumberOfFrames=1000)
     assert read_instance(ByteSource(save(dataset, tmp_path / "a.dcm"))).damage is not None
 
@@ -103,16 +104,18 @@ def test_an_element_longer_than_the_file_is_truncation(tmp_path):
     assert caught.value.reason is Reason.TRUNCATED
 
 
-def test_endlessly_nested_sequences_are_unreadable_not_a_crash(tmp_path):
+def test_endlessly_nested_sequences_are_unreadable(tmp_path):
     with pytest.raises(SeriesError, match="RecursionError") as caught:
         _read_bytes(tmp_path, nested_sequence_file(100_000))
     assert caught.value.reason is Reason.UNREADABLE
 
 
 def test_a_missing_file_is_unreadable(tmp_path):
-    with pytest.raises(SeriesError, match="cannot be read") as caught:
+    with pytest.raises(SeriesError, match="cannot be read: No such file") as caught:
         read_instance(ByteSource(tmp_path / "gone.dcm"))
     assert caught.value.reason is Reason.UNREADABLE
+    assert caught.value.path == str(tmp_path / "gone.dcm")
+    assert str(tmp_path) not in caught.value.message
 
 
 def test_text_in_other_alphabets_is_read(tmp_path):

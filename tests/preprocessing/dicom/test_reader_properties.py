@@ -85,7 +85,7 @@ def _write(stack, folder):
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(stacks())
-def test_a_volume_shows_the_field_where_it_is_or_the_series_is_refused(stack):
+def test_a_volume_reproduces_the_field_at_its_position_or_the_series_is_refused(stack):
     with tempfile.TemporaryDirectory() as name:
         _write(stack, Path(name))
         (series,) = series_of(Path(name))

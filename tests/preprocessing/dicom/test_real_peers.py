@@ -15,11 +15,10 @@ from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.dicom.header import read_instance
 from hounsfield.preprocessing.dicom.pixels import read_hu
 from hounsfield.preprocessing.dicom.series import group_instances
-from hounsfield.preprocessing.dicom.stored_values import MIN_HU
 from hounsfield.preprocessing.dicom.volume import read_dicom_volume
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.sources import ByteSource
-from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.volume import AIR_HU, MIN_HU
 from tests.preprocessing.dicom_files import codes_of, only_series
 
 REAL = Path(__file__).parents[4] / "shared" / "real"
@@ -35,7 +34,7 @@ PLAIN = ("other/plain-3slice-descending", "other/mixed-study-philips/S2020")
 
 
 def _volume(folder):
-    """Of the one series in a folder, its DICOMDIR passed over."""
+    """The volume of the only series in a folder, without its DICOMDIR."""
     paths = [path for path in sorted(folder.iterdir()) if path.name != "DIRFILE"]
     (series,) = group_instances([read_instance(ByteSource(path)) for path in paths])
     return read_dicom_volume(series)
@@ -176,7 +175,7 @@ def test_lossy_files_are_near_the_original_and_marked(name, most_hu):
         ("uneven/ge-tilt18.5-variable", 18.5, 4.0025),
     ],
 )
-def test_tilted_series_lie_where_their_headers_say(folder, degrees, spacing_mm):
+def test_tilted_series_are_positioned_as_their_headers_say(folder, degrees, spacing_mm):
     volume = _volume(TRICKY / folder)
     (notice,) = [n for n in volume.notices if n.code == "gantry_tilt_corrected"]
     assert notice.numbers["degrees"] == pytest.approx(degrees, abs=0.02)
@@ -185,7 +184,7 @@ def test_tilted_series_lie_where_their_headers_say(folder, degrees, spacing_mm):
     np.testing.assert_allclose(columns.T @ columns, np.eye(3), atol=1e-6)
 
 
-def test_a_tilted_phantom_shows_each_original_pixel_at_its_true_place():
+def test_a_tilted_phantom_keeps_each_pixel_at_its_true_position():
     folder = TRICKY / "tilt/philips-tilt-minus18.5"
     volume = _volume(folder)
     by_uid = {i.sop_instance_uid: i for i in only_series(folder).instances}
@@ -231,7 +230,7 @@ def test_a_missing_slice_is_filled_where_it_was():
     [
         ("missing-slice/pydicom-ct2-200mm-gap", Reason.MISSING_SLICES, "gap of 202.5 mm"),
         ("duplicate/dicom-numpy-dupe", Reason.MISSING_SLICES, "10 of 189 expected slices"),
-        ("transfer-syntaxes/ctimage-all", Reason.DUPLICATE_SERIES, "at one place"),
+        ("transfer-syntaxes/ctimage-all", Reason.DUPLICATE_SERIES, "have the same position"),
         ("multiframe/nema-ect-perfusion", Reason.DERIVED, "perfusion"),
         ("other/coronal-mpr-pixrep-pair", Reason.DERIVED, "reformat"),
         ("other/per-slice-rescale-mr", Reason.NOT_CT, "MR"),
@@ -239,7 +238,7 @@ def test_a_missing_slice_is_filled_where_it_was():
         ("other/dicomdir-fileset/98892001/CT2N", Reason.LOCALIZER, "localizer"),
     ],
 )
-def test_what_peers_stack_silently_is_refused(folder, reason, words):
+def test_stacks_that_peers_accept_silently_are_refused(folder, reason, words):
     series = only_series(TRICKY / folder)
     assert series.rejection.reason is reason
     assert words in series.rejection.message
@@ -260,7 +259,7 @@ def test_a_legacy_converted_instance_equals_its_single_slices():
     np.testing.assert_allclose(frames.affine[:3, 3], (46.465, 5.019, -177.75), atol=1e-3)
 
 
-def test_a_sign_conflict_is_settled_by_believable_hu():
+def test_a_sign_conflict_is_resolved_by_plausible_hu():
     folder = TRICKY / "other/coronal-mpr-pixrep-pair"
     one, other = (_hu(path)[0] for path in sorted(folder.iterdir()))
     assert np.array_equal(one, other)
@@ -283,7 +282,7 @@ def _damage(path):
         return error
 
 
-def test_damaged_files_are_told_by_name_and_whole_ones_read():
+def test_damaged_files_are_truncated_and_intact_ones_read():
     named = {path.name: _damage(path) for path in (TRICKY / "bad/truncated").glob("CT*")}
     whole = {name for name, error in named.items() if error is None}
     assert whole == {"CT_small.whole.dcm", "CT_small.cut-last-bytes.dcm"}

@@ -46,7 +46,7 @@ def test_slices_are_ordered_by_position_not_by_name_or_number(tmp_path):
     ],
     ids=["sagittal", "coronal", "feet first", "oblique"],
 )
-def test_every_orientation_lies_where_its_header_says(tmp_path, axes):
+def test_every_orientation_is_positioned_as_its_header_says(tmp_path, axes):
     volume = _volume(save_stack(stack_datasets(DEPTHS, axes=axes), tmp_path))
     columns = volume.affine[:3, :3] / volume.spacing_mm
     np.testing.assert_allclose(columns.T @ columns, np.eye(3), atol=1e-9)
@@ -84,10 +84,10 @@ def _number(name):
     return int(name.split("-")[1].removesuffix(".dcm"))
 
 
-def test_a_missing_slice_of_a_tilted_stack_is_told_where_its_neighbours_have_it(tmp_path):
+def test_the_position_of_a_missing_tilted_slice_follows_its_neighbours(tmp_path):
     depths = np.delete(np.arange(20) * 2.0, 4)
     axes = ((1.0, 0.0, 0.0), (0.0, np.cos(0.3), np.sin(0.3)))
-    table = (0.0, np.tan(0.3))  # the table moves along z, the slices lie askew
+    table = (0.0, np.tan(0.3))  # the table moves along z, the slices are oblique to it
     volume = _volume(save_stack(stack_datasets(depths, axes=axes, shift_mm=table), tmp_path))
     (notice,) = [n for n in volume.notices if n.code == "missing_slices_filled"]
     assert float(notice.numbers["missing_z_mm"]) == pytest.approx(8 / np.cos(0.3), abs=0.01)
@@ -112,7 +112,9 @@ def test_truncated_slices_count_as_missing_and_are_named(tmp_path):
     assert path.name in notice.message
     assert "cut off" in notice.message
     assert volume.shape_zyx[0] == 12
-    assert len(volume.sop_instance_uids) == 11
+    assert len(volume.source_frames) == 11
+    assert str(tmp_path) not in notice.message
+    assert notice.path == str(path)
 
 
 def test_more_truncated_slices_fail_the_series(tmp_path):
@@ -143,12 +145,12 @@ def test_a_tilted_stack_is_sheared_back(tmp_path):
     assert largest_error_hu(volume) <= 2.0
 
 
-def test_the_gantry_tilt_tag_is_not_believed(tmp_path):
+def test_the_gantry_tilt_tag_is_ignored(tmp_path):
     volume = _volume(save_stack(stack_datasets(DEPTHS, GantryDetectorTilt="18.5"), tmp_path))
     assert "gantry_tilt_corrected" not in codes_of(volume.notices)
 
 
-def test_original_frames_keep_their_tilted_place(tmp_path):
+def test_source_frames_keep_their_tilted_position(tmp_path):
     shift = np.tan(np.radians(10))
     datasets = stack_datasets(DEPTHS, shift_mm=(0, shift))
     volume = _volume(save_stack(datasets, tmp_path))
@@ -170,7 +172,7 @@ def test_an_enhanced_multi_frame_instance_is_a_volume(tmp_path):
 
 
 def _enhanced(depths):
-    """An Enhanced CT instance whose places and rescale stand in functional groups only."""
+    """An Enhanced CT instance with positions and rescale in functional groups only."""
     frames = [plane_hu((0, 0, depth), AXIAL, (1, 1), (24, 20)) for depth in depths]
     dataset = slice_dataset(frames[0])
     dataset.SOPClassUID = EnhancedCTImageStorage

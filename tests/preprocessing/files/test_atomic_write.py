@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,15 @@ def test_a_folder_is_not_at_its_place_before_it_is_complete(tmp_path):
         assert not final.exists()
     assert (final / "inner" / "a.txt").read_text() == "a"
     assert [path.name for path in final.parent.iterdir()] == ["folder"]
+
+
+def test_a_relative_path_is_written_below_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with atomic_folder(Path("out")) as folder:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "a.txt").write_text("a")
+    assert (tmp_path / "out" / "inner" / "a.txt").read_text() == "a"
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
 
 def test_a_new_folder_replaces_the_earlier_one_with_all_its_files(tmp_path):

@@ -42,7 +42,7 @@ def read(path):
 
 @pytest.mark.parametrize("directions", [AXIAL, PRONE, CORONAL, SAGITTAL, OBLIQUE])
 @pytest.mark.parametrize(("name", "packed"), [("a.mhd", False), ("a.mhd", True), ("a.mha", True)])
-def test_what_itk_writes_reads_as_the_same_volume(tmp_path, directions, name, packed):
+def test_a_file_written_by_itk_reads_as_the_same_volume(tmp_path, directions, name, packed):
     volume = make_volume(directions)
     sitk.WriteImage(sitk_image(volume), str(tmp_path / name), useCompression=packed)
     again = read(tmp_path / name)
@@ -52,7 +52,7 @@ def test_what_itk_writes_reads_as_the_same_volume(tmp_path, directions, name, pa
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_one_reversed_axis_is_turned_back(tmp_path, axis):
+def test_one_reversed_axis_is_reversed_back(tmp_path, axis):
     volume = make_volume()
     flips = [flip == axis for flip in range(3)]
     sitk.WriteImage(sitk.Flip(sitk_image(volume), flips), str(tmp_path / "a.mha"))
@@ -136,14 +136,14 @@ def test_a_wrong_header_is_refused_with_a_sentence(tmp_path, changes, reason, wo
         ({"ElementSpacing": "20 20 1.5"}, Reason.TOO_FEW_SLICES),
     ],
 )
-def test_headers_alone_reject_what_is_no_chest_ct(tmp_path, changes, reason):
+def test_headers_alone_reject_a_file_that_is_no_chest_ct(tmp_path, changes, reason):
     (tmp_path / "a.raw").write_bytes(bytes(20 * 20 * 20 * 2))
     series = describe(write_header(tmp_path / "a.mhd", **changes))
     assert series.rejection.reason is reason
     assert series.readable is (reason is not Reason.NOT_CT)
 
 
-def test_damaged_packed_data_are_unreadable(tmp_path):
+def test_damaged_compressed_data_are_unreadable(tmp_path):
     (tmp_path / "a.zraw").write_bytes(b"not zlib" * 99)
     path = write_header(tmp_path / "a.mhd", CompressedData="True", ElementDataFile="a.zraw")
     with pytest.raises(SeriesError, match="damaged") as raised:

@@ -1,4 +1,4 @@
-"""What is written for others lies where the volume lies, for the libraries they use."""
+"""Written volumes have the same values and positions when other libraries read them."""
 
 import gzip
 import io
@@ -64,7 +64,7 @@ def test_the_same_volume_gives_the_same_bytes(volume_format):
     assert written(make_volume(), volume_format) == written(make_volume(), volume_format)
 
 
-def test_the_suffix_tells_the_form():
+def test_the_suffix_decides_the_format():
     assert VolumeFormat.of(Path("a.b.NII.GZ")) is VolumeFormat.NIFTI
     for name in ("a.nii", "a.dcm", ".mha", "a"):
         with pytest.raises(UsageError, match=r"\.nii\.gz, \.mha, \.npz, got"):

@@ -1,4 +1,4 @@
-"""Resampling: exact for what linear interpolation is exact for, quiet where it must smooth."""
+"""Resampling reproduces linear fields, agrees with ITK, and averages noise when it coarsens."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def _ramp(shape=(9, 12, 15)):
 
 
 @pytest.mark.parametrize("step_x", [0.4, 1.25, 1.7, 2.86, 5.0])
-def test_a_linear_field_is_met_exactly_at_any_step(step_x):
+def test_a_linear_field_is_reproduced_at_any_step(step_x):
     positions = (np.array([0.5, 1.25, 2.0]), np.arange(0.25, 11, 0.5), np.arange(0, 14, step_x))
     z, y, x = np.meshgrid(*positions, indexing="ij")
     found = resample_separable(_ramp(), positions)
     assert np.abs(found - (100 * z - 20 * y + 8 * x)).max() <= 0.501
 
 
-def test_uneven_true_positions_are_brought_to_even_ones():
+def test_uneven_positions_are_resampled_to_even_ones():
     true_mm = np.array([0.0, 1.0, 3.0, 4.0, 8.0])
     hu = np.broadcast_to((10 * true_mm)[:, None, None], (5, 3, 3)).astype(np.int16)
     wanted_mm = np.arange(0, 8.5, 0.5)
@@ -32,7 +32,7 @@ def test_uneven_true_positions_are_brought_to_even_ones():
     assert np.array_equal(found[:, 1, 1], 10 * wanted_mm)
 
 
-def test_half_a_voxel_beyond_the_edge_holds_and_farther_is_air():
+def test_half_a_voxel_beyond_the_edge_keeps_its_value_and_farther_is_air():
     hu = np.full((2, 2, 4), 70, dtype=np.int16)
     x = np.array([-0.6, -0.5, 0.0, 3.5, 3.6])
     found = resample_separable(hu, (np.arange(2), np.arange(2), x))
@@ -50,7 +50,7 @@ def test_agrees_with_simpleitk_within_its_rounding():
     theirs = SimpleITK.Resample(image, grid, SimpleITK.Transform(), SimpleITK.sitkLinear)
     x, y, z = (np.arange(n) / step for n, step in zip(sizes, image.GetSpacing(), strict=True))
     ours = resample_separable(hu, (z, y, x))
-    # ITK cuts towards zero where we round to the nearest.
+    # ITK truncates towards zero; this project rounds to the nearest.
     assert np.abs(SimpleITK.GetArrayFromImage(theirs).astype(int) - ours).max() <= 1
 
 
@@ -61,7 +61,7 @@ def test_threads_do_not_change_the_result():
     assert np.array_equal(one, resample_separable(hu, positions, threads=3))
 
 
-def test_views_with_any_strides_are_taken():
+def test_views_with_any_strides_are_accepted():
     hu = _ramp()
     positions = (np.arange(0, 14, 1.3), np.arange(0, 11, 0.9), np.arange(0, 8, 0.7))
     view = np.flip(hu.transpose(2, 1, 0), 1)
@@ -85,6 +85,6 @@ def test_each_row_of_the_matrix_sums_to_one_at_any_step():
         assert matrix.sum(axis=1) == pytest.approx(1)
 
 
-def test_falling_positions_are_refused():
-    with pytest.raises(ValueError, match="positions of axis y must be one rising row"):
+def test_decreasing_positions_are_refused():
+    with pytest.raises(ValueError, match="positions of axis y must be 1D and not decrease"):
         resample_separable(_ramp(), (np.arange(3), np.array([2.0, 1.0]), np.arange(3)))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.dicom.frames import Frame
 from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.geometry.frame import Frame
 from hounsfield.preprocessing.geometry.slice_geometry import fit_stack
 
 
@@ -59,7 +59,7 @@ def test_more_missing_slices_than_the_limits_fail(missing):
     assert f"{30 - len(missing)} of 30 expected slices" in error.message
 
 
-def test_a_hole_wider_than_a_nodule_fails_though_few_slices_are_missing():
+def test_a_gap_wider_than_a_nodule_fails_although_few_slices_are_missing():
     assert _refusal(np.delete(np.arange(20) * 10.0, 5)).reason is Reason.MISSING_SLICES
 
 
@@ -75,7 +75,7 @@ def test_contiguous_slices_of_two_thicknesses_are_uneven_not_missing():
     assert geometry.grid_index is None
 
 
-def test_an_uneven_stack_never_grows_beyond_reason():
+def test_an_uneven_stack_is_not_resampled_to_more_than_three_times_its_slices():
     depths = np.cumsum([0.06, 0.083] * 10 + [7.3, 7.1] * 9)
     geometry = fit_stack(_frames(depths))
     assert geometry.slices <= 3 * len(depths) + 1

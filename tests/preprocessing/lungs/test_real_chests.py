@@ -1,4 +1,4 @@
-"""Lungs, working grid and quality verdict on the four real chests."""
+"""Lungs, working grid and quality notices of four real chests."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def chest(name):
         ("cptac-lscc-c3n-00247", 2690, 1930),
     ],
 )
-def test_the_lungs_are_as_large_as_when_they_were_looked_at(name, right_ml, left_ml):
+def test_lung_volumes_equal_those_checked_by_eye(name, right_ml, left_ml):
     _, lungs = chest(name)
     assert (lungs.right_ml, lungs.left_ml) == pytest.approx((right_ml, left_ml), rel=0.03)
     assert lungs.cut_faces == ()
@@ -65,7 +65,7 @@ def test_the_lungs_are_as_large_as_when_they_were_looked_at(name, right_ml, left
         ),
     ],
 )
-def test_the_verdict_is_what_a_reader_would_say(name, codes):
+def test_notices_equal_those_of_a_reader(name, codes):
     assert {notice.code for notice in assess_quality(*chest(name))} == codes
 
 
@@ -93,7 +93,7 @@ def test_the_adenocarcinoma_at_the_pleura_is_searched():
 @pytest.mark.parametrize(
     "name", ["lidc-idri-0001", "lidc-idri-0002", "lung-pet-ct-dx-a0001", "cptac-lscc-c3n-00247"]
 )
-def test_trachea_and_main_bronchi_lie_between_the_lungs_and_in_neither(name):
+def test_trachea_and_main_bronchi_are_between_the_lungs_and_in_neither(name):
     """8 ml of thin air is left out between them: 5 cm of a trachea 14 mm wide."""
     _, lungs = chest(name)
     right = np.logical_or.accumulate(lungs.labels == RIGHT_LUNG, axis=2)
@@ -102,8 +102,8 @@ def test_trachea_and_main_bronchi_lie_between_the_lungs_and_in_neither(name):
     assert np.count_nonzero(between & (lungs.hu < -900)) * 0.027 > 8
 
 
-def test_the_foam_of_a_head_holder_is_no_lung():
+def test_the_foam_of_a_head_holder_is_not_lung():
     (head,) = discover([REAL / "tricky" / "uneven"]).series
-    with pytest.raises(SeriesError, match="open to the edge of the view") as caught:
+    with pytest.raises(SeriesError, match="open to the edge of the field of view") as caught:
         find_lungs(read_volume(head))
     assert caught.value.reason is Reason.NOT_CHEST

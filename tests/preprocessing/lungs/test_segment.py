@@ -1,4 +1,4 @@
-"""The lungs: both, one, cut, ill, in any orientation; and what is no lung."""
+"""Lungs are found whole, alone, cut or diseased, in any orientation; other air is not lung."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.geometry.planar_hulls import planar_hulls
 from hounsfield.preprocessing.lungs.morphology import close, dilate, erode, within
-from hounsfield.preprocessing.lungs.segment import _refuse_if_no_lungs, find_lungs
+from hounsfield.preprocessing.lungs.rejection import lungs_rejection
+from hounsfield.preprocessing.lungs.segment import VOXEL_ML, find_lungs
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
 from tests.preprocessing.synthetic_chest import (
@@ -44,7 +45,7 @@ def chest():
     return SyntheticChest().volume()
 
 
-def test_both_lungs_are_found_whole_on_their_sides(chest):
+def test_both_lungs_are_found_complete_on_their_sides(chest):
     lungs = find_lungs(chest)
     assert label_at(lungs, RIGHT_CENTRE) == RIGHT_LUNG
     assert label_at(lungs, LEFT_CENTRE) == LEFT_LUNG
@@ -52,7 +53,7 @@ def test_both_lungs_are_found_whole_on_their_sides(chest):
     assert lungs.cut_faces == ()
 
 
-def test_airway_heart_table_and_outside_are_no_lung(chest):
+def test_airway_heart_table_and_outside_air_are_not_lung(chest):
     lungs = find_lungs(chest)
     for place in (TRACHEA, CARINA, HEART, (0, 150, 0), (190, -150, 0)):
         assert label_at(lungs, place) == OUTSIDE
@@ -78,7 +79,7 @@ def test_sides_are_the_patients_in_every_orientation(chest, order_zyx, flipped):
         ((-70, 0, 95), (25, 25, 25)),  # apex
     ],
 )
-def test_a_mass_at_the_pleura_stays_within_the_search(centre, radii):
+def test_a_mass_at_the_pleura_is_inside_the_search_mask(centre, radii):
     chest = SyntheticChest()
     mass = chest.inside(centre, radii) & chest.inside(RIGHT_CENTRE, LUNG_RADII)
     chest.hu[mass] = 40
@@ -100,14 +101,14 @@ def test_fluid_in_the_lower_half_of_a_lung_belongs_to_it():
     assert lungs.aerated_ml(LEFT_LUNG) < 0.5 * LUNG_ML
 
 
-def test_fibrotic_lungs_survive():
+def test_fibrotic_lungs_are_found_complete():
     chest = SyntheticChest()
     ill = chest.inside(RIGHT_CENTRE, LUNG_RADII) & (chest.z < 40) & (chest.hu < -500)
     chest.hu[ill] = -560
     assert find_lungs(chest.volume()).right_ml == pytest.approx(LUNG_ML, rel=0.06)
 
 
-def test_emphysema_is_not_taken_for_bowel_gas():
+def test_emphysema_is_not_mistaken_for_bowel_gas():
     chest = SyntheticChest()
     chest.hu[chest.hu == -860] = -945
     lungs = find_lungs(chest.volume())
@@ -115,7 +116,7 @@ def test_emphysema_is_not_taken_for_bowel_gas():
 
 
 @pytest.mark.parametrize("lung_is", ["absent", "opaque"])
-def test_where_a_lung_is_missing_the_other_keeps_its_side_and_the_place_is_searched(lung_is):
+def test_the_side_of_a_missing_lung_is_searched_and_the_other_lung_keeps_its_label(lung_is):
     chest = SyntheticChest(lungs=("right",) if lung_is == "absent" else ("right", "left"))
     chest.hu[chest.inside(LEFT_CENTRE, LUNG_RADII)] = 30
     lungs = find_lungs(chest.volume())
@@ -131,7 +132,7 @@ def test_a_lone_lung_across_the_midline_is_one_lung():
     assert label_at(lungs, (40, -40, 0)) == label_at(lungs, (-90, -30, 0)) == RIGHT_LUNG
 
 
-def test_lungs_that_touch_in_front_are_parted():
+def test_lungs_that_touch_in_front_are_separated():
     chest = SyntheticChest()
     chest.paint_lung((0, -70, 20), (60, 14, 60))
     chest.hu[:, :, 100] = np.maximum(chest.hu[:, :, 100], -500)
@@ -140,7 +141,7 @@ def test_lungs_that_touch_in_front_are_parted():
     assert label_at(lungs, (12, -70, 20)) == LEFT_LUNG
 
 
-def test_bowel_gas_is_no_lung():
+def test_bowel_gas_is_not_lung():
     chest = SyntheticChest()
     gas = (60, -60, -145)
     chest.paint(gas, (50, 30, 18), -1000)
@@ -149,14 +150,14 @@ def test_bowel_gas_is_no_lung():
     assert not searched_at(lungs, gas)
 
 
-def test_thick_slices_are_no_hindrance(chest):
+def test_lungs_are_found_in_thick_slices(chest):
     affine = chest.affine.copy()
     affine[:3, 2] *= 3
     thick = Volume(chest.hu[::3].copy(), affine, chest.series)
     assert find_lungs(thick).right_ml == pytest.approx(LUNG_ML, rel=0.08)
 
 
-def test_arms_beside_the_body_enclose_no_lung():
+def test_air_between_arms_and_body_is_not_lung():
     chest = SyntheticChest()
     for side in (-1, 1):
         chest.hu[(np.abs(chest.x - side * 180) < 12) & (np.abs(chest.y) < 60) & (chest.z < 1e4)] = (
@@ -167,19 +168,19 @@ def test_arms_beside_the_body_enclose_no_lung():
 
 
 @pytest.mark.parametrize("shift_hu", [-24, -60, 60, 90])
-def test_a_shift_of_all_hu_is_survived(chest, shift_hu):
+def test_lungs_are_found_when_all_hu_are_shifted(chest, shift_hu):
     shifted = Volume(chest.hu + np.int16(shift_hu), chest.affine.copy(), chest.series)
     lungs = find_lungs(shifted)
     assert lungs.right_ml + lungs.left_ml == pytest.approx(2 * LUNG_ML, rel=0.08)
 
 
-def test_lungs_cut_at_head_and_foot_are_said_so(chest):
+def test_faces_that_cut_the_lungs_are_reported(chest):
     lungs = find_lungs(crop(chest, z=slice(30, 80)))
     assert lungs.cut_faces == ("foot", "head")
     assert min(lungs.cut_area_cm2) > 100
 
 
-def test_a_view_of_half_a_chest_finds_the_lung_in_it(chest):
+def test_the_lung_in_a_field_of_view_of_half_a_chest_is_found(chest):
     lungs = find_lungs(crop(chest, y=slice(35, 125), x=slice(20, 70)))
     assert "left" in lungs.cut_faces
     assert label_at(lungs, (-90, 0, 0)) == RIGHT_LUNG
@@ -203,13 +204,13 @@ def test_a_round_field_of_view_that_cuts_the_lungs_keeps_them(chest):
     assert lungs.cut_faces == ("circle",)
 
 
-def test_no_lungs_in_a_series_called_chest_fails():
-    with pytest.raises(SeriesError, match="No lungs in a series that says") as caught:
+def test_a_chest_series_without_lungs_fails():
+    with pytest.raises(SeriesError, match="No lungs in a series with BodyPartExamined") as caught:
         find_lungs(SyntheticChest(lungs=()).volume())
     assert caught.value.reason is Reason.LUNGS_NOT_FOUND
 
 
-def test_no_lungs_in_any_other_series_is_not_chest():
+def test_another_series_without_lungs_is_not_a_chest():
     abdomen = SyntheticChest(lungs=())
     abdomen.paint((60, -60, -100), (50, 30, 18), -1000)
     with pytest.raises(SeriesError, match="Not a chest CT") as caught:
@@ -218,7 +219,7 @@ def test_no_lungs_in_any_other_series_is_not_chest():
 
 
 @pytest.mark.parametrize("value", [-1000, 0, 3000])
-def test_a_series_of_one_value_holds_no_lungs(value):
+def test_a_constant_series_has_no_lungs(value):
     empty = Volume(
         np.full((20, 64, 64), value, np.int16), np.diag([5.0, 5, 5, 1]), SeriesFacts("1", "2")
     )
@@ -241,7 +242,7 @@ def test_a_phantoms_lungs_and_nodules_are_found(seed, arms, emphysema):
     assert all(searched_at(lungs, nodule.centre_world_mm) for nodule in phantom.nodules)
 
 
-def test_growing_and_shrinking_are_scipys():
+def test_dilation_and_erosion_equal_scipys():
     mask = np.random.default_rng(0).random((9, 10, 11)) < 0.3
     assert np.array_equal(dilate(mask), ndimage.binary_dilation(mask))
     assert np.array_equal(erode(~mask), ndimage.binary_erosion(~mask, border_value=1))
@@ -256,7 +257,7 @@ def test_within_measures_distance_to_about_a_voxel():
     assert not found[exact > 9.5].any()
 
 
-def test_closing_fills_a_dent_and_keeps_a_wide_bay():
+def test_closing_fills_a_notch_and_keeps_a_wide_bay():
     mask = np.zeros((40, 60, 60), dtype=bool)
     mask[5:35, 5:55, 5:55] = True
     mask[15:25, 5:15, 25:33] = False
@@ -267,7 +268,7 @@ def test_closing_fills_a_dent_and_keeps_a_wide_bay():
     assert not closed[20, 48, 48]
 
 
-def test_hulls_hold_each_planes_mask_and_no_more_than_its_convex_hull():
+def test_planar_hulls_fill_the_convex_hull_of_each_plane_only():
     mask = np.zeros((3, 20, 20), dtype=bool)
     mask[1, 2, 3] = mask[1, 2, 16] = mask[1, 17, 3] = True
     hull = planar_hulls(mask)
@@ -278,7 +279,7 @@ def test_hulls_hold_each_planes_mask_and_no_more_than_its_convex_hull():
     assert np.array_equal(planar_hulls(mask.transpose(1, 0, 2), axis=1), hull.transpose(1, 0, 2))
 
 
-def test_a_spacing_that_makes_a_patient_a_giant_is_refused(chest):
+def test_a_spacing_that_makes_the_patient_too_large_is_refused(chest):
     affine = chest.affine.copy()
     affine[:3, :3] *= 100
     with pytest.raises(SeriesError, match="no patient is so large") as caught:
@@ -286,11 +287,20 @@ def test_a_spacing_that_makes_a_patient_a_giant_is_refused(chest):
     assert caught.value.reason is Reason.INCONSISTENT_GEOMETRY
 
 
-def test_what_lies_open_to_the_edge_of_the_view_is_no_lung():
-    volume = Volume(np.zeros((60, 60, 60), np.int16), np.eye(4), SeriesFacts("1", "1.1"))
+@pytest.mark.parametrize(
+    ("body_part", "reason"), [("", Reason.NOT_CHEST), ("CHEST", Reason.LUNGS_NOT_FOUND)]
+)
+def test_a_region_open_to_the_edge_of_the_field_of_view_is_not_lung(body_part, reason):
     lungs = np.zeros((60, 60, 60), bool)
-    lungs[10:40, 10:40, 10:20] = True  # 243 ml
-    _refuse_if_no_lungs(volume, lungs, cut_cm2=0.7 * 243)
-    with pytest.raises(SeriesError, match="lie open to the edge of the view") as caught:
-        _refuse_if_no_lungs(volume, lungs, cut_cm2=0.9 * 243)
-    assert caught.value.reason is Reason.NOT_CHEST
+    lungs[10:40, 10:40, 10:20] = True
+    lung_ml = np.count_nonzero(lungs) * VOXEL_ML  # 243
+
+    def rejection(cut_cm2):
+        return lungs_rejection(
+            lungs, voxel_ml=VOXEL_ML, cut_cm2=cut_cm2, body_part_examined=body_part
+        )
+
+    assert rejection(0.7 * lung_ml) is None
+    error = rejection(0.9 * lung_ml)
+    assert error.reason is reason
+    assert "open to the edge of the field of view" in error.message

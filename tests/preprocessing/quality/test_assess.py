@@ -1,4 +1,4 @@
-"""The quality verdict: each notice comes when its cause is there, and not before."""
+"""Each quality notice is given if its cause is present, and only then."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.preprocessing.synthetic_chest import (
 )
 
 
-def verdict(volume):
-    """The notices of a volume by their codes, the two that the synthetic chest always has aside."""
+def notices_of(volume):
+    """The notices of a volume by code, without the two that every synthetic chest has."""
     notices = {notice.code: notice for notice in assess_quality(volume, find_lungs(volume))}
     # The synthetic chest has pixels of 2 mm and slices 3 mm apart.
     notices.pop(NoticeCode.RESOLUTION_LOW)
@@ -35,11 +35,11 @@ def plain():
     return SyntheticChest().volume()
 
 
-def test_an_ordinary_chest_has_nothing_to_tell(plain):
-    assert verdict(plain) == {}
+def test_an_ordinary_chest_has_no_notices(plain):
+    assert notices_of(plain) == {}
 
 
-def test_thick_slices_and_wide_pixels_are_told_with_their_size(plain):
+def test_thick_slices_and_wide_pixels_are_reported_with_their_size(plain):
     found = {notice.code: notice for notice in assess_quality(plain, None)}
     assert found[NoticeCode.THICK_SLICES].numbers == {"thickness_mm": 3.0, "spacing_mm": 3.0}
     assert found[NoticeCode.RESOLUTION_LOW].numbers == {"pixel_mm": 2.0}
@@ -56,8 +56,8 @@ def test_the_thicker_of_thickness_and_spacing_counts(spacing_mm, thickness_mm, i
     assert codes == ([NoticeCode.THICK_SLICES] if is_thick else [])
 
 
-def test_cut_lungs_are_told_with_face_and_area(plain):
-    found = verdict(crop(plain, z=slice(30, None)))
+def test_cut_lungs_are_reported_with_face_and_area(plain):
+    found = notices_of(crop(plain, z=slice(30, None)))
     assert list(found) == [NoticeCode.LUNGS_CUT]
     height = (30 * 3 - 169.5) / LUNG_RADII[2]
     area_cm2 = 2 * np.pi * LUNG_RADII[0] * LUNG_RADII[1] * (1 - height**2) / 100
@@ -65,11 +65,11 @@ def test_cut_lungs_are_told_with_face_and_area(plain):
     assert "at the foot" in found[NoticeCode.LUNGS_CUT].message
 
 
-def test_one_lung_is_told_whether_absent_or_opaque():
+def test_a_single_aerated_lung_is_reported():
     chest = SyntheticChest()
     chest.hu[chest.inside(LEFT_CENTRE, LUNG_RADII)] = 30
-    found = verdict(chest.volume())
-    assert "No air-holding left lung" in found[NoticeCode.ONE_LUNG].message
+    found = notices_of(chest.volume())
+    assert "No aerated left lung" in found[NoticeCode.ONE_LUNG].message
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_one_lung_is_told_whether_absent_or_opaque():
 )
 def test_air_far_from_minus_1000_is_suspect(plain, shift_hu, is_suspect):
     shifted = Volume(plain.hu + np.int16(shift_hu), plain.affine.copy(), plain.series)
-    assert (NoticeCode.HU_SUSPECT in verdict(shifted)) == is_suspect
+    assert (NoticeCode.HU_SUSPECT in notices_of(shifted)) == is_suspect
 
 
 @pytest.mark.parametrize(("noise_hu", "is_high"), [(40, False), (90, True)])
 def test_noise_is_measured_in_soft_tissue(noise_hu, is_high):
-    found = verdict(SyntheticChest().volume(noise_hu=noise_hu))
+    found = notices_of(SyntheticChest().volume(noise_hu=noise_hu))
     assert (NoticeCode.NOISE_HIGH in found) == is_high
     if is_high:
         assert found[NoticeCode.NOISE_HIGH].numbers["noise_hu"] == pytest.approx(noise_hu, rel=0.1)
@@ -91,31 +91,31 @@ def test_noise_is_measured_in_soft_tissue(noise_hu, is_high):
 def test_a_breath_between_two_slices_is_motion(plain):
     hu = plain.hu.copy()
     hu[60:] = np.roll(hu[60:], 4, axis=1)
-    found = verdict(Volume(hu, plain.affine.copy(), plain.series))
+    found = notices_of(Volume(hu, plain.affine.copy(), plain.series))
     assert found[NoticeCode.MOTION_SUSPECT].numbers["slice"] == 61
 
 
-def test_metal_beside_the_lungs_is_told_and_outside_the_body_is_not():
+def test_metal_is_reported_beside_the_lungs_and_not_outside_the_body():
     chest = SyntheticChest()
     chest.paint((0, -140, 0), (12, 4, 12), 3000)
-    assert NoticeCode.METAL not in verdict(chest.volume())
+    assert NoticeCode.METAL not in notices_of(chest.volume())
     chest.paint((0, 50, 0), (8, 8, 20), 3000)
-    assert verdict(chest.volume())[NoticeCode.METAL].numbers["dense_ml"] == pytest.approx(
+    assert notices_of(chest.volume())[NoticeCode.METAL].numbers["dense_ml"] == pytest.approx(
         5.4, abs=1
     )
 
 
-@pytest.mark.parametrize(("blood_hu", "is_told"), [(45, False), (250, True)])
-def test_contrast_is_seen_in_heart_and_vessels_whatever_the_header_says(blood_hu, is_told):
+@pytest.mark.parametrize(("blood_hu", "is_contrast"), [(45, False), (250, True)])
+def test_contrast_is_measured_in_heart_and_vessels_whatever_the_header_says(blood_hu, is_contrast):
     chest = SyntheticChest()
     chest.paint((0, -30, -40), (45, 50, 70), blood_hu)
-    facts = replace(CHEST, contrast_bolus_agent="" if is_told else "Omnipaque")
-    assert (NoticeCode.CONTRAST in verdict(chest.volume(facts=facts))) == is_told
+    facts = replace(CHEST, contrast_bolus_agent="" if is_contrast else "Omnipaque")
+    assert (NoticeCode.CONTRAST in notices_of(chest.volume(facts=facts))) == is_contrast
 
 
-def test_a_sharp_kernel_is_told_by_its_name(plain):
+def test_a_sharp_kernel_is_reported(plain):
     sharp = Volume(plain.hu, plain.affine, replace(CHEST, convolution_kernel="B70f"))
-    assert verdict(sharp)[NoticeCode.SHARP_KERNEL].numbers == {"kernel": "B70f"}
+    assert notices_of(sharp)[NoticeCode.SHARP_KERNEL].numbers == {"kernel": "B70f"}
 
 
 @pytest.mark.parametrize(
