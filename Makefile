@@ -37,12 +37,11 @@ $(VENV)/.docs: $(VENV)/.runs
 	@touch $@
 
 ifeq ($(strip $(INPUT)),)
-run: $(VENV)/.runs phantom-study/.made
+run: $(VENV)/.runs phantom-study/truth.json
 	$(BIN)/hounsfield run phantom-study --out $(OUT)
 
-phantom-study/.made: | $(VENV)/.runs
+phantom-study/truth.json: | $(VENV)/.runs
 	$(BIN)/hounsfield phantom phantom-study
-	@touch $@
 else
 run: $(VENV)/.runs
 	$(BIN)/hounsfield run "$(INPUT)" --out "$(OUT)"
@@ -73,7 +72,7 @@ schemas: setup
 	$(BIN)/python -m hounsfield.pipeline.schemas docs/schemas
 
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) phantom-study build dist site *.egg-info src/*.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -181,6 +181,7 @@ def sync(path: Path) -> None:
 
 
 def _sync_tree(folder: Path) -> None:
+    folder = folder.absolute()  # os.walk repeats a relative folder in front of each path
     for path, _, files in os.walk(folder, topdown=False):
         for name in [*files, "."]:
             sync(Path(path) / name)
