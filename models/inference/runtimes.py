@@ -6,6 +6,7 @@ weights are inputs under the same names. OpenVINO joins both and needs no torch.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -128,9 +129,9 @@ def openvino_outputs(weights: bytes, graph: bytes, *, threads: int) -> MultiOutp
     Returns:
         The network as a function from a batch to the list of its outputs.
     """
+    core = openvino_core()
     from openvino import opset15
 
-    core = openvino_core()
     model = core.read_model(graph)
     values = load(weights)
     for parameter in model.get_parameters():
@@ -155,7 +156,11 @@ def openvino_core() -> openvino.Core:
     OpenVINO gives the thread that first compiles with a core an alternate signal stack. When cores
     are destroyed out of order, the thread keeps a pointer to a freed stack (OpenVINO 2026.4), and
     the next signal, such as an interrupt, kills the process.
+
+    `openvino-telemetry`, which OpenVINO requires, sends an event to its maker whenever `openvino`
+    is imported, and writes an identifier into the home directory. OpenVINO works without it.
     """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
     return openvino.Core()

@@ -212,3 +212,14 @@ def test_a_run_on_a_cpu_imports_neither_torch_nor_monai():
     )
     process = in_a_new_process(code)
     assert process.stdout.strip() == "set()", process.stderr
+
+
+def test_openvino_runs_without_its_telemetry(tmp_path):
+    code = (
+        "import sys\n"
+        "from hounsfield.models.inference.runtimes import openvino_core\n"
+        "openvino_core()\n"
+        "print(sorted(name for name in sys.modules if name.startswith('openvino_telemetry.')))\n"
+    )
+    process = in_a_new_process(code, cwd=tmp_path)
+    assert (process.returncode, process.stdout) == (0, "[]\n")
