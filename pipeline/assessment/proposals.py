@@ -125,7 +125,7 @@ def estimate_risks(
     """Estimate the probability of cancer by published models.
 
     Args:
-        finding: The nodule.
+        finding: The finding; its measured long axis, texture and margin count.
         clinical: Facts about the patient, from `clinical_facts`.
         nodule_count: Number of nodules in the study, this one included.
 

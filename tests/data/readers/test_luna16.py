@@ -35,7 +35,7 @@ def test_a_series_without_its_raw_file_is_excluded_and_absent_series_are_counted
     contents = read_luna16(tmp_path)
     assert contents.cases == []
     cases = {case.reason: case for case in contents.excluded}
-    assert "its data file '1.1.raw' is not there" in cases["unreadable"].message
+    assert "Its data file '1.1.raw' is not there" in cases["unreadable"].message
     assert "name 2 series that are not in the source" in cases["series_missing"].message
     assert (cases["unreadable"].failed, cases["series_missing"].failed) == (True, False)
 

@@ -13,7 +13,8 @@ from hounsfield.models.networks.centre_heatmap import (
     decode_cells,
     find_peaks,
 )
-from hounsfield.models.training.detector.targets import CropNodule, detection_target
+from hounsfield.models.training.augmentation.crop import CropNodule
+from hounsfield.models.training.detector.targets import detection_target
 
 SIZE = 64
 EVERYWHERE = np.ones((SIZE,) * 3, bool)

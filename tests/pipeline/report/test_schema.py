@@ -40,9 +40,15 @@ def test_a_report_names_files_without_the_folders_that_may_bear_a_name(tmp_path)
         candidates=(),
         proposals=(),
         growth=None,
-        notices=[Notice(NoticeCode.MISSING_SLICES_FILLED, f"{slice_path}: it is cut off")],
+        notices=[
+            Notice(
+                NoticeCode.MISSING_SLICES_FILLED,
+                f"{slice_path.name} is cut off",
+                path=str(slice_path),
+            )
+        ],
         provenance=made.provenance,
         times=made.times,
     )
-    assert report.notices[0].message == f"{slice_path.name}: it is cut off"
+    assert report.notices[0].message == f"{slice_path.name} is cut off"
     assert "JANE" not in report.as_json()
