@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import shipped_models, write_table
 from benchmarks.phantom_detection import unseen_scan
 from hounsfield.data.phantom import HISTOLOGIES, draw_nodule, make_phantom
-from hounsfield.models.contracts import Candidate, NoduleClass
+from hounsfield.models.findings import Candidate, NoduleClass
 from hounsfield.pipeline.evaluation.classification.command import (
     classification_command,
     classification_summary,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hounsfield.data.phantom import Phantom, PhantomNodule
-    from hounsfield.models.contracts import Classification
+    from hounsfield.models.findings import Classification
     from hounsfield.models.inference.loading import Models
 
 FIRST_SEED = 1_020_000

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hounsfield.data.phantom import NoduleSpec, Phantom, PhantomNodule
-    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.findings import Candidate
     from hounsfield.models.inference.loading import Models
 
 FIRST_SEED = 950_000

@@ -11,7 +11,7 @@ from scipy import ndimage
 from hounsfield.data.prepared.held_out import read_held_out
 from hounsfield.data.prepared.splits import patient_fold
 from hounsfield.data.readers.nodule_crop_files import NoduleFiles, read_nodule_crops
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.pipeline.evaluation.bootstrap import draw_counts, interval
 from hounsfield.preprocessing.errors import SeriesError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from hounsfield.models.calibration import class_probabilities
-from hounsfield.models.contracts import ActivationMap, Classification, NoduleClass
+from hounsfield.models.findings import ActivationMap, Classification, NoduleClass
 from hounsfield.models.inference.out_of_distribution import mahalanobis_distances
 from hounsfield.models.views.close_and_wide import VIEW_SPACINGS_MM, VIEW_VOXELS, nodule_views
 from hounsfield.preprocessing.working_grid import normalise_hu
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import Candidate, WorldPoint
+    from hounsfield.models.findings import Candidate, WorldPoint
     from hounsfield.models.inference.runtimes import Network
     from hounsfield.models.store.manifest import Manifest
     from hounsfield.preprocessing.working_volume import WorkingVolume

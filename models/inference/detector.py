@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.models.calibration import logistic_score
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.models.networks.centre_heatmap import SIZE_DIVISOR, decode_cells, find_peaks
 from hounsfield.preprocessing.working_grid import normalise_hu
 

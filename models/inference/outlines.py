@@ -11,7 +11,8 @@ from hounsfield.preprocessing.parallel import thread_map
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hounsfield.models.contracts import Candidate, NoduleSegmentations, Segmenter
+    from hounsfield.models.contracts import NoduleSegmentations, Segmenter
+    from hounsfield.models.findings import Candidate
     from hounsfield.preprocessing.volume import Volume
 
 

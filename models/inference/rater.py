@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import Candidate, Segmentation
+    from hounsfield.models.contracts import Segmentation
+    from hounsfield.models.findings import Candidate
     from hounsfield.models.inference.runtimes import Network
     from hounsfield.models.store.manifest import Manifest
     from hounsfield.models.views.rating import ResampledNodule

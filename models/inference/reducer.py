@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.findings import Candidate
     from hounsfield.models.inference.runtimes import Network
     from hounsfield.models.store.manifest import Manifest
     from hounsfield.preprocessing.working_volume import WorkingVolume

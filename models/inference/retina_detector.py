@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils import convert_conv3d_weight_memory_format
 
 from hounsfield.models.calibration import clipped_logit, logistic_score
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.models.inference.runtimes import openvino_outputs
 from hounsfield.models.networks.retina_net import (
     SIZE_DIVISOR_XYZ,

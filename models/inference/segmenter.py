@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.findings import Candidate
     from hounsfield.models.inference.runtimes import Network
     from hounsfield.models.store.manifest import Manifest
     from hounsfield.preprocessing.volume import Volume

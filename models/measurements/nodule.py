@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.models.contracts import NoduleMeasurements
+from hounsfield.models.findings import NoduleMeasurements
 from hounsfield.models.kinds import Texture
 from hounsfield.models.measurements.density import largest_solid_piece, mean_and_sd_hu
 from hounsfield.models.measurements.margin import margin_of, solidity

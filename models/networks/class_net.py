@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.findings import NoduleClass
 from hounsfield.models.networks.view_trunk import view_trunk
 from hounsfield.models.views.close_and_wide import VIEW_VOXELS
 

@@ -9,7 +9,7 @@ from hounsfield.preprocessing.working_grid import WORKING_SPACING_MM, to_working
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.findings import Candidate
     from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.analysis.timing import StageTimer
     from hounsfield.preprocessing.lungs.segment import Lungs

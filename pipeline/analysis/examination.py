@@ -17,7 +17,7 @@ from hounsfield.preprocessing.parallel import thread_map
 from hounsfield.preprocessing.quality.assess import assess_quality
 
 if TYPE_CHECKING:
-    from hounsfield.models.contracts import Candidate, NoduleMeasurements
+    from hounsfield.models.findings import Candidate, NoduleMeasurements
     from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.analysis.timing import StageTimer
     from hounsfield.pipeline.config import DetectionConfig

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hounsfield.models.contracts import Finding, confidence_band
+from hounsfield.models.findings import Finding, confidence_band
 from hounsfield.pipeline.analysis.lung_location import locate_in_lungs
 from hounsfield.preprocessing.codes import Notice, NoticeCode
 from hounsfield.preprocessing.parallel import thread_map
 
 if TYPE_CHECKING:
-    from hounsfield.models.contracts import Candidate, Classification, NoduleMeasurements
+    from hounsfield.models.findings import Candidate, Classification, NoduleMeasurements
     from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.analysis.examination import Examination
     from hounsfield.pipeline.analysis.timing import StageTimer

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.models.contracts import Lung, LungLocation, Zone
+from hounsfield.models.findings import Lung, LungLocation, Zone
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import WorldPoint
+    from hounsfield.models.findings import WorldPoint
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
 _ZONES_FROM_BELOW = (Zone.LOWER, Zone.MIDDLE, Zone.UPPER)

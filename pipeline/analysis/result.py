@@ -21,7 +21,7 @@ from hounsfield.preprocessing.errors import writing_to
 from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
-    from hounsfield.models.contracts import Candidate, Finding
+    from hounsfield.models.findings import Candidate, Finding
     from hounsfield.pipeline.analysis.examination import Examination
     from hounsfield.pipeline.analysis.timing import StageTimer
     from hounsfield.pipeline.assessment.growth import GrowthComparison

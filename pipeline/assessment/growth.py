@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from hounsfield.pipeline.assessment.guidelines.facts import IntervalChanges
 
 if TYPE_CHECKING:
-    from hounsfield.models.contracts import Candidate, Segmentation, WorldPoint
+    from hounsfield.models.contracts import Segmentation
+    from hounsfield.models.findings import Candidate, WorldPoint
     from hounsfield.pipeline.assessment.interval_change import NoduleSize, SizeChange
     from hounsfield.preprocessing.volume import Volume
 

@@ -11,7 +11,7 @@ from hounsfield.models.kinds import Texture
 from hounsfield.pipeline.assessment.guidelines.rules import rounded_mm
 
 if TYPE_CHECKING:
-    from hounsfield.models.contracts import NoduleMeasurements
+    from hounsfield.models.findings import NoduleMeasurements
     from hounsfield.pipeline.assessment.guidelines.facts import IntervalChange
 
 VOLUME_CHANGE_FROM = 0.25

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.models.contracts import Zone
+from hounsfield.models.findings import Zone
 from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
 from hounsfield.pipeline.assessment.guidelines import IntervalChanges, NoduleFacts, classify_study
@@ -16,7 +16,7 @@ from hounsfield.preprocessing.codes import NoticeCode
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from hounsfield.models.contracts import Finding
+    from hounsfield.models.findings import Finding
     from hounsfield.pipeline.assessment.clinical_table import ClinicalTable, Sex
     from hounsfield.pipeline.assessment.guidelines import Guideline, StudyCategory
     from hounsfield.pipeline.assessment.risk_models import RiskEstimate

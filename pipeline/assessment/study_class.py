@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.models.contracts import ConfidenceBand, NoduleClass
+from hounsfield.models.findings import ConfidenceBand, NoduleClass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hounsfield.models.contracts import Finding
+    from hounsfield.models.findings import Finding
 
 RULE = (
     "The study takes the class probabilities of its most suspicious finding: the one with the "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.findings import NoduleClass
 from hounsfield.pipeline.errors import OutputError, writing_to
 from hounsfield.pipeline.report.filenames import REPORT_HTML, REPORT_JSON
 from hounsfield.pipeline.report.schema import Report

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.findings import NoduleClass
 from hounsfield.pipeline.report.filenames import (
     activation_file_name,
     activation_picture_name,
@@ -32,7 +32,7 @@ from hounsfield.preprocessing.geometry.slice_geometry import orientation_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hounsfield.models.contracts import Candidate, Finding
+    from hounsfield.models.findings import Candidate, Finding
     from hounsfield.pipeline.assessment.growth import GrowthComparison
     from hounsfield.pipeline.assessment.proposals import Proposal
     from hounsfield.pipeline.assessment.risk_models import RiskEstimate

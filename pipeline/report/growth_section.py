@@ -14,7 +14,7 @@ from hounsfield.pipeline.report.growth_schema import (
 )
 
 if TYPE_CHECKING:
-    from hounsfield.models.contracts import WorldPoint
+    from hounsfield.models.findings import WorldPoint
     from hounsfield.pipeline.assessment.growth import (
         ComparedFinding,
         EarlierNodule,

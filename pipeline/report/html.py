@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from hounsfield.models.contracts import HIGH_ABOVE, REVIEW_FROM, ConfidenceBand
+from hounsfield.models.findings import HIGH_ABOVE, REVIEW_FROM, ConfidenceBand
 from hounsfield.pipeline.report.filenames import KEY_PICTURE
 from hounsfield.pipeline.report.headline import headline
 from hounsfield.pipeline.report.labels import (

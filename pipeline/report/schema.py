@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hounsfield.models.contracts import ConfidenceBand, Lung, NoduleClass, Zone
+from hounsfield.models.findings import ConfidenceBand, Lung, NoduleClass, Zone
 from hounsfield.pipeline.report.growth_schema import GrowthDocument
 from hounsfield.preprocessing.codes import NoticeCode, Verdict
 from hounsfield.preprocessing.documents import Strict

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hounsfield.data.phantom import Phantom
-    from hounsfield.models.contracts import Finding
+    from hounsfield.models.findings import Finding
     from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.analysis.result import Analysis
     from hounsfield.pipeline.api import (
@@ -61,7 +61,7 @@ __all__ = [
 
 _MODULES = {
     "Analysis": "hounsfield.pipeline.analysis.result",
-    "Finding": "hounsfield.models.contracts",
+    "Finding": "hounsfield.models.findings",
     "HounsfieldError": "hounsfield.preprocessing.errors",
     "Lungs": "hounsfield.preprocessing.lungs.segment",
     "Models": "hounsfield.models.inference.loading",

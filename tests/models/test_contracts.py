@@ -1,6 +1,6 @@
 import pytest
 
-from hounsfield.models.contracts import ConfidenceBand, confidence_band
+from hounsfield.models.findings import ConfidenceBand, confidence_band
 
 
 @pytest.mark.parametrize(

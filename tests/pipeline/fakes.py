@@ -7,13 +7,8 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from hounsfield.models.contracts import (
-    ActivationMap,
-    Candidate,
-    Classification,
-    NoduleSegmentations,
-    Segmentation,
-)
+from hounsfield.models.contracts import NoduleSegmentations, Segmentation
+from hounsfield.models.findings import ActivationMap, Candidate, Classification
 from hounsfield.models.inference.loading import Models
 from hounsfield.pipeline.analysis.series import load_analyser, report_maker
 from hounsfield.pipeline.report.provenance import find_configured_models

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.findings import NoduleClass
 from hounsfield.pipeline.config import RunConfig, load_config
 from hounsfield.pipeline.errors import OutputError
 from hounsfield.pipeline.report.schema import Report

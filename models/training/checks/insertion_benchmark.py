@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hounsfield.data.prepared.case import KnownFinding, PreparedCase
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
-    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.findings import Candidate
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.data.prepared.splits import read_split
-from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.findings import NoduleClass
 from hounsfield.models.training.checks.shortcut_check import background_features, check_shortcut
 from hounsfield.models.training.classifier.class_material import allowed_classes
 from hounsfield.models.training.engine.material import SOURCES, read_cases

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from hounsfield.data.phantom import draw_nodule, paint_nodule
-from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.findings import NoduleClass
 from hounsfield.models.training.augmentation.class_views import Cube, cube_around, varied_views
 from hounsfield.models.training.augmentation.lung_places import LungPlaces
 from hounsfield.models.training.augmentation.pasting import nodule_stamp, paste

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from hounsfield.data.prepared.case import PreparedCase
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
-    from hounsfield.models.contracts import Candidate, Detector
+    from hounsfield.models.contracts import Detector
+    from hounsfield.models.findings import Candidate
     from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
     from hounsfield.preprocessing.working_volume import WorkingVolume
 

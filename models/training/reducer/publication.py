@@ -31,7 +31,7 @@ from hounsfield.models.training.reducer.task import detector_folder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import Candidate
+    from hounsfield.models.findings import Candidate
     from hounsfield.models.store.manifest import TrainedWith
     from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
     from hounsfield.models.training.reducer.configuration import ReducerTrainingConfig

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import Candidate, Finding, WorldPoint
+    from hounsfield.models.findings import Candidate, Finding, WorldPoint
     from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.analysis.growth.prior import Prior
     from hounsfield.pipeline.analysis.timing import StageTimer

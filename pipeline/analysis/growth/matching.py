@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hounsfield.models.contracts import Candidate, Finding, WorldPoint
+    from hounsfield.models.findings import Candidate, Finding, WorldPoint
 
 MATCH_MM = 8.0
 """Two findings this close are one nodule; large ones may be farther apart, by a part of their

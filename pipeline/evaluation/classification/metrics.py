@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.findings import NoduleClass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.findings import NoduleClass
 from hounsfield.pipeline.evaluation.classification.evaluate import PROBABILITY_COLUMNS, cases_of
 from hounsfield.pipeline.evaluation.classification.metrics import CLASSES
 from hounsfield.pipeline.evaluation.schema import ProtocolWarning

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import map_coordinates, spline_filter
 
-from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.findings import NoduleClass
 from hounsfield.pipeline.report.figures.panel import ColourBar, Panel, png
 from hounsfield.pipeline.report.figures.planes import FINDING_PLANES, Plane, plane_world_mm
 from hounsfield.pipeline.report.filenames import activation_file_name
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import ActivationMap, Finding
+    from hounsfield.models.findings import ActivationMap, Finding
 
 _AGAINST_COLOUR, _FOR_COLOUR = (70, 120, 255), (255, 60, 40)
 _MAX_OPAQUE = 0.6

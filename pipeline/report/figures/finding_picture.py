@@ -15,7 +15,8 @@ from hounsfield.pipeline.report.figures.sampling import (
 )
 
 if TYPE_CHECKING:
-    from hounsfield.models.contracts import Candidate, Finding, Segmentation
+    from hounsfield.models.contracts import Segmentation
+    from hounsfield.models.findings import Candidate, Finding
     from hounsfield.pipeline.config import ReportConfig
     from hounsfield.preprocessing.volume import Volume
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import Finding
+    from hounsfield.models.findings import Finding
     from hounsfield.pipeline.config import ReportConfig
     from hounsfield.preprocessing.volume import Volume
     from hounsfield.preprocessing.working_volume import WorkingVolume

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.pipeline.report.figures.finding_picture import finding_panels
 from hounsfield.pipeline.report.figures.panel import png
 from hounsfield.pipeline.report.filenames import growth_picture_name
@@ -13,7 +13,8 @@ from hounsfield.pipeline.report.filenames import growth_picture_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hounsfield.models.contracts import Finding, Segmentation, WorldPoint
+    from hounsfield.models.contracts import Segmentation
+    from hounsfield.models.findings import Finding, WorldPoint
     from hounsfield.pipeline.assessment.growth import GrowthComparison
     from hounsfield.pipeline.config import ReportConfig
     from hounsfield.preprocessing.volume import Volume

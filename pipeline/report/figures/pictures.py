@@ -18,7 +18,8 @@ from hounsfield.preprocessing.parallel import thread_map
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hounsfield.models.contracts import Finding, Segmentation
+    from hounsfield.models.contracts import Segmentation
+    from hounsfield.models.findings import Finding
     from hounsfield.pipeline.config import ReportConfig
     from hounsfield.preprocessing.volume import Volume
     from hounsfield.preprocessing.working_volume import WorkingVolume

@@ -12,7 +12,7 @@ from hounsfield.pipeline.report.figures.annotations import Edges
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import WorldPoint
+    from hounsfield.models.findings import WorldPoint
 
 _WORLD_AXES = "xyz"
 

@@ -14,7 +14,8 @@ from hounsfield.preprocessing.volume import AIR_HU
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.models.contracts import Segmentation, WorldPoint
+    from hounsfield.models.contracts import Segmentation
+    from hounsfield.models.findings import WorldPoint
     from hounsfield.preprocessing.volume import Volume
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hounsfield.data.phantom import HISTOLOGIES, NoduleSpec, draw_nodule, paint_nodule
-from hounsfield.models.contracts import NoduleClass
+from hounsfield.models.findings import NoduleClass
 
 LUNG_HU = -860
 

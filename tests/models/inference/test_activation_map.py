@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hounsfield.data.phantom import SMALL, NoduleSpec, make_phantom
-from hounsfield.models.contracts import Candidate, NoduleClass
+from hounsfield.models.findings import Candidate, NoduleClass
 from hounsfield.models.inference.classifier import NoduleClassifier
 from hounsfield.models.inference.loading import load_classifier
 from hounsfield.models.store.folders import model_folder, read_manifest

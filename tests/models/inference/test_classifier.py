@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.models.inference.classifier import NoduleClassifier
 from hounsfield.models.inference.runtimes import torch_network
 from hounsfield.models.networks.class_net import ATTRIBUTES, ClassNet, class_logits

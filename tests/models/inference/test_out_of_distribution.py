@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hounsfield.models.contracts import Candidate, ConfidenceBand, confidence_band
+from hounsfield.models.findings import Candidate, ConfidenceBand, confidence_band
 from hounsfield.models.inference.classifier import NoduleClassifier
 from hounsfield.models.inference.out_of_distribution import (
     IN_DISTRIBUTION_QUANTILE,

@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hounsfield.models.contracts import Candidate, Segmentation
+from hounsfield.models.contracts import Segmentation
+from hounsfield.models.findings import Candidate
 from hounsfield.models.inference.rater import MalignancyRater
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.views.rating import (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save
 
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.models.inference.reducer import (
     MAX_REDUCED_CANDIDATES,
     CandidateReducer,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.models.inference.segmenter import NoduleSegmenter, central_piece, on_native_grid
 from hounsfield.models.measurements.size import sphere_diameter_mm, volume_mm3
 from hounsfield.models.store.folders import model_folder, read_manifest

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.models.measurements.density import Texture
 from hounsfield.pipeline.analysis.growth.matching import match_findings, nearest_candidate
 from hounsfield.pipeline.assessment.growth import (

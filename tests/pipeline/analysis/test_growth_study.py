@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hounsfield.data.phantom import PhantomTruth, write_phantom
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.pipeline.analysis.growth.comparison import compare_with_prior
 from hounsfield.pipeline.analysis.growth.prior import Prior
 from hounsfield.pipeline.analysis.series import report_maker

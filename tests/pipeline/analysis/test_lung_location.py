@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hounsfield.models.contracts import Lung, LungLocation, Zone
+from hounsfield.models.findings import Lung, LungLocation, Zone
 from hounsfield.pipeline.analysis.lung_location import locate_in_lungs
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG, WorkingVolume
 

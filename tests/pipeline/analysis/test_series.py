@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hounsfield.data.phantom import SMALL, NoduleSpec, make_phantom, write_phantom
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.pipeline.analysis.detection import select_findings
 from hounsfield.pipeline.batch.csv_tables import read_findings
 from hounsfield.pipeline.batch.progress import Progress

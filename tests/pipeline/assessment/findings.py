@@ -1,6 +1,6 @@
 """Findings made by hand."""
 
-from hounsfield.models.contracts import (
+from hounsfield.models.findings import (
     ConfidenceBand,
     Finding,
     Lung,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hounsfield.models.contracts import Lung, LungLocation, Zone
+from hounsfield.models.findings import Lung, LungLocation, Zone
 from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.clinical_table import (
     ClinicalFacts,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hounsfield.models.contracts import ConfidenceBand
+from hounsfield.models.findings import ConfidenceBand
 from hounsfield.pipeline.assessment.study_class import NO_FINDING, RULE, study_class
 from tests.pipeline.assessment.findings import make_finding
 

@@ -10,7 +10,7 @@ import yaml
 
 from hounsfield.data.prepared.case import KnownFinding, PreparedCase, save_case
 from hounsfield.data.prepared.splits import SplitEntry, SplitManifest
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.training.configuration import read_training_config
 from hounsfield.pipeline.evaluation.cross_validation import (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hounsfield.models.contracts import ActivationMap, NoduleClass
+from hounsfield.models.findings import ActivationMap, NoduleClass
 from hounsfield.pipeline.config import load_config
 from hounsfield.pipeline.report.figures.activation_map import activation_files, activation_picture
 from hounsfield.pipeline.report.figures.finding_picture import finding_panels

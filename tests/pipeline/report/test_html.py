@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hounsfield.models.contracts import ConfidenceBand
+from hounsfield.models.findings import ConfidenceBand
 from hounsfield.pipeline.report.html import report_page
 from hounsfield.pipeline.report.schema import (
     RESEARCH_CLASSES,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hounsfield.models.contracts import ConfidenceBand, Finding, Lung, LungLocation, Zone
+from hounsfield.models.findings import ConfidenceBand, Finding, Lung, LungLocation, Zone
 from hounsfield.pipeline.config import load_config
 from hounsfield.pipeline.report.figures.annotations import (
     TEXT_COLOUR,

@@ -9,7 +9,7 @@ import yaml
 from hounsfield.data.phantom import NoduleSpec
 from hounsfield.data.prepared.case import KnownFinding, PreparedCase
 from hounsfield.data.prepared.nodule_crops import NoduleCrop
-from hounsfield.models.contracts import Candidate, NoduleClass
+from hounsfield.models.findings import Candidate, NoduleClass
 from hounsfield.models.inference.loading import load_classifier
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.store.publishing import half_precision_weights, publish

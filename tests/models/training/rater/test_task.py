@@ -5,7 +5,7 @@ import yaml
 
 from hounsfield.data.prepared.case import KnownFinding, PreparedCase
 from hounsfield.data.prepared.nodule_crops import NoduleCrop
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.models.inference.loading import load_rater
 from hounsfield.models.training.rater.configuration import RaterSamplingConfig
 from hounsfield.models.training.rater.samples import RatingSamples

@@ -3,7 +3,7 @@ import pytest
 
 from hounsfield.data.prepared.case import KnownFinding, PreparedCase
 from hounsfield.data.prepared.nodule_crops import NoduleCrop
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.models.inference.reducer import MAX_REDUCED_CANDIDATES
 from hounsfield.models.store.folders import model_folder
 from hounsfield.models.training.augmentation.crop import CropNodule

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from hounsfield.data.prepared.case import KnownFinding, PreparedCase
 from hounsfield.models.calibration import joint_scores
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.models.inference.loading import load_models
 from hounsfield.models.networks.centre_net import CentreNet
 from hounsfield.models.networks.reduce_net import ReduceNet

@@ -4,7 +4,7 @@ import torch
 
 from hounsfield.data.prepared.case import KnownFinding
 from hounsfield.data.prepared.nodule_crops import NoduleCrop
-from hounsfield.models.contracts import Candidate
+from hounsfield.models.findings import Candidate
 from hounsfield.models.inference.loading import load_segmenter
 from hounsfield.models.training.augmentation.sites import vessel_site_in
 from hounsfield.models.training.segmenter.configuration import SegmenterSamplingConfig
