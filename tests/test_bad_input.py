@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 import zipfile
-from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -14,8 +13,9 @@ import pytest
 from hounsfield.data.phantom import SMALL, make_phantom
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
+from tests.real_series import REAL, needs_real_series
 
-TRICKY = Path(__file__).parents[2] / "shared" / "real" / "tricky"
+TRICKY = REAL / "tricky"
 PROGRAM = "from hounsfield.pipeline.cli.main import main; main()"
 MAX_SECONDS, MAX_BYTES = 60, 3 * 2**30
 """Bounds, not aims: a bomb would break them at once."""
@@ -107,7 +107,7 @@ def test_bad_input_is_told_in_a_sentence_and_ends_with_its_code(make, code, told
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not TRICKY.is_dir(), reason="../shared/real/tricky is not here")
+@needs_real_series
 @pytest.mark.parametrize(
     "folder", sorted(TRICKY.glob("bad/*")) if TRICKY.is_dir() else [], ids=lambda path: path.name
 )

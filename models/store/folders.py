@@ -8,9 +8,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from hounsfield.models.store.manifest import Manifest
+from hounsfield.preprocessing.documents import read_document
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,16 +108,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         UsageError: The manifest is missing, or a field is missing, unknown or of the wrong type.
     """
-    path = folder / "manifest.json"
-    try:
-        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"the manifest {path} cannot be read: {error.strerror}"
-        raise UsageError(msg) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        msg = f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise UsageError(msg) from error
+    return read_document(folder / "manifest.json", Manifest)
 
 
 def verified_weights(folder: Path) -> bytes:

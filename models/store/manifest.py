@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from hounsfield.preprocessing.documents import Strict
 
 VERSION_1_KEYS = {
     "familiarity": "training_distribution",
@@ -19,11 +21,7 @@ VERSION_1_KEYS = {
 """Keys of manifest version 1 (until release 0.2) and their names since version 2."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class OperatingPoints(_Strict):
+class OperatingPoints(Strict):
     """Score thresholds by false positives per scan, chosen on held-out data."""
 
     screening: float = Field(ge=0, le=1, description="about 4 false positives per scan")
@@ -31,7 +29,7 @@ class OperatingPoints(_Strict):
     strict: float = Field(ge=0, le=1, description="about 1 false positive in 4 scans")
 
 
-class FineTunedFrom(_Strict):
+class FineTunedFrom(Strict):
     """The model from whose weights the training started."""
 
     name: str
@@ -39,7 +37,7 @@ class FineTunedFrom(_Strict):
     sha256: str = Field(description="of its weight file")
 
 
-class TrainedWith(_Strict):
+class TrainedWith(Strict):
     """Everything that is needed to train the same weights again."""
 
     config: str
@@ -53,7 +51,7 @@ class TrainedWith(_Strict):
     )
 
 
-class TrainingMaterial(_Strict):
+class TrainingMaterial(Strict):
     """One source of training data."""
 
     name: str
@@ -63,7 +61,7 @@ class TrainingMaterial(_Strict):
     patients: int | None = None
 
 
-class Calibration(_Strict):
+class Calibration(Strict):
     """Maps the outputs of a network to probabilities; applied by `models.calibration`.
 
     Detector and rater: logistic(slope x logit + intercept). Reducer: logistic(slope x logit +
@@ -77,7 +75,7 @@ class Calibration(_Strict):
     class_intercepts: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
-class TrainingDistribution(_Strict):
+class TrainingDistribution(Strict):
     """Distribution of view statistics in training; see `models.inference.out_of_distribution`."""
 
     mean: tuple[float, ...] = Field(description="of each statistic")
@@ -90,7 +88,7 @@ class TrainingDistribution(_Strict):
     )
 
 
-class ReducedDetector(_Strict):
+class ReducedDetector(Strict):
     """The detector whose candidates a reducer was trained on and calibrated with."""
 
     name: str
@@ -98,7 +96,7 @@ class ReducedDetector(_Strict):
     calibration: Calibration
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """The description of one weight file; kept as ``manifest.json`` beside it."""
 
     manifest_version: Literal[2] = 2

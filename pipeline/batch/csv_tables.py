@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from hounsfield.models.findings import NoduleClass
-from hounsfield.pipeline.errors import OutputError, writing_to
+from hounsfield.pipeline.errors import OutputError
 from hounsfield.pipeline.report.filenames import REPORT_HTML, REPORT_JSON
 from hounsfield.pipeline.report.schema import Report
 from hounsfield.preprocessing.codes import Verdict
+from hounsfield.preprocessing.documents import read_document
+from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
@@ -161,16 +161,11 @@ def _table(
 
 def _read_report(folder: Path) -> Report:
     path = folder / REPORT_JSON
-    with writing_to(path):
-        content = path.read_bytes()
+    remedy = "remove its folder and run again, or choose another --out"
     try:
-        return Report.model_validate_json(content)
-    except ValidationError as error:
-        msg = (
-            f"{path} was written by another version of Hounsfield; remove its folder and run "
-            "again, or choose another --out"
-        )
-        raise OutputError(msg) from error
+        return read_document(path, Report, remedy=remedy)
+    except UsageError as error:
+        raise OutputError(str(error)) from error
 
 
 def _finding_cells(finding: FindingDocument, report: Report) -> tuple[object, ...]:

@@ -1,7 +1,5 @@
 """The same data give the same volume in every file format."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,8 +10,9 @@ from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.formats.writing import VolumeFormat, write_volume
 from hounsfield.preprocessing.reading import read_volume
 from tests.preprocessing.volumes import AXIAL, CORONAL, OBLIQUE, PRONE, SAGITTAL, make_volume
+from tests.real_series import REAL, needs_real_series
 
-CHEST = Path(__file__).parents[3] / "shared" / "real" / "lidc-idri-0001" / "ct"
+CHEST = REAL / "lidc-idri-0001" / "ct"
 
 
 def read_only(path):
@@ -36,7 +35,7 @@ def test_dicom_metaimage_and_nifti_of_one_volume_are_equal(tmp_path, directions)
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not CHEST.is_dir(), reason="../shared/real/lidc-idri-0001 is not there")
+@needs_real_series
 @pytest.mark.parametrize("name", ["chest.mhd", "chest.nii"])
 def test_a_real_chest_converted_by_itk_equals_its_dicom(tmp_path, name):
     sitk = pytest.importorskip("SimpleITK")

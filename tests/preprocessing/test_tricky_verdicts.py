@@ -18,7 +18,6 @@ Deviations from the collection's verdicts:
 import csv
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -28,11 +27,12 @@ from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
 from hounsfield.preprocessing.discovery import Discovery, discover
 from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.selection import rank_series
+from tests.real_series import REAL, needs_real_series
 
-ROOT = Path(__file__).parents[3] / "shared" / "real" / "tricky"
+ROOT = REAL / "tricky"
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.skipif(not ROOT.is_dir(), reason="../shared/real/tricky is not there"),
+    needs_real_series,
 ]
 
 TILT, UNEVEN = NoticeCode.GANTRY_TILT_CORRECTED, NoticeCode.UNEVEN_SPACING

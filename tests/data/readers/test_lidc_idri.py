@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pydicom
 import pytest
@@ -18,9 +16,7 @@ from tests.data.labelled_volumes import (
     volume_with_images,
     world_mm,
 )
-
-REAL = Path("../shared/real")
-real = pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real is not there")
+from tests.real_series import REAL, needs_real_series
 
 
 def readings(tmp_path, *readers, **options):
@@ -165,7 +161,7 @@ def lidc_idri_0001():
     return read_lidc_xml(folder / "069.xml"), read_volume(series)
 
 
-@real
+@needs_real_series
 @pytest.mark.real
 def test_the_nodule_of_lidc_idri_0001_is_that_of_luna16(lidc_idri_0001):
     found, volume = lidc_idri_0001
@@ -176,7 +172,7 @@ def test_the_nodule_of_lidc_idri_0001_is_that_of_luna16(lidc_idri_0001):
     assert all(other.ignored for other in others)
 
 
-@real
+@needs_real_series
 @pytest.mark.real
 def test_masks_of_lidc_idri_0001_agree_with_the_segmentation_of_others(lidc_idri_0001):
     """It is the first reader's outline with its edge, the lowest slice first, at origin 0."""
@@ -200,7 +196,7 @@ def test_masks_of_lidc_idri_0001_agree_with_the_segmentation_of_others(lidc_idri
     assert dice(consensus.majority) > 0.9
 
 
-@real
+@needs_real_series
 @pytest.mark.real
 def test_lidc_idri_0002_has_one_nodule_of_two_readers():
     folder = REAL / "lidc-idri-0002"

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,8 +10,9 @@ from hounsfield.data.readers.lung_pet_ct_dx import (
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.reading import read_volume
 from tests.data.labelled_volumes import image_uid, voc_xml, volume_with_images, world_mm
+from tests.real_series import REAL, needs_real_series
 
-REAL = Path("../shared/real/lung-pet-ct-dx-a0001")
+A0001 = REAL / "lung-pet-ct-dx-a0001"
 
 
 def box_files(folder, boxes_by_image):
@@ -91,9 +90,9 @@ def test_boxes_without_their_images_are_reported(tmp_path):
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real is not there")
+@needs_real_series
 def test_the_boxes_of_a0001_lie_on_the_mass():
-    contents = read_lung_pet_ct_dx(REAL)
+    contents = read_lung_pet_ct_dx(A0001)
     (labelled,) = contents.cases
     assert labelled.patient_id == "Lung_Dx-A0001"
     assert contents.excluded == []

@@ -75,6 +75,6 @@ def test_a_report_of_another_version_is_named(tmp_path):
     (tmp_path / "studies/1/1.1/report.json").write_text('{"version": 99}')
     with (
         Ledger(tmp_path) as ledger,
-        pytest.raises(OutputError, match=r"1\.1/report\.json was written by another version"),
+        pytest.raises(OutputError, match=r"1\.1/report\.json: version: .*remove its folder"),
     ):
         write_tables(tmp_path, ledger)

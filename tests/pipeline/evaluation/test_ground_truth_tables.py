@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,8 +7,9 @@ from hounsfield.data.prepared.case import KnownFinding
 from hounsfield.data.readers.luna16 import read_findings
 from hounsfield.pipeline.evaluation.ground_truth_tables import write_ground_truth_tables
 from hounsfield.pipeline.evaluation.luna16.command import luna16_command
+from tests.real_series import REAL, needs_real_series
 
-REAL = Path(__file__).parents[4] / "shared" / "real" / "luna16"
+LUNA16 = REAL / "luna16"
 
 
 def a_case(uid, *findings):
@@ -29,11 +29,11 @@ def test_nodules_and_ignored_findings_are_separated_and_every_scan_is_listed(tmp
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not REAL.is_dir(), reason="LUNA16's tables are not here")
+@needs_real_series
 def test_the_tables_of_prepared_scans_reproduce_the_official_result(tmp_path):
-    known = REAL / "known-result"
-    nodules = read_findings(REAL / "annotations.csv", ignored=False)
-    excluded = read_findings(REAL / "annotations_excluded.csv", ignored=True)
+    known = LUNA16 / "known-result"
+    nodules = read_findings(LUNA16 / "annotations.csv", ignored=False)
+    excluded = read_findings(LUNA16 / "annotations_excluded.csv", ignored=True)
     uids = (known / "seriesuids.csv").read_text().split()
     cases = [a_case(uid, *nodules.get(uid, ()), *excluded.get(uid, ())) for uid in uids]
     tables = write_ground_truth_tables(cases, tmp_path)

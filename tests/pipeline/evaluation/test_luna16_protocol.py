@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,8 +22,9 @@ from hounsfield.pipeline.evaluation.luna16.input_tables import (
 )
 from hounsfield.pipeline.evaluation.luna16.protocol import PredictionOutcome, match_predictions
 from tests.pipeline.evaluation.reference_luna16 import reference_luna16
+from tests.real_series import REAL, needs_real_series
 
-REAL = Path(__file__).parents[4] / "shared" / "real" / "luna16"
+LUNA16 = REAL / "luna16"
 
 
 def findings(rows=()):
@@ -215,15 +215,15 @@ def test_the_interval_reads_the_26th_and_the_976th_of_1000():
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not REAL.exists(), reason="../shared/real/luna16 is missing")
+@needs_real_series
 def test_the_result_of_the_official_script_is_reproduced():
-    known = REAL / "known-result"
+    known = LUNA16 / "known-result"
     expected = json.loads((known / "expected.json").read_text())
     scans = read_scan_list(known / "seriesuids.csv")
     result = match_predictions(
         read_predictions(known / "submission.csv", scans),
-        read_findings(REAL / "annotations.csv", scans),
-        read_findings(REAL / "annotations_excluded.csv", scans),
+        read_findings(LUNA16 / "annotations.csv", scans),
+        read_findings(LUNA16 / "annotations_excluded.csv", scans),
         scans=len(scans.uids),
     )
     assert len(scans.uids) == expected["scans"]

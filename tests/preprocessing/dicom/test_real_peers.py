@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,13 +19,13 @@ from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.sources import ByteSource
 from hounsfield.preprocessing.volume import AIR_HU, MIN_HU
 from tests.preprocessing.dicom_files import codes_of, only_series
+from tests.real_series import REAL, needs_real_series
 
-REAL = Path(__file__).parents[4] / "shared" / "real"
 TRICKY = REAL / "tricky"
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.skipif(not TRICKY.is_dir(), reason=f"{REAL} with the real series is not there"),
+    needs_real_series,
 ]
 
 CHESTS = ("lidc-idri-0001", "lidc-idri-0002", "lung-pet-ct-dx-a0001", "cptac-lscc-c3n-00247")

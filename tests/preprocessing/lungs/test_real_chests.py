@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +16,11 @@ from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.working_grid import to_working_volume
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
 from tests.preprocessing.synthetic_chest import value_at
+from tests.real_series import REAL, needs_real_series
 
-REAL = Path(__file__).parents[4] / "shared" / "real"
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real is not there"),
+    needs_real_series,
 ]
 
 
