@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
 MAX_CANDIDATES = 100
-"""The LUNA16 protocol reads no more marks per scan."""
+"""The LUNA16 protocol reads no more predictions per scan."""
 
 DIAMETER_RANGE_MM = (2.0, 100.0)
 """The range of the training data; the network's sizes outside it are meaningless."""
@@ -61,7 +61,7 @@ class HeatmapDetector:
 
 
 def _suppress(centres_mm: NDArray[np.float64], diameters_mm: NDArray[np.float64]) -> list[int]:
-    """Drops each mark, given best first, whose centre lies within the radius of a better one."""
+    """Drops each candidate, best first, whose centre is within the radius of a better one."""
     kept: list[int] = []
     for i in range(len(diameters_mm)):
         away_mm = np.linalg.norm(centres_mm[kept] - centres_mm[i], axis=1)

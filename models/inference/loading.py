@@ -78,7 +78,7 @@ def load_models(
         rater: Name or folder of the malignancy rater; None rates nothing.
         threads: CPU threads that a network may use.
         runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
-        classifier_flips: How many mirrored views the classifier averages over: 1, 2 or 4.
+        classifier_flips: Number of mirrored views over which the classifier averages: 1, 2 or 4.
 
     Returns:
         The loaded networks.
@@ -108,7 +108,7 @@ def load_model_set(
         stored: The models, checked against one another by `find_models`.
         threads: CPU threads that a network may use.
         runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
-        classifier_flips: How many mirrored views the classifier averages over: 1, 2 or 4.
+        classifier_flips: Number of mirrored views over which the classifier averages: 1, 2 or 4.
 
     Returns:
         The loaded networks.
@@ -163,7 +163,7 @@ def load_classifier(
         folder: The model's own folder: manifest, weights and graph.
         threads: CPU threads that the network may use.
         runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
-        flips: How many mirrored views the answer is the mean of: 1, 2 or 4.
+        flips: Number of mirrored views over which the classifier averages: 1, 2 or 4.
 
     Returns:
         The classifier, ready to run.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BRIGHTNESS_EDGES = (-np.inf, 0.08, 0.2, 0.4, 0.6, 0.72, 0.82, np.inf)
-"""Of a view from 0 to 1: air, lung, vessels and ground glass, tissue, contrast and bone."""
+"""Bins of a view's histogram, 0 to 1: air, lung, vessels and ground glass, tissue, bone."""
 
 IN_DISTRIBUTION_QUANTILE = 0.99
 """Fraction of held-out views from the training distribution that pass the test."""

@@ -44,8 +44,8 @@ class Density:
     """The fractions that decide the texture.
 
     Attributes:
-        solid_fraction: Of the voxels inside the rim, the fraction above `SOLID_FROM_HU`.
-        calcification_fraction: Of all voxels, the fraction above `CALCIUM_FROM_HU`.
+        solid_fraction: Fraction of the voxels inside the rim that are above `SOLID_FROM_HU`.
+        calcification_fraction: Fraction of all voxels that are above `CALCIUM_FROM_HU`.
     """
 
     solid_fraction: float

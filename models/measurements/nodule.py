@@ -53,11 +53,11 @@ def measure(
     segmentation, spacing_mm = nodule.boundary, volume.spacing_mm
     if segmentation is None or nodule.density is None:
         return None
-    share, mask = segmentation.fraction, segmentation.mask
-    axes = axial_axes(share, spacing_mm)
+    fraction, mask = segmentation.fraction, segmentation.mask
+    axes = axial_axes(fraction, spacing_mm)
     if axes is None:
         return None
-    volume_of_it = volume_mm3(share, spacing_mm)
+    nodule_volume_mm3 = volume_mm3(fraction, spacing_mm)
     hu = volume.hu[segmentation.box]
     mean_hu, sd_hu = mean_and_sd_hu(hu, mask)
     density, solid_part_mm = nodule.density, None
@@ -65,10 +65,10 @@ def measure(
         piece = largest_solid_piece(hu, mask)
         solid = axial_axes(piece.astype(np.float32), spacing_mm)
         solid_part_mm = solid.mean_mm if solid else 0.0
-    convex = solidity(share, spacing_mm)
+    convex = solidity(fraction, spacing_mm)
     return NoduleMeasurements(
-        volume_mm3=volume_of_it,
-        sphere_diameter_mm=sphere_diameter_mm(volume_of_it),
+        volume_mm3=nodule_volume_mm3,
+        sphere_diameter_mm=sphere_diameter_mm(nodule_volume_mm3),
         long_axis_mm=axes.long_mm,
         short_axis_mm=axes.short_mm,
         mean_diameter_mm=axes.mean_mm,

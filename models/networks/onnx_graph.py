@@ -22,7 +22,7 @@ class GraphSpec:
     """The inputs and outputs of a network.
 
     Attributes:
-        shape: Of one image, (channels, and its three sizes). The batch size is free.
+        shape: Shape of one image: channels, and three sizes. The batch size is free.
         divisors: The sizes are free too, as multiples of these; None fixes them.
         outputs: Number of arrays that the network returns.
     """

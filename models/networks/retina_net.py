@@ -51,7 +51,7 @@ class RetinaConfig:
         anchor_scales: Factors of the anchor shapes at each of the three levels.
         min_score: Boxes with this score or a lower one are dropped.
         max_boxes_per_level: Number of boxes of each level, best first, that enter suppression.
-        max_overlap: Of two boxes with a larger intersection over union the better is kept.
+        max_overlap: Intersection over union above which only the better of two boxes is kept.
         max_boxes: Number of boxes after suppression, best first.
         window_xyz: Largest window that the network processes in one piece.
         window_voxels: Largest number of voxels of a window, which bounds memory: the network takes

@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """What is done before and after the training loop; each takes its task's configuration."""
+    """The steps before and after the training loop; each takes its task's configuration."""
 
     make_task: Callable[[Any], TrainingTask]
     make_manifest: Callable[[Any, TrainedWith, bytes], Manifest]

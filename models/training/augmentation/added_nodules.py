@@ -33,7 +33,7 @@ MIN_LARGE_MM, MASS_MM = 12.0, (30.0, 100.0)
 """Real nodules of the first size and more are enlarged to masses within the second."""
 
 _HISTOLOGY_PROBABILITIES = (0.3, 0.1, 0.1, 0.5)
-"""Of synthetic nodules, in the order of `HISTOLOGIES`: most are small and benign."""
+"""Probabilities of the `HISTOLOGIES` of synthetic nodules, in their order: most are benign."""
 
 
 class AddedNodules:

@@ -41,7 +41,7 @@ class DetectorValidation:
     Attributes:
         hit_scores: Best score on each nodule, 0 where it was missed.
         diameters_mm: Diameters of the same nodules.
-        false_scores: Scores of the marks on no known finding, in untouched volumes.
+        false_scores: Scores of the predictions on no known finding, in untouched volumes.
         scans: Number of untouched volumes.
     """
 
@@ -119,7 +119,7 @@ def calibrate(validation: DetectorValidation) -> Calibration:
     """Fits score = logistic(slope x logit + intercept).
 
     The validation set holds many nodules per scan; they are weighted so that a score is the
-    probability that a mark is a nodule in scans with `EXPECTED_NODULES_PER_SCAN`.
+    probability that a prediction is a nodule in scans with `EXPECTED_NODULES_PER_SCAN`.
 
     Args:
         validation: Uncalibrated scores of hits and false positives.

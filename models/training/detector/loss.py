@@ -19,20 +19,20 @@ REGRESSION_WEIGHT = 0.3
 """Weight of offset and size beside the heat-map in the loss."""
 
 
-def detection_loss(marks: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def detection_loss(output: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """Penalty-reduced focal loss of the heat-map, and L1 of offset and log size at the centres.
 
     The focal loss is that of Law and Deng, "CornerNet", ECCV 2018.
 
     Args:
-        marks: (batch, 5, z, y, x), the output of `CentreNet`.
+        output: (batch, 5, z, y, x), the output of `CentreNet`.
         batch: ``heat``, ``weight``, ``sized`` (batch, z, y, x) and ``regression``
             (batch, 4, z, y, x); see `DetectionTarget`.
 
     Returns:
         ``loss``, the weighted sum, and its parts ``focal`` and ``regression``.
     """
-    logit, heat, weight = marks[:, HEAT].float(), batch["heat"], batch["weight"]
+    logit, heat, weight = output[:, HEAT].float(), batch["heat"], batch["weight"]
     centre = (heat == 1).float()
     score = logit.sigmoid()
     hit = centre * (1 - score) ** FOCAL_POWER * functional.logsigmoid(logit)
@@ -40,7 +40,9 @@ def detection_loss(marks: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]
     miss = miss * functional.logsigmoid(-logit)
     count = centre.sum().clamp(min=1)
     focal = -((hit + miss) * weight).sum() / count
-    predicted = torch.cat((marks[:, OFFSET], marks[:, LOG_DIAMETER : LOG_DIAMETER + 1]), 1).float()
+    predicted = torch.cat(
+        (output[:, OFFSET], output[:, LOG_DIAMETER : LOG_DIAMETER + 1]), 1
+    ).float()
     error = (predicted - batch["regression"]).abs().sum(1)
     sized = batch["sized"]
     regression = (error * sized).sum() / sized.sum().clamp(min=1)

@@ -17,7 +17,7 @@ HEAT_OPACITY = 0.5
 """Opacity of a heat-map over the image."""
 
 
-def detection_pictures(batch: dict[str, Tensor], marks: Tensor) -> list[NDArray[np.uint8]]:
+def detection_pictures(batch: dict[str, Tensor], output: Tensor) -> list[NDArray[np.uint8]]:
     """Makes one picture for each sample: three panes through the strongest cell of the target.
 
     From left to right: the image, the target heat-map over it (black where nothing is known), and
@@ -25,14 +25,19 @@ def detection_pictures(batch: dict[str, Tensor], marks: Tensor) -> list[NDArray[
 
     Args:
         batch: Batch for `detection_loss`, with ``image`` (batch, 1, z, y, x).
-        marks: (batch, 5, z, y, x), the output of `CentreNet`.
+        output: (batch, 5, z, y, x), the output of `CentreNet`.
 
     Returns:
         Grey pictures ``[y, 3 x]``, `MAX_SAMPLES` at most.
     """
     images, targets, known, scores = (
         maps[:MAX_SAMPLES].float().cpu().numpy()
-        for maps in (batch["image"][:, 0], batch["heat"], batch["weight"], marks[:, HEAT].sigmoid())
+        for maps in (
+            batch["image"][:, 0],
+            batch["heat"],
+            batch["weight"],
+            output[:, HEAT].sigmoid(),
+        )
     )
     return [
         _panes(*sample)

@@ -38,7 +38,7 @@ class DetectionSamples(SeededSamples):
     Args:
         cases: Prepared series; their findings are nodules or places to ignore.
         crops: Real nodules to paste; without any, all added nodules are synthetic.
-        sampling: How crops are sampled.
+        sampling: Probabilities and sizes from the `sampling` section of the configuration.
         length: Number of samples.
         seed: Seed of all random choices.
     """

@@ -1,1 +1,1 @@
-"""What every training shares: configuration, material, loop, checkpoints, publishing."""
+"""The parts of every training: configuration, material, loop, checkpoints, calibration."""

@@ -108,7 +108,7 @@ class TrainingConfig(Strict):
             initialisation.
         seed: Seed of the samples, the initialisation and the dropout.
         network: Arguments of the network's constructor; the manifest keeps them.
-        sampling: How samples are made of the material.
+        sampling: How samples are made from the material; each task has its own settings.
     """
 
     task: str

@@ -1,4 +1,4 @@
-"""What the training loop needs to know of a task."""
+"""`TrainingTask`: the network, samples and loss that the training loop works with."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Target = Probability | None
 
 
 class RaterSamplingConfig(SamplingConfig):
-    """How samples are varied, and what is taught for each rating.
+    """How samples are varied, and the target for each rating.
 
     Attributes:
         targets: Target probability for the ratings 1 to 5; null leaves a rating out.

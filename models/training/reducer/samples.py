@@ -82,7 +82,7 @@ class ReductionSamples(SeededSamples):
         cases: Prepared series; their findings are nodules or places to ignore.
         mined: False positives of the detector in each case, ``[n, 3]``, x, y, z in LPS mm.
         crops: Real nodules to paste; without any, all added nodules are synthetic.
-        sampling: How candidates are sampled.
+        sampling: Probabilities and sizes from the `sampling` section of the configuration.
         length: Number of samples.
         seed: Seed of all random choices.
     """

@@ -49,7 +49,7 @@ class RetinaSamples(SeededSamples):
 
     Args:
         cases: Prepared series, all of one spacing.
-        sampling: How patches are sampled.
+        sampling: Probabilities and sizes from the `sampling` section of the configuration.
         augmentation: Transforms of training patches, after a rotation by any angle of some; None
             leaves patches as they are, for validation.
         length: Number of samples.
