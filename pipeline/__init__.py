@@ -1,1 +1,1 @@
-"""Chains the stages over whole studies: study, runner, ledger, report, command line."""
+"""Chains the stages over whole studies: analysis, assessment, report, batch, command line."""

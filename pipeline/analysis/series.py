@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analyser:
-    """What every analysis of a run shares: loaded models, guidelines, configuration.
+    """Analyses series with the models, guidelines and configuration that a run loads once.
 
     Attributes:
         models: The loaded networks.

@@ -37,7 +37,7 @@ _SEXES: dict[str, Sex] = {"F": "female", "M": "male"}
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What one guideline proposes for a study.
+    """The categories that one guideline proposes for a study.
 
     Attributes:
         name: Name of the guideline's file, such as ``lung_rads_2022``.

@@ -207,13 +207,14 @@ def _analysed(row: Row, report: Report) -> WorklistRow:
     )
 
 
-def _class_cells(given: StudyClassDocument | None) -> dict[str, Any]:
+def _class_cells(study_class: StudyClassDocument | None) -> dict[str, Any]:
     """The columns for the class of a study."""
-    probabilities = (given and given.class_probabilities) or {}
+    probabilities = (study_class and study_class.class_probabilities) or {}
+    band = study_class and study_class.confidence_band
     return {
-        "study_class": given.likeliest_class.value if given else "",
+        "study_class": study_class.likeliest_class.value if study_class else "",
         **{f"p_{name.value}": probabilities.get(name, "") for name in NoduleClass},
-        "confidence_band": given.confidence_band.value if given and given.confidence_band else "",
+        "confidence_band": band.value if band else "",
     }
 
 

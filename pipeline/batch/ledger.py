@@ -153,7 +153,7 @@ class Ledger:
         """Count the rows by (verdict, reason)."""
         query = "SELECT verdict, reason, COUNT(*) FROM series GROUP BY 1, 2 ORDER BY 1, 2"
         with self._failing_as_output():
-            return {(verdict, why): n for verdict, why, n in self._connection.execute(query)}
+            return {(verdict, reason): n for verdict, reason, n in self._connection.execute(query)}
 
     def start_run(self, row: RunRow) -> None:
         """Record the start of a run."""
@@ -165,7 +165,7 @@ class Ledger:
 
         Args:
             studies_done: Number of studies finished so far, those of earlier runs included.
-            finished_at: End of the run, ISO 8601 in UTC; None while it goes on.
+            finished_at: End of the run, ISO 8601 in UTC; None while it is running.
         """
         statement = (
             "UPDATE run SET studies_done = ?, finished_at = ? "
@@ -178,14 +178,14 @@ class Ledger:
         """Return the run that was started last, or None."""
         with self._failing_as_output():
             query = "SELECT * FROM run ORDER BY rowid DESC LIMIT 1"
-            found = self._connection.execute(query).fetchone()
-        return None if found is None else RunRow(*found)
+            run = self._connection.execute(query).fetchone()
+        return None if run is None else RunRow(*run)
 
     def _select(self, clause: str, values: tuple[str | int, ...]) -> Iterator[Row]:
         with self._failing_as_output():
             query = f"SELECT {_COLUMNS} FROM series {clause}"  # noqa: S608 - only our own words
-            for found in self._connection.execute(query, values):
-                yield Row(*found)
+            for row in self._connection.execute(query, values):
+                yield Row(*row)
 
     @contextmanager
     def _failing_as_output(self) -> Iterator[None]:
@@ -194,6 +194,6 @@ class Ledger:
         except (sqlite3.Error, OSError) as error:
             msg = (
                 f"{self._path} cannot be read or written: {error}. What was finished is kept; "
-                "make room or choose another --out, and run again to go on."
+                "make room or choose another --out, and run again to resume."
             )
             raise OutputError(msg) from error

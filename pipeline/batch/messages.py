@@ -1,4 +1,4 @@
-"""What the parent and its workers send each other: settings once, then series and outcomes."""
+"""Messages between the parent and its workers: settings once, then series and outcomes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SeriesOutput(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """What every worker of a run needs at its start; it crosses to it by pickle.
+    """The settings that a worker receives at its start, by pickle.
 
     Attributes:
         out: The output folder.

@@ -54,19 +54,21 @@ def find_priors(studies: Sequence[Sequence[Series]]) -> list[Prior | None]:
 
 def _prior(study: Sequence[Series], of_patient: Sequence[Sequence[Series]]) -> Prior | None:
     facts = study[0].facts
-    others = [one for one in of_patient if one[0].facts.study_uid != facts.study_uid]
+    others = [other for other in of_patient if other[0].facts.study_uid != facts.study_uid]
     if not others:
         return None
     today = _date(facts.study_date)
     if today is None:
         return Prior(reason=NO_DATE)
-    dated = [(_date(one[0].facts.study_date), one) for one in others]
-    earlier = [(day, one) for day, one in dated if day is not None and day < today]
+    dated = [(_date(other[0].facts.study_date), other) for other in others]
+    earlier = [(day, other) for day, other in dated if day is not None and day < today]
     if not earlier:
         days = {day for day, _ in dated}
         reason = SAME_DAY if today in days else OTHER_HAS_NO_DATE if None in days else ""
         return Prior(reason=reason) if reason else None
-    day, latest = max(earlier, key=lambda one: (one[0], one[1][0].facts.study_uid))
+    day, latest = max(
+        earlier, key=lambda dated_study: (dated_study[0], dated_study[1][0].facts.study_uid)
+    )
     if len({facts.patient_sex, latest[0].facts.patient_sex} & SEXES) > 1:
         return Prior(reason=OTHER_SEX)
     return Prior(tuple(latest), (today - day).days)

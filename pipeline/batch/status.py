@@ -76,7 +76,9 @@ def read_status(out: Path) -> Status:
     left = run.studies - run.studies_done
     return Status(
         verdicts=verdicts,
-        failures={why: n for (verdict, why), n in counts.items() if verdict == Verdict.FAILED},
+        failures={
+            reason: n for (verdict, reason), n in counts.items() if verdict == Verdict.FAILED
+        },
         studies=run.studies,
         studies_done=run.studies_done,
         started_at=run.started_at,

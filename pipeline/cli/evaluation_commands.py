@@ -39,7 +39,7 @@ def evaluate_luna16(
     with exit_on_error(debug=debug):
         from hounsfield.pipeline.evaluation.luna16.command import luna16_command, luna16_summary
 
-        found = luna16_command(
+        evaluation = luna16_command(
             annotations=annotations,
             excluded=excluded,
             series=series,
@@ -51,7 +51,9 @@ def evaluate_luna16(
             resamplings=resamplings,
             seed=seed,
         )
-        typer.echo(found.model_dump_json(indent=2) if json else "\n".join(luna16_summary(found)))
+        typer.echo(
+            evaluation.model_dump_json(indent=2) if json else "\n".join(luna16_summary(evaluation))
+        )
 
 
 @app.command("classification")
@@ -85,8 +87,8 @@ def evaluate_classification(
             classification_summary,
         )
 
-        found = classification_command(
+        evaluation = classification_command(
             predictions=predictions, out=out, truth=truth, resamplings=resamplings, seed=seed
         )
-        lines = classification_summary(found)
-        typer.echo(found.model_dump_json(indent=2) if json else "\n".join(lines))
+        lines = classification_summary(evaluation)
+        typer.echo(evaluation.model_dump_json(indent=2) if json else "\n".join(lines))

@@ -16,7 +16,7 @@ ModelName = Annotated[str, typer.Argument(help="Name from `models list`, or a mo
 
 @models_app.command("list")
 def models_list(json: Json = False, debug: Debug = False) -> None:
-    """List the models at hand: those of Hounsfield, then your own."""
+    """List the installed models: the shipped ones, then your own."""
     from hounsfield.pipeline.cli.errors import exit_on_error
 
     with exit_on_error(debug=debug):
@@ -175,9 +175,9 @@ def train(
                 cross_validation_summary,
             )
 
-            found = cross_validate(config, out, fold, steps=steps, progress=progress)
-            if found is not None:
-                typer.echo("\n".join(cross_validation_summary(found)))
+            result = cross_validate(config, out, fold, steps=steps, progress=progress)
+            if result is not None:
+                typer.echo("\n".join(cross_validation_summary(result)))
             return
         from hounsfield.models.training.train import run_training
 

@@ -59,16 +59,22 @@ def detect_coordinate_frame(
         The frame with most hits; None where LPS mm is the best explanation.
     """
     counter = _HitCounter(predictions, nodules)
-    given, _ = counter.count(predictions.centre_world_mm)
+    hits_as_given, _ = counter.count(predictions.centre_world_mm)
     best: FrameSuggestion | None = None
     for frame, centres in _frames(predictions, facts):
         hits, chance = counter.count(centres)
         is_better = best is None or hits > (best.hits_in_frame or 0)
-        if is_better and _beyond_chance(hits, given + chance):
-            best = FrameSuggestion(frame, given, hits)
-    if best is None and _has_voxel_range(predictions, nodules) and given * 2 < len(nodules.scan):
-        return FrameSuggestion("voxel indices (hardly any coordinate is negative)", given, None)
-    return best or _flipped_axis(counter, predictions.centre_world_mm, given)
+        if is_better and _beyond_chance(hits, hits_as_given + chance):
+            best = FrameSuggestion(frame, hits_as_given, hits)
+    if (
+        best is None
+        and _has_voxel_range(predictions, nodules)
+        and hits_as_given * 2 < len(nodules.scan)
+    ):
+        return FrameSuggestion(
+            "voxel indices (hardly any coordinate is negative)", hits_as_given, None
+        )
+    return best or _flipped_axis(counter, predictions.centre_world_mm, hits_as_given)
 
 
 class _HitCounter:
@@ -148,12 +154,12 @@ def _has_voxel_range(predictions: Predictions, nodules: Findings) -> bool:
 
 
 def _flipped_axis(
-    counter: _HitCounter, centres: NDArray[np.float64], given: int
+    counter: _HitCounter, centres: NDArray[np.float64], hits_as_given: int
 ) -> FrameSuggestion | None:
     for axis in _AXES:
         hits, chance = counter.count(centres, tuple(a for a in _AXES if a != axis))
-        if _beyond_chance(hits, 2 * (given + chance)):
+        if _beyond_chance(hits, 2 * (hits_as_given + chance)):
             name = "xyz"[axis]
             frame = f"{name} flipped within the image, or shifted (the other two axes fit)"
-            return FrameSuggestion(frame, given, hits)
+            return FrameSuggestion(frame, hits_as_given, hits)
     return None

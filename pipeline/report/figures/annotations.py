@@ -1,4 +1,4 @@
-"""What is drawn over a panel: rings with labels, letters of direction, title and scale bar."""
+"""Annotations over a panel: rings with labels, letters of direction, title and scale bar."""
 
 from __future__ import annotations
 
