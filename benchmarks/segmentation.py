@@ -2,7 +2,7 @@
 
 Run as ``python -m benchmarks.segmentation [NODULES --fold-models FOLDER] [--phantoms COUNT]``.
 
-NODULES is a folder of nodule crops (`data.nodule_crop_files`). FOLDER holds the models of a
+NODULES is a folder of nodule crops (`data.readers.nodule_crop_files`). FOLDER holds the models of a
 five-fold cross-validation by patient, as ``hounsfield train CONFIG --out FOLDER/K`` makes them
 from configs/train_segmenter.yaml with data.fold K = 0, 2, 4, 6, 8. The model of K is tested on the
 folds K and K + 1, neither of which it was trained on. Without FOLDER the shipped model is tested on

@@ -23,7 +23,7 @@ from hounsfield.pipeline.report.schema import Report
 WIDTH_PX, MAX_HEIGHT_PX = 1000, 4000
 MARGIN_PX = 16
 GREYS = 128
-"""Of the 256 colours of the palette."""
+"""Greys among the 256 colours of the palette."""
 MAX_GREY_RANGE = 12
 """Largest difference of red, green and blue in what counts as grey."""
 OPTIONS = (

@@ -23,17 +23,17 @@ ONE_LUNG_BELOW = 0.1
 0.5 or more; below a tenth the lung is missing, collapsed or filled."""
 
 AIR_TOLERANCE_HU = 60.0
-"""Deviation of the air around the body from -1000. The ACR's phantom test allows -1005 to -970; the
-real series at hand measure -1000 to -950, lowest with a sharp kernel and streaks. A wrong rescale
-intercept or a lost sign shifts it by 24 HU or, most often, by 1000."""
+"""Deviation of the air around the body from -1000. The ACR's phantom test allows -1005 to -970;
+real series measure -1000 to -950, lowest with a sharp kernel and streaks. A wrong rescale intercept
+or a lost sign shifts it by 24 HU or, most often, by 1000."""
 
 NOISE_ABOVE_HU = 60.0
-"""Standard deviation in soft tissue. Real series at hand: 11 to 21 HU with standard kernels, 77
+"""Standard deviation in soft tissue. Measured on real series: 11 to 21 HU with standard kernels, 77
 with a bone kernel. Ground glass differs from lung by 150 to 300 HU, so its finer structure is lost
 at this level, and simulated noise in training goes up to the same value."""
 
 JUMP_ABOVE = 1.6
-"""Change between two slices over the usual change around them. Real series at hand reach 1.06 to
+"""Change between two slices over the usual change around them. Real series reach 1.06 to
 1.22; with 10 mm of breathing between two slices they reach 1.7 to 3.7, with a shift of 6 mm 2.3 to
 5.6."""
 
@@ -44,4 +44,4 @@ can reach this too, and cause the same streaks."""
 
 CONTRAST_ABOVE_HU = 90.0
 """Median of heart and great vessels. Blood without contrast is 35 to 50 HU (40 and 42 in the
-real series at hand), with it 100 to 350 (128 and 314)."""
+real series measured), with it 100 to 350 (128 and 314)."""
