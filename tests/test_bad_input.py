@@ -85,7 +85,7 @@ def nifti_without_affine(folder):
 
 
 @pytest.mark.parametrize(
-    ("make", "code", "told"),
+    ("make", "code", "sentence"),
     [
         (empty_folder, 3, "Nothing to analyse"),
         (text_file, 3, "Nothing to analyse"),
@@ -96,13 +96,13 @@ def nifti_without_affine(folder):
         (nifti_without_affine, 4, "no_position"),
     ],
 )
-def test_bad_input_is_told_in_a_sentence_and_ends_with_its_code(make, code, told, tmp_path):
+def test_bad_input_ends_with_one_sentence_and_its_exit_code(make, code, sentence, tmp_path):
     source = tmp_path / "input"
     source.mkdir()
     make(source)
     ended = run(source, tmp_path / "out")
     assert ended.returncode == code, ended.stderr
-    assert told in ended.stdout + ended.stderr
+    assert sentence in ended.stdout + ended.stderr
     assert not list(tmp_path.parent.rglob("evil*"))
 
 

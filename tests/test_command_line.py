@@ -93,10 +93,10 @@ def test_each_way_to_end_has_its_exit_code_and_a_traceback_only_for_debug(error,
     for debug in (False, True):
         with pytest.raises(SystemExit) as caught, exit_on_error(debug=debug):
             raise error
-        told = capsys.readouterr().err
+        message = capsys.readouterr().err
         assert caught.value.code == code
-        assert ("Traceback" in told) is debug
-        assert told.splitlines()[-1].startswith("hounsfield: ")
+        assert ("Traceback" in message) is debug
+        assert message.splitlines()[-1].startswith("hounsfield: ")
 
 
 def test_inspect_and_convert_choose_by_the_configured_kernel_as_a_run_does(tmp_path):
@@ -108,15 +108,15 @@ def test_inspect_and_convert_choose_by_the_configured_kernel_as_a_run_does(tmp_p
         save_series(datasets, tmp_path / "in" / name)
     (tmp_path / "sharp.yaml").write_text("series: {kernel: lung}\n")
     for config, chosen in (("default", "1.2.1.2"), (tmp_path / "sharp.yaml", "1.2.2.2")):
-        told = call("inspect", tmp_path / "in", "--headers-only", "--json", "--config", config)
-        rows = json.loads(told.stdout)
+        result = call("inspect", tmp_path / "in", "--headers-only", "--json", "--config", config)
+        rows = json.loads(result.stdout)
         assert [row["series_uid"] for row in rows if row["chosen"]] == [chosen]
         out = tmp_path / "volume.npz"
         assert call("convert", tmp_path / "in", "--out", out, "--config", config).exit_code == 0
         assert "has the preferred" in next(row["message"] for row in rows if not row["chosen"])
 
 
-def test_status_tells_counts_rate_time_left_and_failures(tmp_path):
+def test_status_prints_counts_rate_time_left_and_failures(tmp_path):
     with Ledger(tmp_path) as ledger:
         ledger.start_run(RunRow("2026-01-01T10:00:00+00:00", None, 40, 10, 10))
         ledger.note_progress(30, finished_at="2026-01-01T12:00:00+00:00")
@@ -139,7 +139,7 @@ def test_a_terminate_signal_ends_like_an_interrupt():
     assert b"run the same command again to resume" in ended.stderr
 
 
-def test_the_small_phantom_can_be_asked_for(tmp_path):
+def test_the_small_phantom_can_be_requested(tmp_path):
     result = call("phantom", tmp_path / "study", "--size", "small", "--nodules", 0)
     assert result.exit_code == 0
     assert len(list(Path(tmp_path / "study").rglob("*.dcm"))) == 80

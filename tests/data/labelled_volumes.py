@@ -42,7 +42,7 @@ def lidc_xml(readers, *, series_uid="1.2.3", root="LidcReadMessage"):
 
 
 def lidc_nodule(outlines, *, malignancy=None, texture=5):
-    """NoduleSegmentations are (image index, corners, inclusion)."""
+    """Outlines are (image index, corners, inclusion)."""
     ratings = (
         f"<characteristics><texture>{texture}</texture><malignancy>{malignancy}</malignancy>"
         "</characteristics>"

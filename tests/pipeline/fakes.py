@@ -73,15 +73,17 @@ class EvenClassifier:
 
     def classify(self, volume, candidates):
         del volume
-        evidence = np.zeros((4, 3, 3, 3), np.float32)
-        evidence[0, 1, 1, 1] = 1
-        answers = []
+        activation = np.zeros((4, 3, 3, 3), np.float32)
+        activation[0, 1, 1, 1] = 1
+        classifications = []
         for candidate in candidates:
             affine = np.diag([4.0, 4.0, 4.0, 1.0])
             affine[:3, 3] = np.subtract(candidate.centre_world_mm, 4.0)
-            why = ActivationMap(evidence, affine)
-            answers.append(Classification((0.62, 0.05, 0.21, 0.12), activation_map=why))
-        return answers
+            activation_map = ActivationMap(activation, affine)
+            classifications.append(
+                Classification((0.62, 0.05, 0.21, 0.12), activation_map=activation_map)
+            )
+        return classifications
 
 
 def fake_models(config):

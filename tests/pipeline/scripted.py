@@ -180,10 +180,12 @@ def make_report(study_uid="1.2", series_uid="1.2.3", *, scores=(0.9,), provenanc
 
 def _study_class(decisive):
     """That of the first finding, or of none."""
-    given = {"likeliest_class": "large_cell_carcinoma" if decisive else "normal", "rule": "So."}
-    for one in decisive:
-        given |= {key: one[key] for key in ("class_probabilities", "confidence_band", "finding")}
-    return given
+    cells = {"likeliest_class": "large_cell_carcinoma" if decisive else "normal", "rule": "So."}
+    for finding in decisive:
+        cells |= {
+            key: finding[key] for key in ("class_probabilities", "confidence_band", "finding")
+        }
+    return cells
 
 
 _SERIES = {

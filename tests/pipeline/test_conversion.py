@@ -58,7 +58,7 @@ def test_the_input_is_never_written_over(tmp_path):
     assert convert_input.read_bytes() == before
 
 
-def test_nothing_readable_says_why(tmp_path):
+def test_an_input_without_a_readable_series_and_an_unknown_suffix_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("notes")
     with pytest.raises(UsageError, match="holds no series that can be read"):
         convert(tmp_path, tmp_path.parent / "a.nii.gz")

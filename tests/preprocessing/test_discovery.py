@@ -32,8 +32,8 @@ def write_file(path, volume=None):
     return path
 
 
-def reasons(found):
-    return {Path(one.path).name: one.reason for one in found.skipped_files}
+def reasons(discovery):
+    return {Path(file.path).name: file.reason for file in discovery.skipped_files}
 
 
 def test_every_format_is_found_by_content_at_any_depth(tmp_path):
@@ -42,14 +42,14 @@ def test_every_format_is_found_by_content_at_any_depth(tmp_path):
         path.rename(path.with_name(f"IM{number}.txt"))
     write_file(tmp_path / "x.nii.gz").rename(tmp_path / "a" / "x.bin")
     write_file(tmp_path / "y.mha").rename(tmp_path / "a" / "y.dcm")
-    found = discover([tmp_path])
-    assert [(one.format, one.shape_zyx) for one in found.series] == [
+    discovery = discover([tmp_path])
+    assert [(series.format, series.shape_zyx) for series in discovery.series] == [
         (SeriesFormat.DICOM, (20, 24, 28)),
         (SeriesFormat.NIFTI, (20, 24, 28)),
         (SeriesFormat.METAIMAGE, (20, 24, 28)),
     ]
-    assert [one.rejection for one in found.series] == [None] * 3
-    assert found.skipped_files == ()
+    assert [series.rejection for series in discovery.series] == [None] * 3
+    assert discovery.skipped_files == ()
 
 
 def test_a_file_of_no_series_gets_a_reason(tmp_path):
@@ -62,25 +62,25 @@ def test_a_file_of_no_series_gets_a_reason(tmp_path):
         os.chdir(tmp_path)  # a socket's path is limited in length
         pipe.bind("socket")
         os.chdir(here)
-        found = discover([tmp_path])
-    assert reasons(found) == {
+        discovery = discover([tmp_path])
+    assert reasons(discovery) == {
         "notes.txt": Reason.NOT_AN_IMAGE,
         "empty.dcm": Reason.NOT_AN_IMAGE,
         "text.gz": Reason.NOT_AN_IMAGE,
         "gone": Reason.UNREADABLE,
         "socket": Reason.NOT_AN_IMAGE,
     }
-    assert found.series == ()
+    assert discovery.series == ()
 
 
 def test_a_file_reached_twice_counts_once(tmp_path):
     paths = write_dicom(tmp_path / "study")
     (tmp_path / "study" / "loop").symlink_to(tmp_path)
     (tmp_path / "linked").symlink_to(paths[0])
-    found = discover([tmp_path, tmp_path / "study", paths[3], tmp_path])
-    [series] = found.series
+    discovery = discover([tmp_path, tmp_path / "study", paths[3], tmp_path])
+    [series] = discovery.series
     assert len(series.sources) == 20
-    assert found.skipped_files == ()
+    assert discovery.skipped_files == ()
 
 
 def test_files_and_folders_that_may_not_be_read_are_reported(tmp_path, monkeypatch):
@@ -98,10 +98,10 @@ def test_files_and_folders_that_may_not_be_read_are_reported(tmp_path, monkeypat
 
     refuse("iterdir", Path.iterdir)
     refuse("open", Path.open)
-    found = discover([tmp_path])
-    assert reasons(found) == {"locked": Reason.UNREADABLE, "secret": Reason.UNREADABLE}
-    assert all("Permission denied" in one.message for one in found.skipped_files)
-    assert len(found.series) == 1
+    discovery = discover([tmp_path])
+    assert reasons(discovery) == {"locked": Reason.UNREADABLE, "secret": Reason.UNREADABLE}
+    assert all("Permission denied" in file.message for file in discovery.skipped_files)
+    assert len(discovery.series) == 1
 
 
 def test_a_missing_input_is_a_usage_error(tmp_path):
@@ -110,8 +110,8 @@ def test_a_missing_input_is_a_usage_error(tmp_path):
 
 
 def test_an_empty_folder_has_no_series(tmp_path):
-    found = discover([tmp_path])
-    assert (found.series, found.skipped_files) == ((), ())
+    discovery = discover([tmp_path])
+    assert (discovery.series, discovery.skipped_files) == ((), ())
 
 
 def test_the_same_series_in_two_folders_is_a_duplicate(tmp_path):
@@ -143,10 +143,10 @@ def test_files_of_one_name_are_distinguished_by_content(tmp_path):
     shutil.copy(tmp_path / "a" / "ct.nii.gz", tmp_path / "b" / "ct.nii.gz")
     volume = make_volume()
     write_file(tmp_path / "c" / "ct.nii.gz", replace(volume, hu=volume.hu + np.int16(1)))
-    one, same, other = discover([tmp_path]).series
-    assert one.facts.series_uid == same.facts.series_uid != other.facts.series_uid
+    series, same, other = discover([tmp_path]).series
+    assert series.facts.series_uid == same.facts.series_uid != other.facts.series_uid
     assert same.rejection.reason is Reason.DUPLICATE_SERIES
-    assert one.rejection is other.rejection is None
+    assert series.rejection is other.rejection is None
     assert discover([tmp_path / "a"]).series[0].facts.series_uid == "ct"
 
 
@@ -156,9 +156,9 @@ def test_the_raw_file_belongs_to_its_header(tmp_path):
         "NDims = 3\nOffset = 0 0 0\nElementSpacing = 10 10 10\nDimSize = 20 20 20\n"
         "ElementType = MET_SHORT\nElementDataFile = 0.raw\n"
     )
-    found = discover([tmp_path])
-    assert [source.name for source in found.series[0].sources] == ["z.mhd", "0.raw"]
-    assert found.skipped_files == ()
+    discovery = discover([tmp_path])
+    assert [source.name for source in discovery.series[0].sources] == ["z.mhd", "0.raw"]
+    assert discovery.skipped_files == ()
     (tmp_path / "0.raw").unlink()
     [missing] = discover([tmp_path]).skipped_files
     assert missing.reason is Reason.UNREADABLE
@@ -195,14 +195,14 @@ def test_an_archive_gives_the_same_series_as_its_files(tmp_path):
     )
     path = zip_folder(tmp_path / "in", tmp_path / "all.zip")
     before = sorted(tmp_path.rglob("*"))
-    found = discover([path])
-    assert {(one.format, one.shape_zyx) for one in found.series} == {
+    discovery = discover([path])
+    assert {(series.format, series.shape_zyx) for series in discovery.series} == {
         (SeriesFormat.DICOM, (20, 24, 28)),
         (SeriesFormat.NIFTI, (20, 24, 28)),
         (SeriesFormat.METAIMAGE, (20, 20, 20)),
     }
-    assert {one.path for one in found.series} == {path}
-    assert found.skipped_files == ()
+    assert {series.path for series in discovery.series} == {path}
+    assert discovery.skipped_files == ()
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -233,14 +233,14 @@ def test_names_in_any_alphabet_and_any_bytes_are_found_and_can_be_printed(tmp_pa
     write_dicom(folder / "\u80ba" / "Ren\u00e9")
     (folder / "notes.txt").write_text("some notes on a study, longer than a header's beginning")
     (folder / "broken.zip").write_bytes(b"PK\x03\x04")
-    found = discover([tmp_path])
-    (series,) = found.series
+    discovery = discover([tmp_path])
+    (series,) = discovery.series
     assert read_volume(series).shape_zyx == (20, 24, 28)
     assert str(series.sources[0]).startswith(f"{tmp_path}/caf\\xe9/\u80ba/Ren\u00e9/")
-    for skipped in found.skipped_files:
+    for skipped in discovery.skipped_files:
         assert "caf\\xe9" in skipped.path.encode().decode()
         assert "caf" not in skipped.message
-    assert len(found.skipped_files) == 2
+    assert len(discovery.skipped_files) == 2
 
 
 def test_no_sentence_holds_a_folder_which_may_be_named_after_the_patient(tmp_path):
@@ -262,16 +262,16 @@ def test_no_sentence_holds_a_folder_which_may_be_named_after_the_patient(tmp_pat
         (folder / name / "bad.zip").write_bytes(b"PK\x03\x04")
         (folder / name / "empty").touch()
         (folder / name / "gone").symlink_to(folder / "nowhere")
-    found = discover([tmp_path])
-    volumes = [read_volume(series) for series in found.series if series.readable]
-    errors = [series.rejection for series in found.series if series.rejection]
-    notices = [notice for read in (*found.series, *volumes) for notice in read.notices]
-    sentences = [entry.message for entry in (*found.skipped_files, *errors, *notices)]
+    discovery = discover([tmp_path])
+    volumes = [read_volume(series) for series in discovery.series if series.readable]
+    errors = [series.rejection for series in discovery.series if series.rejection]
+    notices = [notice for read in (*discovery.series, *volumes) for notice in read.notices]
+    sentences = [entry.message for entry in (*discovery.skipped_files, *errors, *notices)]
     assert not [sentence for sentence in sentences if "DOE_JANE" in sentence]
     assert {error.reason for error in errors} >= {Reason.DUPLICATE_SERIES, Reason.TOO_FEW_SLICES}
     assert {notice.code for notice in notices} >= {
         NoticeCode.MISSING_SLICES_FILLED,
         NoticeCode.DUPLICATE_SLICES_DROPPED,
     }
-    assert all("DOE_JANE" in skipped.path for skipped in found.skipped_files)
-    assert len(found.skipped_files) >= 10
+    assert all("DOE_JANE" in skipped.path for skipped in discovery.skipped_files)
+    assert len(discovery.skipped_files) >= 10

@@ -83,8 +83,11 @@ def test_a_thin_series_that_ends_a_little_earlier_is_long_enough():
 def test_a_series_that_cannot_be_analysed_keeps_its_own_reason():
     scout = make_series(1, rejection=SeriesError(Reason.LOCALIZER, "a scout"), readable=False)
     ranked = rank_series([scout, make_series(2)])
-    assert [one.rejection and one.rejection.reason for one in ranked] == [None, Reason.LOCALIZER]
-    assert [one.rejection.reason for one in rank_series([scout])] == [Reason.LOCALIZER]
+    assert [series.rejection and series.rejection.reason for series in ranked] == [
+        None,
+        Reason.LOCALIZER,
+    ]
+    assert [series.rejection.reason for series in rank_series([scout])] == [Reason.LOCALIZER]
     assert rank_series([]) == []
 
 

@@ -182,29 +182,29 @@ VERDICTS = {
 }
 
 
-def files_by_reason(found: Discovery):
-    count = Counter(one.reason for one in found.skipped_files)
-    for series in found.series:
+def files_by_reason(discovery: Discovery):
+    count = Counter(file.reason for file in discovery.skipped_files)
+    for series in discovery.series:
         if not series.readable:
             count[series.rejection.reason] += len(series.sources)
     return dict(count)
 
 
-def sentences(found: Discovery):
-    return [one.message for one in found.skipped_files] + [
-        series.rejection.message for series in found.series if series.rejection
+def sentences(discovery: Discovery):
+    return [file.message for file in discovery.skipped_files] + [
+        series.rejection.message for series in discovery.series if series.rejection
     ]
 
 
 @pytest.mark.parametrize("folder", VERDICTS)
 def test_the_folder_gets_its_verdict(folder):
     verdict = VERDICTS[folder]
-    found = discover([ROOT / folder])
-    assert files_by_reason(found) == verdict.files
-    assert all(sentences(found))
-    assert not [sentence for sentence in sentences(found) if str(ROOT) in sentence]
-    assert any(verdict.says in sentence for sentence in ["", *sentences(found)])
-    readable = [series for series in found.series if series.readable]
+    discovery = discover([ROOT / folder])
+    assert files_by_reason(discovery) == verdict.files
+    assert all(sentences(discovery))
+    assert not [sentence for sentence in sentences(discovery) if str(ROOT) in sentence]
+    assert any(verdict.says in sentence for sentence in ["", *sentences(discovery)])
+    readable = [series for series in discovery.series if series.readable]
     assert len(readable) == len(verdict.volumes)
     for series, expected in zip(readable, verdict.volumes, strict=True):
         read = read_volume(series)
@@ -222,7 +222,7 @@ def test_every_folder_of_the_collection_has_a_verdict():
 
 
 def only_volume(folder):
-    [series] = [one for one in discover([ROOT / folder]).series if one.readable]
+    [series] = [series for series in discover([ROOT / folder]).series if series.readable]
     return read_volume(series)
 
 
@@ -243,11 +243,11 @@ def test_the_missing_slice_is_filled_at_its_position():
 
 
 def test_frames_and_single_slices_give_one_volume():
-    one = only_volume("multiframe/dcmqi-legacy-23x38x3")
+    multiframe = only_volume("multiframe/dcmqi-legacy-23x38x3")
     singles = only_volume("multiframe/dcmqi-legacy-23x38x3-singles")
-    np.testing.assert_array_equal(one.hu, singles.hu)
-    np.testing.assert_allclose(one.affine, singles.affine, atol=1e-9)
-    np.testing.assert_allclose(one.affine[:3, 3], (46.465, 5.019, -177.75), atol=1e-3)
+    np.testing.assert_array_equal(multiframe.hu, singles.hu)
+    np.testing.assert_allclose(multiframe.affine, singles.affine, atol=1e-9)
+    np.testing.assert_allclose(multiframe.affine[:3, 3], (46.465, 5.019, -177.75), atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -301,11 +301,11 @@ def test_a_tilted_slice_keeps_its_pixels_at_their_header_positions():
 
 
 def test_the_thin_series_of_a_mixed_study_is_preferred():
-    found = discover([ROOT / "other" / "mixed-study-philips"])
+    discovery = discover([ROOT / "other" / "mixed-study-philips"])
     ct = [
-        replace(one, rejection=None, shape_zyx=(round(100 / one.spacing_mm[2]), 512, 512))
-        for one in found.series
-        if one.readable
+        replace(series, rejection=None, shape_zyx=(round(100 / series.spacing_mm[2]), 512, 512))
+        for series in discovery.series
+        if series.readable
     ]
     best, other = rank_series(ct)
     assert (best.series.path.name, other.series.path.name) == ("S2020", "S2010")
@@ -315,9 +315,9 @@ def test_the_thin_series_of_a_mixed_study_is_preferred():
 
 
 def test_the_whole_collection_is_searched_in_one_call():
-    found = discover([ROOT])
-    assert len(found.series) > 80
-    assert {series.rejection.reason for series in found.series if series.rejection} >= {
+    discovery = discover([ROOT])
+    assert len(discovery.series) > 80
+    assert {series.rejection.reason for series in discovery.series if series.rejection} >= {
         Reason.LOCALIZER,
         Reason.MISSING_SLICES,
         Reason.DERIVED,

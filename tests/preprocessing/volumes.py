@@ -9,11 +9,11 @@ def rotation(*degrees_xyz):
     """Turns about x, then y, then z, as 3 x 3."""
     turned = np.eye(3)
     for axis, angle in enumerate(np.radians(degrees_xyz)):
-        one = np.eye(3)
+        about_axis = np.eye(3)
         a, b = (axis + 1) % 3, (axis + 2) % 3
-        one[a, a] = one[b, b] = np.cos(angle)
-        one[a, b], one[b, a] = -np.sin(angle), np.sin(angle)
-        turned = one @ turned
+        about_axis[a, a] = about_axis[b, b] = np.cos(angle)
+        about_axis[a, b], about_axis[b, a] = -np.sin(angle), np.sin(angle)
+        turned = about_axis @ turned
     return turned
 
 

@@ -47,7 +47,7 @@ def test_a_peak_becomes_a_candidate_in_world_coordinates():
     assert candidate.score == pytest.approx(0.9, abs=1e-5)
 
 
-def test_of_two_marks_within_one_radius_the_better_is_kept():
+def test_of_two_candidates_within_one_radius_the_better_is_kept():
     heatmap = a_heatmap(CropNodule((20, 20, 20), 30.0), CropNodule((30, 20, 20), 30.0))
     heatmap[HEAT][heatmap[HEAT] > 0] = (2.0, 1.0)
     (candidate,) = a_detector(returning(heatmap)).detect(a_volume())

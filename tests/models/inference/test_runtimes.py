@@ -33,7 +33,7 @@ from tests.models.shipped import ARCHITECTURES, INPUT_SHAPES
 
 SMALL = {"stem_channels": 4, "stage_channels": (8, 8, 8), "pyramid_channels": 8}
 TOLERANCE = 1e-4
-"""Of a logit: the order of additions in float32 may change this much."""
+"""Largest difference of a logit: the order of additions in float32 may change this much."""
 
 
 def in_a_new_process(code, *arguments, **options):
@@ -114,7 +114,7 @@ def test_without_torch_a_network_that_needs_it_is_refused(small_model, monkeypat
         torch_network(small_model[0], lambda: CentreNet(**SMALL), threads=1)
 
 
-def test_without_a_driver_torch_is_not_asked_for_a_gpu(tmp_path):
+def test_without_a_driver_torch_is_not_imported(tmp_path):
     def torch_sees_gpu():
         pytest.fail("torch was imported")
 

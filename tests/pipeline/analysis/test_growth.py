@@ -88,7 +88,7 @@ def test_growth_by_lung_rads_is_more_than_one_and_a_half_mm_in_12_months(
 
 
 @pytest.mark.parametrize(
-    ("earlier", "later", "course"),
+    ("earlier", "later", "change"),
     [
         (size(), size(), None),
         (size(texture="non_solid"), size(texture="part_solid", solid_mm=3.0), "new"),
@@ -104,15 +104,15 @@ def test_growth_by_lung_rads_is_more_than_one_and_a_half_mm_in_12_months(
         ),
     ],
 )
-def test_the_solid_part_has_a_course_of_its_own(earlier, later, course):
-    assert size_change(earlier, later, days=180).solid_part_change == course
+def test_the_solid_part_has_an_interval_change_of_its_own(earlier, later, change):
+    assert size_change(earlier, later, days=180).solid_part_change == change
 
 
 @pytest.mark.parametrize(
     ("earlier", "later", "warned"),
     [("solid", "solid", False), ("part_solid", "solid", True), ("non_solid", "part_solid", True)],
 )
-def test_the_change_of_a_part_solid_nodule_is_told_with_a_warning(earlier, later, warned):
+def test_the_change_of_a_part_solid_nodule_is_reported_with_a_warning(earlier, later, warned):
     change = size_change(size(texture=earlier), size(texture=later), days=180)
     nodule = EarlierNodule(Candidate((0.0, 0.0, 0.0), 8.0, 0.9), size(texture=earlier), None)
     finding = ComparedFinding(1, (0.0, 0.0, 0.0), nodule, change, inside=True)
@@ -130,27 +130,27 @@ def test_growth_needs_a_day_between():
 # Pairs.
 
 
-def mark(x, diameter_mm=6.0):
+def candidate(x, diameter_mm=6.0):
     return Candidate((float(x), 0.0, 0.0), diameter_mm, 0.5)
 
 
 def test_findings_are_paired_one_to_one_by_the_least_distance_in_sum():
-    later, earlier = [mark(0), mark(5)], [mark(4), mark(-3)]
-    places = [one.centre_world_mm for one in later]
+    later, earlier = [candidate(0), candidate(5)], [candidate(4), candidate(-3)]
+    places = [nodule.centre_world_mm for nodule in later]
     assert match_findings(places, later, earlier) == {0: 1, 1: 0}
 
 
 def test_what_is_farther_than_the_tolerance_is_no_pair_but_a_mass_may_be_off_by_more():
-    assert match_findings([(0.0, 0.0, 0.0)], [mark(0)], [mark(8.1)]) == {}
-    assert match_findings([(0.0, 0.0, 0.0)], [mark(0)], [mark(7.9)]) == {0: 0}
-    assert match_findings([(0.0, 0.0, 0.0)], [mark(0)], [mark(15, 40.0)]) == {0: 0}
-    assert match_findings([], [], [mark(0)]) == {}
+    assert match_findings([(0.0, 0.0, 0.0)], [candidate(0)], [candidate(8.1)]) == {}
+    assert match_findings([(0.0, 0.0, 0.0)], [candidate(0)], [candidate(7.9)]) == {0: 0}
+    assert match_findings([(0.0, 0.0, 0.0)], [candidate(0)], [candidate(15, 40.0)]) == {0: 0}
+    assert match_findings([], [], [candidate(0)]) == {}
 
 
-def test_marks_below_the_operating_point_must_lie_nearer():
-    near, far = mark(3.9), mark(-4.1)
-    assert nearest_candidate((0.0, 0.0, 0.0), mark(0), [far, near]) is near
-    assert nearest_candidate((0.0, 0.0, 0.0), mark(0), [far]) is None
+def test_candidates_below_the_operating_point_must_be_nearer():
+    near, far = candidate(3.9), candidate(-4.1)
+    assert nearest_candidate((0.0, 0.0, 0.0), candidate(0), [far, near]) is near
+    assert nearest_candidate((0.0, 0.0, 0.0), candidate(0), [far]) is None
 
 
 # The earlier study.
@@ -169,12 +169,12 @@ def test_a_study_is_compared_with_the_most_recent_earlier_one_of_the_same_patien
 
 @pytest.mark.parametrize("patient", ["", " "])
 def test_studies_without_a_patient_id_are_compared_with_none(patient):
-    one, other = study("1", "20200101", patient=patient), study("2", "20210101", patient=patient)
-    assert find_priors([one, other]) == [None, None]
+    first, second = study("1", "20200101", patient=patient), study("2", "20210101", patient=patient)
+    assert find_priors([first, second]) == [None, None]
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "told"),
+    ("later", "earlier", "reason"),
     [
         (study("1", "20200101"), study("2", "20200101"), SAME_DAY),
         (study("1", ""), study("2", "20200101"), NO_DATE),
@@ -183,6 +183,6 @@ def test_studies_without_a_patient_id_are_compared_with_none(patient):
         (study("1", "20200102", sex="F"), study("2", "20200101", sex="M"), OTHER_SEX),
     ],
 )
-def test_what_cannot_be_compared_is_said_where_there_are_two_studies(one, other, told):
-    prior = prior_of(0, one, other)
-    assert (prior.series, prior.reason) == ((), told)
+def test_the_reason_is_given_where_two_studies_cannot_be_compared(later, earlier, reason):
+    prior = prior_of(0, later, earlier)
+    assert (prior.series, prior.reason) == ((), reason)

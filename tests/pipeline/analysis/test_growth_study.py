@@ -90,7 +90,8 @@ def small_scan():
 def entry(report, nodule):
     """The entry of the finding that lies on a nodule."""
     finding = min(
-        report.findings, key=lambda one: math.dist(one.centre_world_mm, nodule.centre_world_mm)
+        report.findings,
+        key=lambda finding: math.dist(finding.centre_world_mm, nodule.centre_world_mm),
     )
     return report.growth.nodules[finding.finding - 1]
 
@@ -121,13 +122,13 @@ def test_a_nodule_that_stayed_is_stable(runs):
 def test_what_only_one_study_has_is_new_or_not_seen_again(runs):
     _, first, later, (_, report), _ = runs
     assert entry(report, later.nodules[1]).status == "new"
-    gone = [one for one in report.growth.nodules if one.finding is None]
+    gone = [entry for entry in report.growth.nodules if entry.finding is None]
     place = first.nodules[1].centre_world_mm
-    (missed,) = [one for one in gone if math.dist(one.earlier.centre_world_mm, place) < 4]
+    (missed,) = [entry for entry in gone if math.dist(entry.earlier.centre_world_mm, place) < 4]
     assert missed.status == "not_seen_again"
 
 
-def test_guidelines_are_told_of_growth(runs):
+def test_guidelines_use_the_interval_changes(runs):
     _, _, later, (alone, report), _ = runs
     before, after = (each.guidelines[0] for each in (alone, report))
     assert any("no earlier study" in text for text in before.not_assessed)

@@ -75,22 +75,22 @@ def test_the_folder_of_a_series_holds_the_report_and_every_picture_it_names(stud
     assert names == {"report.json", "report.html", "key_image.png"} | named
 
 
-def test_the_evidence_of_a_finding_is_saved_where_it_lies(study):
+def test_the_activation_map_of_a_finding_is_saved_at_its_position(study):
     folder, report = read_report(study[0] / "out")
     finding = report.findings[0]
     image = nib.load(folder / finding.activation_map.file)
     to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
-    evidence = np.asarray(image.dataobj).transpose(2, 1, 0)
-    assert value_at(evidence, to_lps, finding.centre_world_mm) == 1
-    assert evidence.sum() == 1
+    activation = np.asarray(image.dataobj).transpose(2, 1, 0)
+    assert value_at(activation, to_lps, finding.centre_world_mm) == 1
+    assert activation.sum() == 1
 
 
-def test_evidence_is_neither_drawn_nor_saved_where_it_is_switched_off(study):
+def test_activation_maps_are_neither_drawn_nor_saved_where_switched_off(study):
     folder = study[0]
-    analyse(folder, folder / "unexplained", activation_maps=False)
-    series, report = read_report(folder / "unexplained")
+    analyse(folder, folder / "without_maps", activation_maps=False)
+    series, report = read_report(folder / "without_maps")
     assert {finding.activation_map for finding in report.findings} == {None}
-    assert not list(series.glob("*why*"))
+    assert not list(series.glob("*_cam*"))
     assert "Why:" not in (series / "report.html").read_text()
 
 
@@ -112,16 +112,20 @@ def test_the_same_input_gives_the_same_bytes_times_aside(study):
         assert contents[0] == contents[1]
 
 
-def test_a_reducer_has_the_last_word_on_scores_and_stands_in_the_report(study):
+def test_a_reducer_gives_the_final_scores_and_is_named_in_the_report(study):
     folder = study[0]
     _, without = read_report(folder / "out")
     analyse(folder, folder / "reduced", reducer=True)
     _, report = read_report(folder / "reduced")
-    assert [one.score for one in report.candidates] == pytest.approx(
-        [one.score / 2 for one in without.candidates], abs=1e-4
+    assert [candidate.score for candidate in report.candidates] == pytest.approx(
+        [candidate.score / 2 for candidate in without.candidates], abs=1e-4
     )
-    assert [one.role for one in report.provenance.models] == ["detector", "reducer", "classifier"]
-    assert [one.role for one in without.provenance.models] == ["detector", "classifier"]
+    assert [model.role for model in report.provenance.models] == [
+        "detector",
+        "reducer",
+        "classifier",
+    ]
+    assert [model.role for model in without.provenance.models] == ["detector", "classifier"]
     assert report.provenance.fingerprint != without.provenance.fingerprint
     assert "reduce" in report.times.seconds
     assert "reduce" not in without.times.seconds
@@ -150,7 +154,7 @@ def test_a_segmenter_outlines_and_measures_findings(study):
     assert float(rows[nearest.finding - 1]["volume_mm3"]) == measured["volume_mm3"]
     assert rows[nearest.finding - 1]["lung_rads"] == "4B"
     assert rows[nearest.finding - 1]["malignancy"] == "0.25"
-    assert [one.name for one in report.guidelines] == [
+    assert [guideline.name for guideline in report.guidelines] == [
         "lung_rads_2022",
         "c_lung_rads",
         "fleischner_2017",

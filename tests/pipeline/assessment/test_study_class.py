@@ -38,14 +38,14 @@ def findings(*rows):
 )
 def test_the_largest_probability_of_cancer_times_score_decides(rows, decisive):
     made = findings(*rows)
-    given = study_class(made)
-    assert given.finding == decisive
-    assert given.likeliest_class is made[decisive - 1].likeliest_class
-    assert given.rule == RULE
+    derived = study_class(made)
+    assert derived.finding == decisive
+    assert derived.likeliest_class is made[decisive - 1].likeliest_class
+    assert derived.rule == RULE
 
 
 def test_a_study_without_findings_is_called_normal_and_says_that_nothing_was_found():
-    given = study_class([])
-    assert given.likeliest_class == "normal"
-    assert given.rule == NO_FINDING
-    assert given.finding is None
+    derived = study_class([])
+    assert derived.likeliest_class == "normal"
+    assert derived.rule == NO_FINDING
+    assert derived.finding is None

@@ -8,7 +8,7 @@ from hounsfield.pipeline.errors import OutputError
 ROW = Row("a.dcm", "1", "1.1", 1, "analysed", folder="studies/1/1.1", findings=2)
 
 
-def test_what_is_recorded_is_found_by_another_reader(tmp_path):
+def test_recorded_rows_are_seen_by_another_reader(tmp_path):
     with Ledger(tmp_path) as ledger:
         ledger.record([ROW])
         with Ledger(tmp_path, read_only=True) as reader:

@@ -186,7 +186,7 @@ def test_a_report_that_was_removed_is_made_again(place):
     assert place.report("1.1.1").is_file()
 
 
-def test_a_killed_run_goes_on_where_it_was(place):
+def test_a_killed_run_resumes_where_it_stopped(place):
     place.write("1.1")
     place.write("1.2", "kills the run once")
     place.write("1.3")
@@ -208,14 +208,14 @@ def test_a_killed_run_goes_on_where_it_was(place):
 
 @pytest.fixture
 def interruptible():
-    """An interrupt is heard even where the tests run in the background, and ignore it."""
+    """An interrupt arrives even where the tests run in the background, and ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(place):
+def test_an_interrupted_run_keeps_finished_studies_and_resumes(place):
     place.write("1.1")
     place.write("1.2", "interrupts the run once")
     with pytest.raises(KeyboardInterrupt):

@@ -59,7 +59,7 @@ def test_without_a_category_the_best_score_leads():
     assert headline(report).startswith("2 findings, the best score has number 1: 10.0 mm")
 
 
-def test_no_finding_is_said_with_the_category():
+def test_without_findings_the_headline_names_the_category():
     report = make_report(scores=())
     assert headline(report) == "No finding above the operating point; no quality notices."
     negative = guideline(category="1", meaning="negative", driven_by=(), findings=())

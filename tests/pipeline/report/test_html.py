@@ -148,7 +148,7 @@ def test_a_class_activation_map_is_shown_only_where_there_is_one():
     assert "Class activation map" not in second
 
 
-def test_a_report_without_findings_does_not_speak_of_rings_or_categories_of_findings():
+def test_a_report_without_findings_does_not_mention_rings_or_categories_of_findings():
     page = report_page(make_report(scores=()), {"key_image.png": b"png"}, shown=None)
     assert "No finding above the operating point" in page
     assert "axial slice through the middle of the lungs" in page

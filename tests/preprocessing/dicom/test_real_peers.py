@@ -260,9 +260,9 @@ def test_a_legacy_converted_instance_equals_its_single_slices():
 
 def test_a_sign_conflict_is_resolved_by_plausible_hu():
     folder = TRICKY / "other/coronal-mpr-pixrep-pair"
-    one, other = (_hu(path)[0] for path in sorted(folder.iterdir()))
-    assert np.array_equal(one, other)
-    assert one.max() == 1717
+    first, second = (_hu(path)[0] for path in sorted(folder.iterdir()))
+    assert np.array_equal(first, second)
+    assert first.max() == 1717
 
 
 @pytest.mark.parametrize(
@@ -300,9 +300,9 @@ def test_a_study_of_many_series_keeps_them_apart():
     folder = TRICKY / "other/mixed-study-philips"
     paths = list(folder.rglob("I*"))
     series = group_instances([read_instance(ByteSource(path)) for path in paths])
-    shapes = {one.shape_zyx for one in series if one.readable}
+    shapes = {part.shape_zyx for part in series if part.readable}
     assert shapes == {(6, 512, 512), (12, 512, 512)}
-    assert {one.rejection.reason for one in series if not one.readable} == {
+    assert {part.rejection.reason for part in series if not part.readable} == {
         Reason.LOCALIZER,
         Reason.SECONDARY_CAPTURE,
     }

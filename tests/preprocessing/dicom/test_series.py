@@ -118,9 +118,9 @@ def test_different_images_at_one_position_are_split_into_acquisitions(tmp_path):
         dataset.RescaleIntercept = "-990"
     save_stack(first, tmp_path / "a")
     save_stack(second, tmp_path / "b")
-    one, other = series_of(tmp_path)
-    assert one.facts.series_uid + "#2" == other.facts.series_uid
-    difference = read_dicom_volume(other).hu.astype(int) - read_dicom_volume(one).hu
+    first, second = series_of(tmp_path)
+    assert first.facts.series_uid + "#2" == second.facts.series_uid
+    difference = read_dicom_volume(second).hu.astype(int) - read_dicom_volume(first).hu
     assert (difference == 10).all()
 
 
@@ -131,9 +131,9 @@ def test_acquisitions_without_numbers_are_separated_by_their_order(tmp_path):
         dataset.InstanceNumber = number
     save_stack(first, tmp_path / "a")
     save_stack(second, tmp_path / "b")
-    one, other = series_of(tmp_path)
-    assert (len(one.instances), len(other.instances)) == (12, 5)
-    assert {i.frames[0].rescale_intercept for i in one.instances} == {-1014.0}
+    first, second = series_of(tmp_path)
+    assert (len(first.instances), len(second.instances)) == (12, 5)
+    assert {i.frames[0].rescale_intercept for i in first.instances} == {-1014.0}
 
 
 def test_acquisitions_that_nothing_distinguishes_are_refused(tmp_path):

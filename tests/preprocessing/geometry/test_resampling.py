@@ -19,8 +19,8 @@ def _ramp(shape=(9, 12, 15)):
 def test_a_linear_field_is_reproduced_at_any_step(step_x):
     positions = (np.array([0.5, 1.25, 2.0]), np.arange(0.25, 11, 0.5), np.arange(0, 14, step_x))
     z, y, x = np.meshgrid(*positions, indexing="ij")
-    found = resample_separable(_ramp(), positions)
-    assert np.abs(found - (100 * z - 20 * y + 8 * x)).max() <= 0.501
+    resampled = resample_separable(_ramp(), positions)
+    assert np.abs(resampled - (100 * z - 20 * y + 8 * x)).max() <= 0.501
 
 
 def test_uneven_positions_are_resampled_to_even_ones():
@@ -28,15 +28,15 @@ def test_uneven_positions_are_resampled_to_even_ones():
     hu = np.broadcast_to((10 * true_mm)[:, None, None], (5, 3, 3)).astype(np.int16)
     wanted_mm = np.arange(0, 8.5, 0.5)
     index = np.interp(wanted_mm, true_mm, np.arange(5))
-    found = resample_separable(hu, (index, np.arange(3), np.arange(3)))
-    assert np.array_equal(found[:, 1, 1], 10 * wanted_mm)
+    resampled = resample_separable(hu, (index, np.arange(3), np.arange(3)))
+    assert np.array_equal(resampled[:, 1, 1], 10 * wanted_mm)
 
 
 def test_half_a_voxel_beyond_the_edge_keeps_its_value_and_farther_is_air():
     hu = np.full((2, 2, 4), 70, dtype=np.int16)
     x = np.array([-0.6, -0.5, 0.0, 3.5, 3.6])
-    found = resample_separable(hu, (np.arange(2), np.arange(2), x))
-    assert found[0, 0].tolist() == [AIR_HU, 70, 70, 70, AIR_HU]
+    resampled = resample_separable(hu, (np.arange(2), np.arange(2), x))
+    assert resampled[0, 0].tolist() == [AIR_HU, 70, 70, 70, AIR_HU]
 
 
 def test_agrees_with_simpleitk_within_its_rounding():
@@ -57,16 +57,16 @@ def test_agrees_with_simpleitk_within_its_rounding():
 def test_threads_do_not_change_the_result():
     hu = np.random.default_rng(1).integers(-1000, 1000, (17, 20, 20)).astype(np.int16)
     positions = (np.arange(0, 16, 0.7), np.arange(0, 19, 2.5), np.arange(0, 19, 0.5))
-    one = resample_separable(hu, positions, threads=1)
-    assert np.array_equal(one, resample_separable(hu, positions, threads=3))
+    in_one_thread = resample_separable(hu, positions, threads=1)
+    assert np.array_equal(in_one_thread, resample_separable(hu, positions, threads=3))
 
 
 def test_views_with_any_strides_are_accepted():
     hu = _ramp()
     positions = (np.arange(0, 14, 1.3), np.arange(0, 11, 0.9), np.arange(0, 8, 0.7))
     view = np.flip(hu.transpose(2, 1, 0), 1)
-    found = resample_separable(view, positions)
-    assert np.array_equal(found, resample_separable(np.ascontiguousarray(view), positions))
+    resampled = resample_separable(view, positions)
+    assert np.array_equal(resampled, resample_separable(np.ascontiguousarray(view), positions))
 
 
 def test_a_much_coarser_grid_averages_noise_away():

@@ -27,7 +27,7 @@ pytestmark = [
 @cache
 def chest(name):
     """A real series and its lungs."""
-    [series] = [one for one in discover([REAL / name / "ct"]).series if one.readable]
+    [series] = [series for series in discover([REAL / name / "ct"]).series if series.readable]
     volume = read_volume(series)
     return volume, find_lungs(volume)
 

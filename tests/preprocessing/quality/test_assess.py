@@ -40,9 +40,9 @@ def test_an_ordinary_chest_has_no_notices(plain):
 
 
 def test_thick_slices_and_wide_pixels_are_reported_with_their_size(plain):
-    found = {notice.code: notice for notice in assess_quality(plain, None)}
-    assert found[NoticeCode.THICK_SLICES].numbers == {"thickness_mm": 3.0, "spacing_mm": 3.0}
-    assert found[NoticeCode.RESOLUTION_LOW].numbers == {"pixel_mm": 2.0}
+    notices = {notice.code: notice for notice in assess_quality(plain, None)}
+    assert notices[NoticeCode.THICK_SLICES].numbers == {"thickness_mm": 3.0, "spacing_mm": 3.0}
+    assert notices[NoticeCode.RESOLUTION_LOW].numbers == {"pixel_mm": 2.0}
 
 
 @pytest.mark.parametrize(
@@ -57,19 +57,19 @@ def test_the_thicker_of_thickness_and_spacing_counts(spacing_mm, thickness_mm, i
 
 
 def test_cut_lungs_are_reported_with_face_and_area(plain):
-    found = notices_of(crop(plain, z=slice(30, None)))
-    assert list(found) == [NoticeCode.LUNGS_CUT]
+    notices = notices_of(crop(plain, z=slice(30, None)))
+    assert list(notices) == [NoticeCode.LUNGS_CUT]
     height = (30 * 3 - 169.5) / LUNG_RADII[2]
     area_cm2 = 2 * np.pi * LUNG_RADII[0] * LUNG_RADII[1] * (1 - height**2) / 100
-    assert found[NoticeCode.LUNGS_CUT].numbers["foot_cm2"] == pytest.approx(area_cm2, rel=0.05)
-    assert "at the foot" in found[NoticeCode.LUNGS_CUT].message
+    assert notices[NoticeCode.LUNGS_CUT].numbers["foot_cm2"] == pytest.approx(area_cm2, rel=0.05)
+    assert "at the foot" in notices[NoticeCode.LUNGS_CUT].message
 
 
 def test_a_single_aerated_lung_is_reported():
     chest = SyntheticChest()
     chest.hu[chest.inside(LEFT_CENTRE, LUNG_RADII)] = 30
-    found = notices_of(chest.volume())
-    assert "No aerated left lung" in found[NoticeCode.ONE_LUNG].message
+    notices = notices_of(chest.volume())
+    assert "No aerated left lung" in notices[NoticeCode.ONE_LUNG].message
 
 
 @pytest.mark.parametrize(
@@ -82,17 +82,19 @@ def test_air_far_from_minus_1000_is_suspect(plain, shift_hu, is_suspect):
 
 @pytest.mark.parametrize(("noise_hu", "is_high"), [(40, False), (90, True)])
 def test_noise_is_measured_in_soft_tissue(noise_hu, is_high):
-    found = notices_of(SyntheticChest().volume(noise_hu=noise_hu))
-    assert (NoticeCode.NOISE_HIGH in found) == is_high
+    notices = notices_of(SyntheticChest().volume(noise_hu=noise_hu))
+    assert (NoticeCode.NOISE_HIGH in notices) == is_high
     if is_high:
-        assert found[NoticeCode.NOISE_HIGH].numbers["noise_hu"] == pytest.approx(noise_hu, rel=0.1)
+        assert notices[NoticeCode.NOISE_HIGH].numbers["noise_hu"] == pytest.approx(
+            noise_hu, rel=0.1
+        )
 
 
 def test_a_breath_between_two_slices_is_motion(plain):
     hu = plain.hu.copy()
     hu[60:] = np.roll(hu[60:], 4, axis=1)
-    found = notices_of(Volume(hu, plain.affine.copy(), plain.series))
-    assert found[NoticeCode.MOTION_SUSPECT].numbers["slice"] == 61
+    notices = notices_of(Volume(hu, plain.affine.copy(), plain.series))
+    assert notices[NoticeCode.MOTION_SUSPECT].numbers["slice"] == 61
 
 
 def test_metal_is_reported_beside_the_lungs_and_not_outside_the_body():
@@ -124,11 +126,11 @@ def test_a_sharp_kernel_is_reported(plain):
 )
 def test_other_than_axial_and_upright_images_are_unusual(plain, order_zyx, flipped, words):
     stored = reordered(plain, order_zyx, flipped)
-    found = {notice.code: notice for notice in assess_quality(stored, None)}
+    notices = {notice.code: notice for notice in assess_quality(stored, None)}
     if words is None:
-        assert NoticeCode.ORIENTATION_UNUSUAL not in found
+        assert NoticeCode.ORIENTATION_UNUSUAL not in notices
     else:
-        assert words in found[NoticeCode.ORIENTATION_UNUSUAL].message
+        assert words in notices[NoticeCode.ORIENTATION_UNUSUAL].message
 
 
 def test_notices_come_in_the_order_of_their_codes(plain):
