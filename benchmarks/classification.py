@@ -118,11 +118,11 @@ def _phantom(seed: int) -> Phantom:
 def _classify(models: Models, phantom: Phantom) -> _PhantomResult:
     """Classifies the nodules of a phantom at their true places, and the findings in it."""
     working = to_working_volume(phantom.volume, find_lungs(phantom.volume))
-    marks = models.detector.detect(working)
-    marks = models.reducer.reduce(working, marks) if models.reducer else marks
+    candidates = models.detector.detect(working)
+    candidates = models.reducer.reduce(working, candidates) if models.reducer else candidates
     points = (models.stored.reducer or models.stored.detector).manifest.operating_points
     assert points is not None
-    findings = [mark for mark in marks if mark.score >= points.default]
+    findings = [candidate for candidate in candidates if candidate.score >= points.default]
     started = time.perf_counter()
     classifications = models.classifier.classify(working, findings)
     seconds = time.perf_counter() - started
@@ -138,12 +138,12 @@ def _classify(models: Models, phantom: Phantom) -> _PhantomResult:
     ]
     at_findings = []
     found: set[int] = set()
-    for number, (mark, classification) in enumerate(zip(findings, classifications, strict=True)):
-        hit = _hit(mark, phantom.nodules)
+    for number, (finding, classification) in enumerate(zip(findings, classifications, strict=True)):
+        hit = _hit(finding, phantom.nodules)
         if hit is None:
-            row = _row(patient, f"finding {number}", "normal", classification, mark.diameter_mm)
+            row = _row(patient, f"finding {number}", "normal", classification, finding.diameter_mm)
         elif hit in found:
-            continue  # a second mark on a nodule
+            continue  # a second finding on a nodule
         else:
             found.add(hit)
             nodule = phantom.nodules[hit]
@@ -155,10 +155,10 @@ def _classify(models: Models, phantom: Phantom) -> _PhantomResult:
     return _PhantomResult(at_nodules, at_findings, missed, seconds)
 
 
-def _hit(mark: Candidate, nodules: Sequence[PhantomNodule]) -> int | None:
-    """Index of the nodule that contains a mark, of several the one whose centre is nearest."""
+def _hit(candidate: Candidate, nodules: Sequence[PhantomNodule]) -> int | None:
+    """Index of the nodule that contains a candidate, of several the one whose centre is nearest."""
     away = [
-        float(np.linalg.norm(np.subtract(mark.centre_world_mm, nodule.centre_world_mm)))
+        float(np.linalg.norm(np.subtract(candidate.centre_world_mm, nodule.centre_world_mm)))
         / max(nodule.diameter_mm / 2, MIN_HIT_MM)
         for nodule in nodules
     ]

@@ -77,10 +77,10 @@ def _measure_detection(study: Path) -> None:
     detecting, reducing = [], []
     for _ in range(REPEATS + 1):
         started = time.perf_counter()
-        marks = models.detector.detect(working)
+        candidates = models.detector.detect(working)
         detected = time.perf_counter()
         if models.reducer is not None:
-            models.reducer.reduce(working, marks)
+            models.reducer.reduce(working, candidates)
         detecting.append(detected - started)
         reducing.append(time.perf_counter() - detected)
     detector_s, reducer_s = (statistics.median(times[1:]) for times in (detecting, reducing))

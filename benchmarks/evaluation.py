@@ -1,11 +1,11 @@
 """Time of the LUNA16 evaluation, compared with a straightforward loop in the same process.
 
 Both use one core. The submission is random with the size of LUNA16: 888 scans, 1,186 nodules,
-35,192 excluded findings, 55,000 marks, 1,000 scan-level bootstraps. The loop follows the protocol
-as the official script does: it compares every mark with every finding of its scan, and for each
-bootstrap it gathers, ranks and interpolates the entries of the resampled scans. It runs a few
-bootstraps, and its time is extrapolated. A second loop uses numpy inside each bootstrap, for a fair
-comparison.
+35,192 excluded findings, 55,000 predictions, 1,000 scan-level bootstraps. The loop follows the
+protocol as the official script does: it compares every prediction with every finding of its scan,
+and for each bootstrap it gathers, ranks and interpolates the entries of the resampled scans. It
+runs a few bootstraps, and its time is extrapolated. A second loop uses numpy inside each bootstrap,
+for a fair comparison.
 
 Run: ``python -m benchmarks.evaluation``
 """
@@ -75,11 +75,11 @@ def _measure(folder: Path, loop_bootstraps: int, repeats: int) -> dict[str, floa
             read_findings(folder / "annotations.csv", scans),
             read_findings(folder / "excluded.csv", scans),
         )
-        marks = read_predictions(folder / "marks.csv", scans)
+        predictions = read_predictions(folder / "predictions.csv", scans)
         read = time.perf_counter()
-        evaluate_submission(match_submission("marks.csv", marks, truth), truth)
+        evaluate_submission(match_submission("predictions.csv", predictions, truth), truth)
         evaluated = time.perf_counter()
-        matches = match_predictions(marks, truth.nodules, truth.excluded, scans=SCANS)
+        matches = match_predictions(predictions, truth.nodules, truth.excluded, scans=SCANS)
         counts = draw_counts(SCANS, resamplings=RESAMPLINGS, seed=0)
         plain = sensitivity_at(matches.entries)
         resampled = resampled_sensitivity_at(matches.entries, counts)
@@ -89,7 +89,7 @@ def _measure(folder: Path, loop_bootstraps: int, repeats: int) -> dict[str, floa
         whole.append(evaluated - read)
 
     started = time.perf_counter()
-    positives, negatives = _loop_match(truth, marks)
+    positives, negatives = _loop_match(truth, predictions)
     matching_s = time.perf_counter() - started
     resampled_scans = [
         np.repeat(np.arange(SCANS), row).tolist() for row in counts[:loop_bootstraps]
@@ -146,16 +146,16 @@ def _write_submission(folder: Path) -> None:
     ]
     scores = [rng.beta(4, 1.2, int(found.sum())), rng.beta(0.6, 4, false_positives)]
     scan = np.concatenate([nodule_scan[found], rng.integers(SCANS, size=false_positives)])
-    rows("marks.csv", scan, np.concatenate(centres), np.concatenate(scores))
+    rows("predictions.csv", scan, np.concatenate(centres), np.concatenate(scores))
 
 
 def _loop_match(
-    truth: GroundTruth, marks: Predictions
+    truth: GroundTruth, predictions: Predictions
 ) -> tuple[dict[int, list[float | None]], dict[int, list[float]]]:
-    """Matches mark by mark; returns the scores of nodules and of false positives by scan."""
+    """Matches prediction by prediction; returns scores of nodules and false positives by scan."""
     by_scan: dict[int, list[tuple[float, ...]]] = {}
-    table = np.column_stack([marks.centre_world_mm, marks.score])
-    for scan, row in zip(marks.scan.tolist(), table.tolist(), strict=True):
+    table = np.column_stack([predictions.centre_world_mm, predictions.score])
+    for scan, row in zip(predictions.scan.tolist(), table.tolist(), strict=True):
         by_scan.setdefault(scan, []).append(tuple(row))
     positives: dict[int, list[float | None]] = {}
     negatives: dict[int, list[float]] = {}
@@ -163,19 +163,19 @@ def _loop_match(
     for scan in range(SCANS):
         in_scan = by_scan.get(scan, [])
         if len(in_scan) > 100:
-            threshold = sorted((mark[3] for mark in in_scan), reverse=True)[100]
-            in_scan = [mark for mark in in_scan if mark[3] > threshold]
+            threshold = sorted((prediction[3] for prediction in in_scan), reverse=True)[100]
+            in_scan = [prediction for prediction in in_scan if prediction[3] > threshold]
         unmatched = dict(enumerate(in_scan))
         for finding in nodules.get(scan, []):
-            hits = [i for i, mark in enumerate(in_scan) if _inside(mark, finding)]
+            hits = [i for i, prediction in enumerate(in_scan) if _inside(prediction, finding)]
             for i in hits:
                 unmatched.pop(i, None)
             positives.setdefault(scan, []).append(max((in_scan[i][3] for i in hits), default=None))
         for finding in excluded.get(scan, []):
-            for i, mark in enumerate(in_scan):
-                if _inside(mark, finding):
+            for i, prediction in enumerate(in_scan):
+                if _inside(prediction, finding):
                     unmatched.pop(i, None)
-        negatives[scan] = [mark[3] for mark in unmatched.values()]
+        negatives[scan] = [prediction[3] for prediction in unmatched.values()]
     return positives, negatives
 
 
@@ -227,9 +227,11 @@ def _by_scan(findings: Findings) -> dict[int, list[tuple[float, ...]]]:
     return by_scan
 
 
-def _inside(mark: tuple[float, ...], finding: tuple[float, ...]) -> bool:
+def _inside(prediction: tuple[float, ...], finding: tuple[float, ...]) -> bool:
     x, y, z, radius = finding
-    return (x - mark[0]) ** 2 + (y - mark[1]) ** 2 + (z - mark[2]) ** 2 < radius**2
+    return (x - prediction[0]) ** 2 + (y - prediction[1]) ** 2 + (
+        z - prediction[2]
+    ) ** 2 < radius**2
 
 
 if __name__ == "__main__":

@@ -53,8 +53,8 @@ class _InsertedNodule:
         background: Patient into whose lungs it was inserted.
         diameter_mm: Diameter of the readers' outline.
         texture: Median of the readers' ratings, 1 (ground glass) to 5 (solid).
-        false_positives_above: Number of marks on the unchanged series that score at least as high
-            as the best mark on the nodule; infinite where there is none.
+        false_positives_above: Number of candidates on the unchanged series that score at least as
+            high as the best candidate on the nodule; infinite where there is none.
     """
 
     background: str
@@ -98,8 +98,8 @@ def _shipped_search() -> Search:
     models = shipped_models(threads=available_processors())
 
     def search(volume: WorkingVolume) -> list[Candidate]:
-        marks = models.detector.detect(volume)
-        return models.reducer.reduce(volume, marks) if models.reducer else marks
+        candidates = models.detector.detect(volume)
+        return models.reducer.reduce(volume, candidates) if models.reducer else candidates
 
     return search
 
@@ -124,27 +124,27 @@ def _search_case(
     rng = np.random.default_rng(SEED)
     false_scores = np.array(
         [
-            mark.score
-            for mark in search(case.volume)
-            if not any(_hits(mark, finding) for finding in case.findings)
+            candidate.score
+            for candidate in search(case.volume)
+            if not any(_hits(candidate, finding) for finding in case.findings)
         ]
     )
     order = rng.permutation(len(nodules))
     for first in range(0, len(nodules), NODULES_PER_SCAN):
         chosen = [nodules[int(i)] for i in order[first : first + NODULES_PER_SCAN]]
         volume, inserted = insert_nodules(case, chosen, rng)
-        marks = search(volume)
+        candidates = search(volume)
         for finding in inserted:
-            scores = [mark.score for mark in marks if _hits(mark, finding)]
+            scores = [candidate.score for candidate in candidates if _hits(candidate, finding)]
             above = float(np.sum(false_scores >= max(scores))) if scores else np.inf
             yield _InsertedNodule(
                 case.patient_id, finding.diameter_mm, finding.texture or 5.0, above
             )
 
 
-def _hits(mark: Candidate, finding: KnownFinding) -> bool:
-    """Whether a mark hits a finding by the rule of LUNA16."""
-    off = np.linalg.norm(np.subtract(mark.centre_world_mm, finding.centre_world_mm))
+def _hits(candidate: Candidate, finding: KnownFinding) -> bool:
+    """Whether a candidate hits a finding by the rule of LUNA16."""
+    off = np.linalg.norm(np.subtract(candidate.centre_world_mm, finding.centre_world_mm))
     return bool(off < finding.diameter_mm / 2)
 
 

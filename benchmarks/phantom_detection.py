@@ -56,7 +56,7 @@ def _search_phantoms(count: int, folder: Path) -> None:
     threads = available_processors()
     models = shipped_models(threads=threads)
     nodules: list[tuple[str, PhantomNodule]] = []
-    marks: list[tuple[str, Candidate]] = []
+    candidates: list[tuple[str, Candidate]] = []
     series: list[str] = []
     seconds: list[float] = []
     for seed in range(FIRST_SEED, FIRST_SEED + count):
@@ -67,12 +67,12 @@ def _search_phantoms(count: int, folder: Path) -> None:
         seconds.append(time.perf_counter() - started)
         series.append(uid)
         nodules += [(uid, nodule) for nodule in phantom.nodules]
-        marks += [(uid, mark) for mark in in_phantom]
+        candidates += [(uid, candidate) for candidate in in_phantom]
         print(f"{len(series)} of {count} phantoms", end="\r", file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
     truth = [(uid, *nodule.centre_world_mm, nodule.diameter_mm) for uid, nodule in nodules]
     write_table(folder / "annotations.csv", ("seriesuid", *PLACE, "diameter_mm"), truth)
-    scored = [(uid, *mark.centre_world_mm, mark.score) for uid, mark in marks]
+    scored = [(uid, *candidate.centre_world_mm, candidate.score) for uid, candidate in candidates]
     write_table(folder / "predictions.csv", ("seriesuid", *PLACE, "probability"), scored)
     write_table(folder / "series.csv", ("seriesuid",), [(uid,) for uid in series])
     evaluation = luna16_command(
@@ -119,8 +119,8 @@ def unseen_scan(seed: int) -> PhantomSettings:
 
 def _search_one(models: Models, phantom: Phantom) -> list[Candidate]:
     volume = to_working_volume(phantom.volume, find_lungs(phantom.volume))
-    marks = models.detector.detect(volume)
-    return models.reducer.reduce(volume, marks) if models.reducer else marks
+    candidates = models.detector.detect(volume)
+    return models.reducer.reduce(volume, candidates) if models.reducer else candidates
 
 
 def _print_kinds(nodules: Sequence[PhantomNodule], found_at: Sequence[float]) -> None:
