@@ -78,7 +78,7 @@ def evaluate_classification(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Evaluate class probabilities beside a baseline that knows the size alone."""
+    """Evaluate class probabilities, with a size-only baseline for comparison."""
     from hounsfield.pipeline.cli.errors import exit_on_error
 
     with exit_on_error(debug=debug):

@@ -35,10 +35,10 @@ def test_a_mistake_is_named_with_its_key_and_value(tmp_path, text, message):
         load_config(str(path))
 
 
-def test_an_unknown_name_tells_the_known_ones():
+def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(UsageError, match="one of: default, monai_luna16; got 'nightly'"):
         load_config("nightly")
 
 
-def test_how_the_work_is_done_does_not_change_what_the_result_is_known_by():
+def test_execution_settings_do_not_change_the_configuration_hash():
     assert load_config(workers=2).sha256() == load_config().sha256()

@@ -140,7 +140,7 @@ def test_findings_are_paired_one_to_one_by_the_least_distance_in_sum():
     assert match_findings(places, later, earlier) == {0: 1, 1: 0}
 
 
-def test_what_is_farther_than_the_tolerance_is_no_pair_but_a_mass_may_be_off_by_more():
+def test_nodules_beyond_the_tolerance_are_no_pair_but_a_mass_may_be_off_by_more():
     assert match_findings([(0.0, 0.0, 0.0)], [candidate(0)], [candidate(8.1)]) == {}
     assert match_findings([(0.0, 0.0, 0.0)], [candidate(0)], [candidate(7.9)]) == {0: 0}
     assert match_findings([(0.0, 0.0, 0.0)], [candidate(0)], [candidate(15, 40.0)]) == {0: 0}

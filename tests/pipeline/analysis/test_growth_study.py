@@ -119,7 +119,7 @@ def test_a_nodule_that_stayed_is_stable(runs):
     assert stayed.doubling_time_days is None
 
 
-def test_what_only_one_study_has_is_new_or_not_seen_again(runs):
+def test_a_nodule_in_one_study_only_is_new_or_not_seen_again(runs):
     _, first, later, (_, report), _ = runs
     assert entry(report, later.nodules[1]).status == "new"
     gone = [entry for entry in report.growth.nodules if entry.finding is None]

@@ -164,7 +164,7 @@ def test_a_segmenter_outlines_and_measures_findings(study):
     assert f"{measured['volume_mm3']:.0f} mm\u00b3" in page
 
 
-def test_what_is_known_of_a_patient_gives_risks_and_makes_another_run(study):
+def test_clinical_data_give_risks_and_make_another_run(study):
     folder, phantom, _ = study
     facts = phantom.volume.series
     table = folder / "clinical.csv"

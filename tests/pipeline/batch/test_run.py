@@ -136,7 +136,7 @@ def test_the_next_best_series_is_analysed_where_the_best_fails(place):
     ]
 
 
-def test_what_is_not_a_chest_is_skipped_and_not_failed(place):
+def test_a_series_that_is_no_chest_is_skipped_and_not_failed(place):
     place.write("1.1", "not chest")
     assert place.run().exit_code is ExitCode.NOTHING_TO_ANALYSE
     assert place.rows()["1.1.1"].verdict == "skipped"

@@ -17,7 +17,7 @@ def test_a_measurement_is_shown_with_its_unit_and_without_certainty(name, value,
     assert measurement_text({name: value}, name) == text
 
 
-def test_what_was_not_measured_is_not_shown():
+def test_missing_measurements_are_not_shown():
     assert measurement_text({}, "volume_mm3") is None
     assert list(measurement_rows({"unknown_mm": 3.0})) == []
 
