@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from hounsfield.pipeline.config import RunConfig
     from hounsfield.pipeline.evaluation.schema import Luna16Evaluation
     from hounsfield.preprocessing.lungs.segment import Lungs
+    from hounsfield.preprocessing.selection import KernelChoice
     from hounsfield.preprocessing.series import Series
+
+MAX_PHANTOM_NODULES = 100
+"""More do not fit into a chest in reasonable time."""
 
 
 def discover(path: str | Path) -> list[Series]:
@@ -58,23 +62,33 @@ def read(
         The volume on its native grid, with its notices.
 
     Raises:
-        UsageError: The path does not exist, holds no series, or leaves a choice open; or an array
-            comes without an affine.
+        UsageError: The path does not exist, holds no series, or leaves a choice open; an array
+            comes without an affine; or an argument does not go with this source.
         SeriesError: The series cannot be read, or its geometry or HU would not come out right.
         ValueError: The array or the affine has the wrong shape, type or values.
     """
     from hounsfield.preprocessing.reading import read_volume
     from hounsfield.preprocessing.series import Series
 
-    if isinstance(source, Series):
-        return read_volume(source)
-    if isinstance(source, str | Path):
-        from hounsfield.pipeline.series_choice import choose_series
-
-        series, _ = choose_series(Path(source), series_uid=series_uid)
-        return read_volume(series)
-    if _is_sitk_image(source):
+    if series_uid is not None and not isinstance(source, str | Path):
+        msg = "series_uid goes with a path only"
+        raise UsageError(msg)
+    if isinstance(source, str | Path | Series) or _is_sitk_image(source):
+        if affine is not None:
+            msg = "affine goes with an array only: a file or an image has its own"
+            raise UsageError(msg)
+        if isinstance(source, Series):
+            return read_volume(source)
+        if isinstance(source, str | Path):
+            return read_volume(_choose(source, series_uid=series_uid))
         return Volume.from_sitk(source)
+    if source is None or hasattr(source, "dataobj") or not hasattr(source, "__array__"):
+        msg = (
+            "source must be a path, a series, a SimpleITK image or an array [z, y, x] in HU, got "
+            f"{type(source).__name__}; of a nibabel image give np.asarray(image.dataobj).T and "
+            "diag(-1, -1, 1, 1) @ image.affine"
+        )
+        raise UsageError(msg)
     if affine is None:
         msg = "an array needs an affine: 4 x 4, (x, y, z) indices of voxel centres to LPS mm"
         raise UsageError(msg)
@@ -92,9 +106,12 @@ def find_lungs(volume: Volume) -> Lungs:
 
     Raises:
         SeriesError: No lungs are found.
+        UsageError: The argument is not a volume.
     """
     from hounsfield.preprocessing.lungs.segment import find_lungs as segment_lungs
 
+    if not isinstance(volume, Volume):
+        raise _not_a_volume(volume)
     return segment_lungs(volume)
 
 
@@ -105,7 +122,7 @@ def load_models(
 
     Args:
         config: Name of a configuration in ``configs/``, a YAML file, or a loaded configuration.
-        threads: CPU threads of each network; all cores by default.
+        threads: CPU threads of each network, 1 or more; all cores by default.
 
     Returns:
         The loaded networks.
@@ -118,6 +135,9 @@ def load_models(
     from hounsfield.pipeline.report.provenance import find_configured_models
     from hounsfield.preprocessing.parallel import available_processors
 
+    if threads is not None and threads < 1:
+        msg = f"threads must be 1 or more, got {threads}"
+        raise UsageError(msg)
     chosen = _config(config).models
     return load_model_set(
         find_configured_models(chosen),
@@ -132,6 +152,7 @@ def analyse(
     *,
     models: Models | None = None,
     config: str | Path | RunConfig = "default",
+    series_uid: str | None = None,
 ) -> Analysis:
     """Find, segment, measure and classify the lung nodules of one series.
 
@@ -140,6 +161,7 @@ def analyse(
             `discover`; or a volume from `read`.
         models: Networks from `load_models`; loaded anew for each call by default.
         config: Name of a configuration in ``configs/``, a YAML file, or a loaded configuration.
+        series_uid: For a path only: the SeriesInstanceUID, where the path holds several studies.
 
     Returns:
         The findings with typed measurements; ``save(folder)`` writes the report.
@@ -149,14 +171,16 @@ def analyse(
         SeriesError: The series cannot be read, or shows no lungs.
     """
     from hounsfield.pipeline.analysis.series import load_analyser
+    from hounsfield.preprocessing.series import Series
 
-    analyser = load_analyser(_config(config), models=models)
+    settings = _config(config)
+    if isinstance(source, str | Path):
+        source = _choose(source, series_uid=series_uid, kernel=settings.series.kernel)
+    elif not isinstance(source, Volume | Series):
+        raise _not_a_volume(source)
+    analyser = load_analyser(settings, models=models)
     if isinstance(source, Volume):
         return analyser.analyse_volume(source)
-    if isinstance(source, str | Path):
-        from hounsfield.pipeline.series_choice import choose_series
-
-        source, _ = choose_series(Path(source), kernel=analyser.config.series.kernel)
     return analyser.analyse_series(source)
 
 
@@ -210,13 +234,14 @@ def make_phantom(
     Args:
         seed: Decides the person, the scan and the nodules; the same seed gives the same bytes.
         size: ``full`` has 512 x 512 x 300 voxels, ``small`` 256 x 256 x 80.
-        nodules: Number of nodules; random by default.
+        nodules: Number of nodules, 0 to 100; random by default.
         folder: Write a DICOM series and ``truth.json`` into this new folder.
 
     Returns:
         The phantom: ``volume``, and ``nodules`` with centre, diameter and class.
 
     Raises:
+        UsageError: The size or the number of nodules is not one of these.
         OutputError: The folder cannot be written.
     """
     from dataclasses import replace
@@ -225,12 +250,32 @@ def make_phantom(
     from hounsfield.data.phantom import make_phantom as render_phantom
     from hounsfield.preprocessing.errors import writing_to
 
+    if size not in {"full", "small"}:
+        msg = f"size must be full or small, got {size!r}"
+        raise UsageError(msg)
+    if nodules is not None and not 0 <= nodules <= MAX_PHANTOM_NODULES:
+        msg = f"nodules must be 0 to {MAX_PHANTOM_NODULES}, got {nodules}"
+        raise UsageError(msg)
     settings = replace(SMALL if size == "small" else PhantomSettings(), nodule_count=nodules)
     phantom = render_phantom(seed, settings=settings)
     if folder is not None:
         with writing_to(Path(folder)):
             write_phantom(phantom, Path(folder), formats=("dicom",))
     return phantom
+
+
+def _choose(
+    path: str | Path, *, series_uid: str | None = None, kernel: KernelChoice = "soft"
+) -> Series:
+    from hounsfield.pipeline.series_choice import choose_series
+
+    series, _ = choose_series(Path(path), series_uid=series_uid, kernel=kernel)
+    return series
+
+
+def _not_a_volume(source: object) -> UsageError:
+    kind = type(source).__name__
+    return UsageError(f"a volume is needed, got {kind}: make one with hf.read(array, affine)")
 
 
 def _is_sitk_image(source: object) -> TypeIs[SimpleITK.Image]:

@@ -102,7 +102,7 @@ def _find(name_or_file: str) -> Path:
         return named
     stems = (file.stem for file in CONFIGS_FOLDER.glob("*.yaml"))
     names = ", ".join(sorted(stem for stem in stems if not stem.startswith("train_")))
-    msg = f"--config must be a file or one of: {names}; got {name_or_file!r}"
+    msg = f"the configuration must be a file or one of: {names}; got {name_or_file!r}"
     raise UsageError(msg)
 
 

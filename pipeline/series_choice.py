@@ -70,7 +70,9 @@ def _best(every: Sequence[Series], source: Path, kernel: KernelChoice) -> Series
     candidates = ranked or [series for series in usable if not _is_duplicate(series)]
     if len(candidates) != 1:
         names = ", ".join(series.facts.series_uid for series in candidates[:MAX_NAMED])
-        msg = f"{source} holds {len(candidates)} series to choose from; name one of: {names}"
+        msg = (
+            f"{source} holds {len(candidates)} series to choose from; name one by its UID: {names}"
+        )
         raise UsageError(msg)
     return candidates[0]
 

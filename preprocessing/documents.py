@@ -115,7 +115,9 @@ def validation_sentence(error: ValidationError) -> str:
     first, *others = error.errors(include_url=False)
     place = ".".join(map(str, first["loc"]))
     problem = first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    if first["type"] == "json_invalid":
+    if first["type"] == "extra_forbidden":
+        problem = "unknown key"
+    elif first["type"] == "json_invalid":
         problem = f"not JSON: {problem.removeprefix('Invalid JSON: ')}"
     elif first["type"] in {"model_type", "dataclass_type"}:
         problem = f"must hold keys with values, got {type(first['input']).__name__}"

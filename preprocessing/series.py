@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -56,9 +56,9 @@ class Series:
 
     path: Path
     format: SeriesFormat
-    sources: tuple[ByteSource, ...]
+    sources: tuple[ByteSource, ...] = field(repr=False)
     facts: SeriesFacts
-    instances: tuple[SeriesInstance, ...] = ()
+    instances: tuple[SeriesInstance, ...] = field(default=(), repr=False)
     shape_zyx: tuple[int, int, int] | None = None
     spacing_mm: tuple[float, float, float] | None = None
     orientation: str = ""

@@ -100,10 +100,10 @@ class Volume:
         notices: What the reader of a report must know about how this volume was made.
     """
 
-    hu: NDArray[np.int16]
+    hu: NDArray[np.int16] = field(repr=False)
     affine: NDArray[np.float64]
     series: SeriesFacts
-    source_frames: tuple[SourceFrame, ...] = ()
+    source_frames: tuple[SourceFrame, ...] = field(default=(), repr=False)
     notices: tuple[Notice, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -166,6 +166,9 @@ class Volume:
         """
         import SimpleITK
 
+        if image.GetPixelID() >= SimpleITK.sitkLabelUInt8:  # reading its buffer aborts the process
+            msg = f"image must hold HU, got a {image.GetPixelIDTypeAsString()}"
+            raise ValueError(msg)
         if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
             msg = (
                 f"image must have 3 axes and 1 component, got {image.GetDimension()} and "

@@ -116,3 +116,53 @@ def test_a_folder_without_series_is_a_clear_error(tmp_path):
         hf.analyse(tmp_path)
     with pytest.raises(hf.HounsfieldError, match="nowhere"):
         hf.read(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((None,), {}, "source must be a path, a series"),
+        ((b"path",), {}, "got bytes"),
+        ((np.zeros((2, 2, 2)),), {}, "an array needs an affine"),
+        (("folder", np.eye(4)), {}, "affine goes with an array only"),
+        ((SimpleITK.Image(2, 2, 2, SimpleITK.sitkInt16), np.eye(4)), {}, "affine goes with an"),
+        ((np.zeros((2, 2, 2)), np.eye(4)), {"series_uid": "1.2"}, "series_uid goes with a path"),
+    ],
+    ids=["nothing", "bytes", "no affine", "path and affine", "image and affine", "array and uid"],
+)
+def test_arguments_that_do_not_go_together_are_refused(arguments, options, message):
+    with pytest.raises(hf.UsageError, match=message):
+        hf.read(*arguments, **options)
+
+
+def test_a_label_map_is_refused_before_its_buffer_is_read():
+    labels = SimpleITK.Cast(SimpleITK.Image(4, 4, 4, SimpleITK.sitkUInt8), SimpleITK.sitkLabelUInt8)
+    with pytest.raises(ValueError, match="image must hold HU, got a label"):
+        hf.read(labels)
+
+
+def test_what_is_no_volume_is_named():
+    for call in (hf.find_lungs, hf.analyse):
+        with pytest.raises(hf.UsageError, match="a volume is needed, got ndarray"):
+            call(np.zeros((4, 4, 4)))
+    with pytest.raises(hf.UsageError, match="size must be full or small, got 'tiny'"):
+        hf.make_phantom(size="tiny")
+    with pytest.raises(hf.UsageError, match="nodules must be 0 to 100, got 1000"):
+        hf.make_phantom(size="small", nodules=1000)
+    with pytest.raises(hf.UsageError, match="threads must be 1 or more, got 0"):
+        hf.load_models(threads=0)
+
+
+def test_of_several_studies_the_series_is_named_by_its_uid(phantom, models, tmp_path):
+    made, folder = phantom
+    (tmp_path / "both").mkdir()
+    (tmp_path / "both" / "first").symlink_to(folder)
+    other = hf.make_phantom(4, size="small", nodules=0, folder=tmp_path / "both" / "second")
+    with pytest.raises(hf.UsageError, match="2 series to choose from; name one by its UID"):
+        hf.analyse(tmp_path / "both", models=models)
+    uid = other.volume.series.series_uid
+    analysis = hf.analyse(tmp_path / "both", models=models, series_uid=uid)
+    assert analysis.volume.series.series_uid == uid
+    assert len(repr(analysis)) < 200
+    assert len(repr(hf.discover(folder)[0])) < 2000
+    assert made.volume.series.series_uid in repr(made.volume)

@@ -143,3 +143,13 @@ def test_the_small_phantom_can_be_requested(tmp_path):
     result = call("phantom", tmp_path / "study", "--size", "small", "--nodules", 0)
     assert result.exit_code == 0
     assert len(list(Path(tmp_path / "study").rglob("*.dcm"))) == 80
+
+
+def test_a_command_that_needs_training_packages_names_the_extra(capsys):
+    with pytest.raises(SystemExit) as caught, exit_on_error(debug=False):
+        raise ModuleNotFoundError(name="torch")
+    assert caught.value.code == ExitCode.USAGE
+    assert "this command needs torch: pip install 'hounsfield[train]'" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught, exit_on_error(debug=False):
+        raise ModuleNotFoundError(name="hounsfield.missing")
+    assert caught.value.code == ExitCode.INTERNAL

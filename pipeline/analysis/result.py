@@ -48,7 +48,7 @@ class RenderedReport:
     files: dict[str, bytes]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Analysis:
     """The analysis of one series, as typed results.
 
@@ -75,6 +75,10 @@ class Analysis:
     config: RunConfig
     provenance: ProvenanceDocument
     timer: StageTimer
+
+    def __repr__(self) -> str:
+        facts = self.volume.series
+        return f"Analysis(series {facts.series_uid}, {len(self.findings)} findings)"
 
     @property
     def volume(self) -> Volume:

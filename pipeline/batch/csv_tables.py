@@ -89,7 +89,7 @@ def write_tables(out: Path, ledger: Ledger) -> list[WorklistRow]:
         ledger: Its ledger, open for reading.
 
     Returns:
-        The worklist, most urgent first.
+        The worklist, highest score first.
 
     Raises:
         OutputError: They cannot be written, or a report that the ledger names cannot be read.

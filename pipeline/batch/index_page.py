@@ -28,7 +28,7 @@ def write_index(
 
     Args:
         out: Output folder of the run; the page links to its tables and reports.
-        worklist: Rows of worklist.csv, most urgent first; the first `MAX_INDEX_ROWS` are shown.
+        worklist: Rows of worklist.csv, highest score first; the first `MAX_INDEX_ROWS` are shown.
         counts: Number of series and files by (verdict, reason).
 
     Returns:

@@ -14,7 +14,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.batch.messages import Outcome
-from hounsfield.pipeline.batch.worker import READY, load_models, serve
+from hounsfield.pipeline.batch.worker import READY, serve
+from hounsfield.pipeline.batch.worker import make_analyser as load_analyser
 from hounsfield.preprocessing.codes import Reason
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class WorkerPool:
         *,
         size: int,
         timeout_s: float,
-        make_analyser: MakeAnalyser = load_models,
+        make_analyser: MakeAnalyser = load_analyser,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
         self._settings = settings

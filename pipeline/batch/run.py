@@ -23,7 +23,7 @@ from hounsfield.pipeline.batch.pool import WorkerPool
 from hounsfield.pipeline.batch.run_log import log_to_folder
 from hounsfield.pipeline.batch.scheduler import StudyScheduler
 from hounsfield.pipeline.batch.work_plan import make_plan, require_separate_folders
-from hounsfield.pipeline.batch.worker import load_models
+from hounsfield.pipeline.batch.worker import make_analyser as load_analyser
 from hounsfield.pipeline.errors import OutputHeldError, writing_to
 from hounsfield.pipeline.report.provenance import find_configured_models, provenance_of
 
@@ -51,7 +51,7 @@ def run(
     progress: Progress,
     options: RunOptions,
     clinical: Path | None = None,
-    make_analyser: MakeAnalyser = load_models,
+    make_analyser: MakeAnalyser = load_analyser,
 ) -> RunSummary:
     """Analyse every study of the inputs that `out` does not hold yet.
 

@@ -30,8 +30,8 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 _TORCH_OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
 
-def load_models(settings: WorkerSettings) -> AnalyseSeries:
-    """Load the models of a run; imports that take seconds happen here, in the worker.
+def make_analyser(settings: WorkerSettings) -> AnalyseSeries:
+    """Load the models of a run into an analyser; imports that take seconds happen here.
 
     Args:
         settings: The run's settings, as the parent sent them.
@@ -54,7 +54,7 @@ def load_models(settings: WorkerSettings) -> AnalyseSeries:
     )
 
 
-def serve(pipe: Connection, settings: WorkerSettings, make_analyser: MakeAnalyser) -> None:
+def serve(pipe: Connection, settings: WorkerSettings, make: MakeAnalyser) -> None:
     """Load the models, send `READY`, then answer each series with an `Outcome`.
 
     It ends with the pipe. An exception is sent instead where the run as a whole cannot go on: the
@@ -63,14 +63,14 @@ def serve(pipe: Connection, settings: WorkerSettings, make_analyser: MakeAnalyse
     Args:
         pipe: The worker's end of the pipe to the parent.
         settings: Output folder, configuration and provenance of the run.
-        make_analyser: Loads what analysing needs.
+        make: Loads what analysing needs.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(settings.threads)
     try:
         try:
-            analyse = make_analyser(settings)
+            analyse = make(settings)
         except HounsfieldError as error:
             pipe.send(error)
             return

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+_IN_TRAIN_EXTRA = frozenset({"torch", "monai", "onnx", "onnxscript", "tensorboard"})
+"""Packages that only training, and the import and export of models, need."""
+
+
 @contextmanager
 def exit_on_error(*, debug: bool) -> Iterator[None]:
     """Turn an exception raised inside into a sentence on standard error and an exit code.
@@ -40,6 +44,9 @@ def exit_on_error(*, debug: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         _end("interrupted; run the same command again to resume", ExitCode.INTERRUPTED, debug=debug)
     except Exception as error:  # noqa: BLE001 - the last place that can report it
+        if isinstance(error, ModuleNotFoundError) and error.name in _IN_TRAIN_EXTRA:
+            msg = f"this command needs {error.name}: pip install 'hounsfield[train]'"
+            _end(msg, ExitCode.USAGE, debug=debug)
         msg = f"internal error, please report it: {type(error).__name__}: {error}"
         _end(
             msg if debug else f"{msg} (--debug shows the traceback)", ExitCode.INTERNAL, debug=debug

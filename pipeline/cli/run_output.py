@@ -105,7 +105,7 @@ def _findings_table(out: Path) -> Table:
             f"{float(row['score']):.2f}",
             f"{float(row['diameter_mm']):.1f}",
             ", ".join(f"{float(row[axis]):.1f}" for axis in ("x_mm", "y_mm", "z_mm")),
-            f"{row['lung']} {row['zone']}",
+            f"{row['lung']} lung, {row['zone']} zone",
             row["class"].replace("_", " "),
             row["confidence_band"],
         )

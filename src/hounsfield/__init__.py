@@ -31,7 +31,12 @@ if TYPE_CHECKING:
         make_phantom,
         read,
     )
-    from hounsfield.preprocessing.errors import HounsfieldError, SeriesError, UsageError
+    from hounsfield.preprocessing.errors import (
+        HounsfieldError,
+        OutputError,
+        SeriesError,
+        UsageError,
+    )
     from hounsfield.preprocessing.lungs.segment import Lungs
     from hounsfield.preprocessing.series import Series
     from hounsfield.preprocessing.volume import Volume
@@ -44,6 +49,7 @@ __all__ = [
     "HounsfieldError",
     "Lungs",
     "Models",
+    "OutputError",
     "Phantom",
     "Series",
     "SeriesError",
@@ -65,6 +71,7 @@ _MODULES = {
     "HounsfieldError": "hounsfield.preprocessing.errors",
     "Lungs": "hounsfield.preprocessing.lungs.segment",
     "Models": "hounsfield.models.inference.loading",
+    "OutputError": "hounsfield.preprocessing.errors",
     "Phantom": "hounsfield.data.phantom",
     "Series": "hounsfield.preprocessing.series",
     "SeriesError": "hounsfield.preprocessing.errors",
@@ -80,17 +87,19 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Load a public name when it is first used (PEP 562)."""
-    if name == "__version__":
-        value: object = import_module("importlib.metadata").version("hounsfield")
-    elif name in _MODULES:
-        value = getattr(import_module(_MODULES[name]), name)
-    else:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # so that a type checker still refuses a misspelt name
+
+    def __getattr__(name: str) -> object:
+        """Load a public name when it is first used (PEP 562)."""
+        if name == "__version__":
+            value: object = import_module("importlib.metadata").version("hounsfield")
+        elif name in _MODULES:
+            value = getattr(import_module(_MODULES[name]), name)
+        else:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -22,7 +22,7 @@ def test_every_default_is_visible_in_the_default_file():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("detection: {operating_pont: strict}", "operating_pont: Extra inputs are not permitted"),
+        ("detection: {operating_pont: strict}", "operating_pont: unknown key"),
         ("detection: {max_findings: -1}", "detection.max_findings: .* got -1"),
         ("detection: [", "not YAML"),
         ("just a sentence", "must hold keys with values"),

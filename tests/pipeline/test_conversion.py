@@ -32,7 +32,9 @@ def test_of_several_studies_the_series_must_be_named(tmp_path):
     write_study(tmp_path / "in" / "a")
     write_study(tmp_path / "in" / "b", uid="1.2.4")
     out = tmp_path / "ct.npz"
-    with pytest.raises(UsageError, match=r"2 series to choose from; name one of: 1\.2\.3\.2, "):
+    with pytest.raises(
+        UsageError, match=r"2 series to choose from; name one by its UID: 1\.2\.3\.2, "
+    ):
         convert(tmp_path / "in", out)
     volume = convert(tmp_path / "in", out, series_uid="1.2.4.2")
     assert volume.series.study_uid == "1.2.4.1"

@@ -55,7 +55,7 @@ def activation_picture(
     Returns:
         The bytes of a PNG file; below the panels, a bar with the strongest value in logits.
     """
-    shown_class = likeliest_class(finding)
+    shown_class = finding.likeliest_class
     contrast = activation_map.contrast_for(shown_class)
     strongest = float(np.abs(contrast).max())
     # A map of zeros is drawn fully transparent.
@@ -88,22 +88,10 @@ def activation_files(findings: Sequence[Finding]) -> dict[str, bytes]:
     for number, finding in enumerate(findings, start=1):
         if finding.activation_map is not None:
             stream = io.BytesIO()
-            contrast = finding.activation_map.contrast_for(likeliest_class(finding))
+            contrast = finding.activation_map.contrast_for(finding.likeliest_class)
             write_nifti(contrast, finding.activation_map.affine, stream)
             files[activation_file_name(number)] = stream.getvalue()
     return files
-
-
-def likeliest_class(finding: Finding) -> NoduleClass:
-    """Choose the class with the largest probability; of equal ones, the first in order.
-
-    Args:
-        finding: Its class probabilities count, in the order of `NoduleClass`.
-
-    Returns:
-        The class.
-    """
-    return list(NoduleClass)[int(np.argmax(finding.class_probabilities))]
 
 
 def _layer(

@@ -40,7 +40,7 @@ def test_a_guideline_is_added_by_a_file_alone(tmp_path):
     ("old", "new", "message"),
     [
         ("title: Mine\n", "", "mine.yaml: title: Field required"),
-        ("from: 11.5", "from: 11.5, till: 20", r"rules.0.mean_diameter_mm.till: Extra inputs"),
+        ("from: 11.5", "from: 11.5, till: 20", r"rules.0.mean_diameter_mm.till: unknown key"),
         ("from: 11.5", "from: 11.5, below: 11.5", "rules.0.mean_diameter_mm: from must be less"),
         ("{from: 11.5}", "{}", "rules.0.mean_diameter_mm: must have from, below or both"),
         ("from: 11.5", "from: wide", "rules.0.mean_diameter_mm.from: .*, got 'wide'"),

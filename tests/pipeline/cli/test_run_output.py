@@ -73,7 +73,14 @@ def test_an_input_without_a_chest_says_so(out):
 def test_the_table_shows_the_best_findings(out, capsys):
     print_run_summary(out, summary_of(row(1, findings=1)))
     text = capsys.readouterr().out
-    for cell in ("…13619.2.55.3", "0.91", "8.2", "left upper", "large cell carcinoma", "review"):
+    for cell in (
+        "…13619.2.55.3",
+        "0.91",
+        "8.2",
+        "left lung, upper zone",
+        "large cell carcinoma",
+        "review",
+    ):
         assert cell in text
 
 
