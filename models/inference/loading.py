@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from hounsfield.models.contracts import Classifier, Detector, Rater, Reducer, Segmenter
     from hounsfield.models.inference.classifier import Flips
+    from hounsfield.models.inference.mass_detector import MassDetector
     from hounsfield.models.inference.rater import MalignancyRater
     from hounsfield.models.inference.runtimes import Network, Runtime
     from hounsfield.models.inference.segmenter import NoduleSegmenter
@@ -154,6 +155,27 @@ def load_detector(folder: Path, *, threads: int, runtime: Runtime = "auto") -> D
     return HeatmapDetector(manifest, _network(folder, manifest, threads, runtime))
 
 
+def load_mass_detector(folder: Path, *, threads: int, runtime: Runtime = "auto") -> MassDetector:
+    """Load a mass detector, which no run uses yet.
+
+    Args:
+        folder: The model's own folder: manifest, weights and graph.
+        threads: CPU threads that the network may use.
+        runtime: Inference backend; ``auto`` takes torch on a GPU, else OpenVINO.
+
+    Returns:
+        The mass detector, ready to run.
+
+    Raises:
+        UsageError: The folder holds no mass detector, or a file has another hash than its
+            manifest names.
+    """
+    from hounsfield.models.inference.mass_detector import MassDetector
+
+    manifest = stored_model(folder, "mass_detector").manifest
+    return MassDetector(manifest, _network(folder, manifest, threads, runtime))
+
+
 def load_classifier(
     folder: Path, *, threads: int, runtime: Runtime = "auto", flips: Flips = 1
 ) -> Classifier:
@@ -264,6 +286,10 @@ def _build(manifest: Manifest) -> nn.Module:
             from hounsfield.models.networks.centre_net import CentreNet
 
             return CentreNet(**manifest.network)
+        case "mass_detector":
+            from hounsfield.models.networks.mass_net import MassNet
+
+            return MassNet(**manifest.network)
         case "reducer":
             from hounsfield.models.networks.reduce_net import ReduceNet
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hounsfield.models.store.manifest import Manifest
 
-Role = Literal["detector", "reducer", "segmenter", "rater", "classifier"]
+Role = Literal["detector", "mass_detector", "reducer", "segmenter", "rater", "classifier"]
 OperatingPoint = Literal["screening", "default", "strict"]
 
 

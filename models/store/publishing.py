@@ -154,7 +154,8 @@ def model_card(manifest: Manifest) -> str:
         )
     lines += ["", "## Trained on", ""]
     for material in manifest.training_material:
-        patients = f", {material.patients} patients" if material.patients else ""
+        count = material.patients
+        patients = f", {count} patient{'s' if count > 1 else ''}" if count else ""
         lines.append(f"- {material.name} ({material.licence}{patients}): {material.role}")
     if count := len({uid for part in manifest.training_material for uid in part.series_uids}):
         lines += ["", f"{count} real series; their UIDs are in [{SERIES_FILE}]({SERIES_FILE})."]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hounsfield.models.training.classifier.configuration import ClassifierTrainingConfig
 from hounsfield.models.training.detector.configuration import DetectorTrainingConfig
+from hounsfield.models.training.masses.configuration import MassTrainingConfig
 from hounsfield.models.training.rater.configuration import RaterTrainingConfig
 from hounsfield.models.training.reducer.configuration import ReducerTrainingConfig
 from hounsfield.models.training.retinanet.configuration import RetinaTrainingConfig
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TASK_CONFIGS: dict[str, type[TrainingConfig]] = {
     "classifier": ClassifierTrainingConfig,
     "detector": DetectorTrainingConfig,
+    "mass_detector": MassTrainingConfig,
     "rater": RaterTrainingConfig,
     "reducer": ReducerTrainingConfig,
     "retinanet": RetinaTrainingConfig,

@@ -24,6 +24,8 @@ from hounsfield.models.training.engine.fine_tuning import (
 from hounsfield.models.training.engine.loop import train
 from hounsfield.models.training.engine.material import raise_open_file_limit
 from hounsfield.models.training.engine.process_group import join_process_group
+from hounsfield.models.training.masses.publication import mass_manifest
+from hounsfield.models.training.masses.task import mass_task
 from hounsfield.models.training.rater.publication import rater_manifest
 from hounsfield.models.training.rater.task import rater_task
 from hounsfield.models.training.reducer.publication import reducer_manifest
@@ -56,6 +58,7 @@ class _Steps:
 _TASKS = {
     "classifier": _Steps(classifier_task, classifier_manifest),
     "detector": _Steps(detector_task, detector_manifest),
+    "mass_detector": _Steps(mass_task, mass_manifest),
     "rater": _Steps(rater_task, rater_manifest),
     "reducer": _Steps(reducer_task, reducer_manifest),
     "retinanet": _Steps(retina_task, retina_manifest),

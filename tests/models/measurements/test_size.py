@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from hounsfield.models.measurements.size import axial_axes, sphere_diameter_mm, volume_mm3
+from hounsfield.models.measurements.size import (
+    axial_axes,
+    long_axis_by_moments_mm,
+    sphere_diameter_mm,
+    volume_mm3,
+)
 from tests.models.balls import ellipsoid_fraction
 
 
@@ -34,3 +39,11 @@ def test_the_short_axis_is_perpendicular_to_an_oblique_long_axis():
 
 def test_a_nodule_without_a_voxel_that_is_half_nodule_has_no_axes():
     assert axial_axes(np.full((2, 5, 5), 0.4, np.float32), (1.0, 1.0, 1.0)) is None
+
+
+@pytest.mark.parametrize("radii", [(8, 8, 8), (6, 8, 14), (20, 7, 9)])
+def test_the_long_axis_by_moments_is_that_of_an_ellipsoid(radii):
+    z, y, x = np.ogrid[-25:26, -25:26, -25:26]
+    inside = (z / radii[0]) ** 2 + (y / radii[1]) ** 2 + (x / radii[2]) ** 2 <= 1
+    axis_mm = long_axis_by_moments_mm(np.argwhere(inside), 3.0)
+    assert axis_mm == pytest.approx(2 * max(radii) * 3.0, rel=0.03)

@@ -34,10 +34,11 @@ def flip_last_bit(path):
     path.write_bytes(content)
 
 
-def test_all_shipped_weights_together_stay_below_ten_megabytes():
+def test_all_shipped_weights_together_stay_below_twenty_megabytes():
+    # Every clone and wheel carries them: five networks take 7 MB, a mass detector another 3.4.
     assert SHIPPED
     assert all(path.stat().st_size < 5e6 for path in STORE.rglob("*"))
-    assert sum(path.stat().st_size for path in STORE.rglob("*.safetensors*")) < 10e6
+    assert sum(path.stat().st_size for path in STORE.rglob("*.safetensors*")) < 20e6
 
 
 @shipped

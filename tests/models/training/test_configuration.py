@@ -8,7 +8,7 @@ from hounsfield.preprocessing.errors import UsageError
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 SHIPPED = sorted(CONFIGS.glob("train_*.yaml"))
-TASKS = ("classifier", "detector", "rater", "reducer", "retinanet", "segmenter")
+TASKS = ("classifier", "detector", "mass_detector", "rater", "reducer", "retinanet", "segmenter")
 
 
 def changed(tmp_path, name, change):
@@ -96,7 +96,7 @@ def test_an_unknown_setting_at_the_top_is_named(tmp_path):
         (
             "train_rater",
             lambda settings: settings.update(task="recipe"),
-            r"task: must be one of classifier, detector, rater, reducer, retinanet, segmenter",
+            r"task: must be one of classifier, detector, mass_detector, rater, reducer, retinanet",
         ),
         (
             "train_rater",

@@ -1,0 +1,1 @@
+"""Synthetic chests with masses: warping, opacities, insertion and a simulated scanner."""
