@@ -78,6 +78,16 @@ def test_lungs_are_found_in_a_volume(phantom):
     assert lungs.right_ml > 500
 
 
+@pytest.mark.parametrize("shift_mm", [-400.0, 180.0, 5000.0])
+def test_an_array_without_a_true_position_keeps_its_two_lungs(phantom, shift_mm):
+    made, _ = phantom
+    affine = made.volume.affine.copy()
+    affine[0, 3] += shift_mm
+    lungs, moved = (hf.find_lungs(v) for v in (made.volume, hf.read(made.volume.hu, affine)))
+    assert moved.left_ml == pytest.approx(lungs.left_ml, rel=0.05)
+    assert moved.right_ml == pytest.approx(lungs.right_ml, rel=0.05)
+
+
 def test_a_path_and_its_volume_give_the_same_findings_with_typed_measurements(phantom, models):
     _, folder = phantom
     by_path = hf.analyse(folder, models=models)

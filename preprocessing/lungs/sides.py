@@ -50,12 +50,12 @@ def split_sides(
     columns = np.flatnonzero(per_column)
     half = max(2.0, BAND_FRACTION * (columns[-1] - columns[0] + 1))
     right_fraction = per_column[: max(0, round(patient_middle))].sum() / per_column.sum()
+    # An array without a true position, such as one with the origin 0, has both lungs on one side
+    # of the middle that its header claims. They are split if they are apart.
+    beside = not columns[0] < patient_middle < columns[-1]
     middle = patient_middle
-    if LONE_FRACTION < right_fraction < 1 - LONE_FRACTION:
+    if beside or LONE_FRACTION < right_fraction < 1 - LONE_FRACTION:
         middle = (columns[0] + columns[-1]) / 2
-    elif not columns[0] < middle < columns[-1]:
-        labels[lungs] = RIGHT_LUNG if right_fraction > 0.5 else LEFT_LUNG
-        return labels
     first = max(0, int(middle - half))
     band = slice(first, int(middle + half) + 1)
     border = first + _paths_of_least_air(hu[:, :, band], lungs[:, :, band], middle - first, half)
@@ -63,7 +63,8 @@ def split_sides(
     right, left = lungs & is_right, lungs & ~is_right
     faces = np.count_nonzero(right[:, :, :-1] & left[:, :, 1:])
     smaller = min(np.count_nonzero(right), np.count_nonzero(left))
-    if faces > JOINED_FACES * smaller ** (2 / 3):
+    lone = beside and smaller < LONE_FRACTION * np.count_nonzero(lungs)
+    if lone or faces > JOINED_FACES * smaller ** (2 / 3):
         labels[lungs] = RIGHT_LUNG if right_fraction > 0.5 else LEFT_LUNG
         return labels
     labels[right] = RIGHT_LUNG
