@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, SupportsIndex
 
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.volume import Volume
@@ -40,7 +41,7 @@ def discover(path: str | Path) -> list[Series]:
     """
     from hounsfield.preprocessing.discovery import discover as find_series
 
-    return list(find_series([Path(path)]).series)
+    return list(find_series([_path(path)]).series)
 
 
 def read(
@@ -135,9 +136,8 @@ def load_models(
     from hounsfield.pipeline.report.provenance import find_configured_models
     from hounsfield.preprocessing.parallel import available_processors
 
-    if threads is not None and threads < 1:
-        msg = f"threads must be 1 or more, got {threads}"
-        raise UsageError(msg)
+    if threads is not None:
+        _require_integer("threads", threads, 1)
     chosen = _config(config).models
     return load_model_set(
         find_configured_models(chosen),
@@ -232,7 +232,8 @@ def make_phantom(
     """Make a synthetic chest CT with known nodules.
 
     Args:
-        seed: Decides the person, the scan and the nodules; the same seed gives the same bytes.
+        seed: Decides the person, the scan and the nodules, 0 or more; the same seed gives the
+            same bytes.
         size: ``full`` has 512 x 512 x 300 voxels, ``small`` 256 x 256 x 80.
         nodules: Number of nodules, 0 to 100; random by default.
         folder: Write a DICOM series and ``truth.json`` into this new folder.
@@ -241,7 +242,7 @@ def make_phantom(
         The phantom: ``volume``, and ``nodules`` with centre, diameter and class.
 
     Raises:
-        UsageError: The size or the number of nodules is not one of these.
+        UsageError: The seed, the size or the number of nodules is not one of these.
         OutputError: The folder cannot be written.
     """
     from dataclasses import replace
@@ -253,9 +254,9 @@ def make_phantom(
     if size not in {"full", "small"}:
         msg = f"size must be full or small, got {size!r}"
         raise UsageError(msg)
-    if nodules is not None and not 0 <= nodules <= MAX_PHANTOM_NODULES:
-        msg = f"nodules must be 0 to {MAX_PHANTOM_NODULES}, got {nodules}"
-        raise UsageError(msg)
+    _require_integer("seed", seed, 0)
+    if nodules is not None:
+        _require_integer("nodules", nodules, 0, MAX_PHANTOM_NODULES)
     settings = replace(SMALL if size == "small" else PhantomSettings(), nodule_count=nodules)
     phantom = render_phantom(seed, settings=settings)
     if folder is not None:
@@ -264,13 +265,30 @@ def make_phantom(
     return phantom
 
 
+def _path(path: str | Path) -> Path:
+    """The path, unless it is empty: pathlib would read that as the current folder."""
+    if not str(path).strip():
+        msg = "the path is empty; for the current folder give '.'"
+        raise UsageError(msg)
+    return Path(path)
+
+
 def _choose(
     path: str | Path, *, series_uid: str | None = None, kernel: KernelChoice = "soft"
 ) -> Series:
     from hounsfield.pipeline.series_choice import choose_series
 
-    series, _ = choose_series(Path(path), series_uid=series_uid, kernel=kernel)
+    series, _ = choose_series(_path(path), series_uid=series_uid, kernel=kernel)
     return series
+
+
+def _require_integer(name: str, value: object, lowest: int, highest: int | None = None) -> None:
+    """Raise `UsageError` unless a value is an integer, of Python or NumPy, within its limits."""
+    number = index(value) if isinstance(value, SupportsIndex) else None
+    if number is None or number < lowest or (highest is not None and number > highest):
+        limits = f"{lowest} or more" if highest is None else f"{lowest} to {highest}"
+        msg = f"{name} must be an integer, {limits}, got {value!r}"
+        raise UsageError(msg)
 
 
 def _not_a_volume(source: object) -> UsageError:

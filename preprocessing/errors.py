@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 import zlib
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ PYDICOM_PARSE_ERRORS = (
 )  # fmt: skip
 """What pydicom raises for malformed elements. None of them is its own InvalidDicomError;
 NotImplementedError stands for a value representation that it does not know."""
+
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class HounsfieldError(Exception):
@@ -105,8 +109,9 @@ def writing_to(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         cause = error.strerror or str(error)
+        remedy = "free some space or choose" if error.errno in _NO_SPACE else "choose"
         msg = (
-            f"{place} cannot be written: {cause}. What was finished is kept; "
-            "free some space or choose another --out, and run again to resume."
+            f"{place} cannot be written: {cause}. What was finished is kept; {remedy} another "
+            "folder, and run again to resume."
         )
         raise OutputError(msg) from error

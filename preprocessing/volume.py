@@ -267,7 +267,11 @@ def rounded_hu(values: NDArray[np.generic]) -> tuple[NDArray[np.int16], tuple[No
     """
     lowest, highest = float(values.min()), float(values.max())
     limits = np.iinfo(np.int16)
-    if not (limits.min <= lowest and highest <= limits.max):  # also true of NaN
+    if np.isnan(lowest):
+        missing = np.count_nonzero(np.isnan(values))
+        msg = f"HU must be numbers, got {missing} that are NaN: replace them by air, -1000"
+        raise ValueError(msg)
+    if not (limits.min <= lowest and highest <= limits.max):
         msg = f"HU must lie in [{limits.min}, {limits.max}], got [{lowest}, {highest}]"
         raise ValueError(msg)
     whole = np.rint(values) if values.dtype.kind == "f" else values
@@ -275,8 +279,10 @@ def rounded_hu(values: NDArray[np.generic]) -> tuple[NDArray[np.int16], tuple[No
     if lowest >= MIN_HU:
         return hu, ()
     padding = hu < MIN_HU
-    hu[padding] = AIR_HU
     count = int(padding.sum())
+    if count == 0:  # a fraction below, as -1024.4 is
+        return hu, ()
+    hu[padding] = AIR_HU
     message = f"{count} voxels below {MIN_HU} HU are padding and were set to {AIR_HU} HU."
     numbers = {"voxels": count, "lowest_hu": lowest}
     return hu, (Notice(NoticeCode.PADDING_REPLACED, message, numbers),)

@@ -157,10 +157,14 @@ def test_what_is_no_volume_is_named():
             call(np.zeros((4, 4, 4)))
     with pytest.raises(hf.UsageError, match="size must be full or small, got 'tiny'"):
         hf.make_phantom(size="tiny")
-    with pytest.raises(hf.UsageError, match="nodules must be 0 to 100, got 1000"):
+    with pytest.raises(hf.UsageError, match="nodules must be an integer, 0 to 100, got 1000"):
         hf.make_phantom(size="small", nodules=1000)
-    with pytest.raises(hf.UsageError, match="threads must be 1 or more, got 0"):
-        hf.load_models(threads=0)
+    for seed in (-1, 1.5, "1"):
+        with pytest.raises(hf.UsageError, match="seed must be an integer, 0 or more"):
+            hf.make_phantom(seed, size="small")
+    for threads in (0, "a", 2.0):
+        with pytest.raises(hf.UsageError, match="threads must be an integer, 1 or more"):
+            hf.load_models(threads=threads)
 
 
 def test_of_several_studies_the_series_is_named_by_its_uid(phantom, models, tmp_path):
@@ -176,3 +180,16 @@ def test_of_several_studies_the_series_is_named_by_its_uid(phantom, models, tmp_
     assert len(repr(analysis)) < 200
     assert len(repr(hf.discover(folder)[0])) < 2000
     assert made.volume.series.series_uid in repr(made.volume)
+
+
+@pytest.mark.parametrize("call", [hf.discover, hf.read, hf.analyse], ids=lambda call: call.__name__)
+def test_an_empty_path_is_not_the_current_folder(call):
+    with pytest.raises(hf.UsageError, match="the path is empty"):
+        call("")
+
+
+def test_an_array_of_a_few_slices_is_refused_like_a_file_of_a_few_slices():
+    volume = hf.read(np.full((3, 200, 200), -800, np.int16), np.diag((1.5, 1.5, 2.0, 1.0)))
+    with pytest.raises(hf.SeriesError, match="3 slices over 6") as caught:
+        hf.analyse(volume)
+    assert caught.value.reason == "too_few_slices"

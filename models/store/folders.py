@@ -45,7 +45,7 @@ def list_models(store: Path = STORE) -> list[Manifest]:
     Raises:
         UsageError: A manifest is damaged.
     """
-    return [read_manifest(path.parent) for path in sorted(store.glob("*/manifest.json"))]
+    return [read_manifest(folder) for folder in _model_folders(store)]
 
 
 def installed_models(stores: Sequence[Path] | None = None) -> list[Manifest]:
@@ -60,15 +60,30 @@ def installed_models(stores: Sequence[Path] | None = None) -> list[Manifest]:
     Raises:
         UsageError: There is no model in any of the stores, or a manifest is damaged.
     """
-    folders = (STORE, user_store()) if stores is None else stores
-    manifests = [manifest for folder in folders for manifest in list_models(folder)]
-    if not manifests:
+    return [read_manifest(folder) for folder in installed_folders(stores)]
+
+
+def installed_folders(stores: Sequence[Path] | None = None) -> list[Path]:
+    """Finds the folder of every model that can be given by its name.
+
+    Args:
+        stores: Folders to search; by default the shipped models, then the user's own.
+
+    Returns:
+        The model folders, at least one, sorted within their store.
+
+    Raises:
+        UsageError: There is no model in any of the stores.
+    """
+    searched = (STORE, user_store()) if stores is None else stores
+    folders = [folder for store in searched for folder in _model_folders(store)]
+    if not folders:
         msg = (
-            f"no models are installed: searched {' and '.join(map(str, folders))}; install "
+            f"no models are installed: searched {' and '.join(map(str, searched))}; install "
             f"Hounsfield again with its weights, or {_IMPORT_HINT}"
         )
         raise UsageError(msg)
-    return manifests
+    return folders
 
 
 def model_folder(name: str, store: Path = STORE) -> Path:
@@ -143,6 +158,10 @@ def verified_graph(folder: Path) -> bytes | None:
     """
     expected = read_manifest(folder).graph_sha256
     return None if expected is None else _verified(folder / GRAPH_FILE, expected)
+
+
+def _model_folders(store: Path) -> list[Path]:
+    return [path.parent for path in sorted(store.glob("*/manifest.json"))]
 
 
 def _verified(path: Path, expected_sha256: str) -> bytes:

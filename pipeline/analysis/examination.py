@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hounsfield.models.inference.outlines import segment_findings
 from hounsfield.models.measurements.nodule import SegmentedNodule, measure
 from hounsfield.pipeline.analysis.detection import detect_candidates, select_findings
+from hounsfield.preprocessing.extent import stack_rejection
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import thread_map
 from hounsfield.preprocessing.quality.assess import assess_quality
@@ -74,8 +75,11 @@ def find_chest(volume: Volume, *, timer: StageTimer) -> Chest:
         The volume with its lungs and all of its notices.
 
     Raises:
-        SeriesError: No lungs are found.
+        SeriesError: The volume is too short for a chest, or no lungs are found.
     """
+    rejection = stack_rejection(volume.hu.shape[0], volume.spacing_mm[2])
+    if rejection is not None:
+        raise rejection
     with timer.stage("lungs"):
         lungs = find_lungs(volume)
     with timer.stage("quality"):

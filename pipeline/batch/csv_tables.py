@@ -8,7 +8,6 @@ from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from hounsfield.models.findings import NoduleClass
-from hounsfield.pipeline.errors import OutputError
 from hounsfield.pipeline.report.filenames import REPORT_HTML, REPORT_JSON
 from hounsfield.pipeline.report.schema import Report
 from hounsfield.preprocessing.codes import Verdict
@@ -60,7 +59,7 @@ class WorklistRow:
     study_date: str
     verdict: str
     reason: str
-    findings: int
+    findings: int | str
     highest_score: float | str
     largest_diameter_mm: float | str
     study_class: str
@@ -81,18 +80,25 @@ class WorklistRow:
         return (-score, -size, self.study_uid, self.series_uid)
 
 
-def write_tables(out: Path, ledger: Ledger) -> list[WorklistRow]:
+def write_tables(
+    out: Path, ledger: Ledger, *, on_unreadable: Callable[[str], object]
+) -> list[WorklistRow]:
     """Write findings.csv, luna16_predictions.csv and worklist.csv, each atomically.
+
+    A report that cannot be read, such as one that an earlier version wrote for a study that is
+    not in this run's input, stops nothing: its worklist row has empty cells for what is unknown.
 
     Args:
         out: Output folder of the run, which holds the reports.
         ledger: Its ledger, open for reading.
+        on_unreadable: Told of each report that cannot be read, in one sentence without a full
+            stop.
 
     Returns:
         The worklist, highest score first.
 
     Raises:
-        OutputError: They cannot be written, or a report that the ledger names cannot be read.
+        OutputError: They cannot be written.
     """
     worklist: list[WorklistRow] = []
     with ExitStack() as stack:
@@ -103,7 +109,12 @@ def write_tables(out: Path, ledger: Ledger) -> list[WorklistRow]:
                 if row.verdict == Verdict.FAILED and row.study_uid:
                     worklist.append(_failed(row))
                 continue
-            report = _read_report(out / row.folder)
+            try:
+                report = read_document(out / row.folder / REPORT_JSON, Report)
+            except UsageError as error:
+                on_unreadable(str(error))
+                worklist.append(_unreadable(row))
+                continue
             for finding in report.findings:
                 cells = _finding_cells(finding, report)
                 write_finding((row.study_uid, row.series_uid, *cells))
@@ -159,15 +170,6 @@ def _table(
     return writer.writerow
 
 
-def _read_report(folder: Path) -> Report:
-    path = folder / REPORT_JSON
-    remedy = "remove its folder and run again, or choose another --out"
-    try:
-        return read_document(path, Report, remedy=remedy)
-    except UsageError as error:
-        raise OutputError(str(error)) from error
-
-
 def _finding_cells(finding: FindingDocument, report: Report) -> tuple[object, ...]:
     """The cells after both identifiers."""
     categories = {
@@ -219,6 +221,15 @@ def _class_cells(study_class: StudyClassDocument | None) -> dict[str, Any]:
 
 
 def _failed(row: Row) -> WorklistRow:
+    return _without_report(row, findings=0, report="")
+
+
+def _unreadable(row: Row) -> WorklistRow:
+    return _without_report(row, findings="", report=f"{row.folder}/{REPORT_HTML}")
+
+
+def _without_report(row: Row, *, findings: int | str, report: str) -> WorklistRow:
+    """A row of what the ledger alone knows."""
     return WorklistRow(
         study_uid=row.study_uid,
         series_uid=row.series_uid,
@@ -226,10 +237,10 @@ def _failed(row: Row) -> WorklistRow:
         study_date="",
         verdict=row.verdict,
         reason=row.reason,
-        findings=0,
+        findings=findings,
         highest_score="",
         largest_diameter_mm="",
         **_class_cells(None),
         notices=row.notices,
-        report="",
+        report=report,
     )

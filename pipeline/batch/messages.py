@@ -62,6 +62,19 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StartFailure:
+    """An internal error that kept a worker from loading its models.
+
+    Attributes:
+        message: The error's type and words.
+        details: The traceback, for the log.
+    """
+
+    message: str
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The outcome of one series.
 

@@ -6,6 +6,7 @@ too long. With a pipe to each process the one at fault is known, and only it is 
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections import deque
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from multiprocessing import connection, get_context
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from hounsfield.pipeline.batch.messages import Outcome
+from hounsfield.pipeline.batch.messages import Outcome, StartFailure
 from hounsfield.pipeline.batch.worker import READY, serve
 from hounsfield.pipeline.batch.worker import make_analyser as load_analyser
 from hounsfield.preprocessing.codes import Reason
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.series import Series
 
 _STOPPING_S = 5.0
+_log = logging.getLogger(__name__)
 START_TIMEOUT_S = 300.0
 """Time for a worker to start and load its models, also from a slow disk."""
 
@@ -116,6 +118,7 @@ class WorkerPool:
 
         Raises:
             HounsfieldError: A worker could not load its models or not write its output.
+            RuntimeError: An internal error kept a worker from starting; the log has its traceback.
         """
         if self._lost:
             return self._lost.popleft()
@@ -125,6 +128,10 @@ class WorkerPool:
             except (EOFError, OSError):
                 self._lose(worker, Reason.WORKER_CRASHED, _how_it_ended(worker))
                 break
+            if isinstance(reply, StartFailure):
+                _log.error("a worker could not start\n%s", reply.details)
+                msg = f"a worker could not start: {reply.message}; the traceback is in the log"
+                raise RuntimeError(msg)  # noqa: TRY004 - the reply's type is no mistake
             if isinstance(reply, Exception):
                 raise reply
             if reply == READY:  # from here on the series is timed, not the start

@@ -108,27 +108,38 @@ def run(
             summary = scheduler.run(plan)
         except KeyboardInterrupt:
             _log.info("interrupted")
-            write_results(out, ledger)
+            write_results(out, ledger, progress)
             raise
         finally:
             pool.stop()
             remove_partials(out)
         progress.say("Writing the tables")
-        write_results(out, ledger)
+        write_results(out, ledger, progress)
     return summary
 
 
-def write_results(out: Path, ledger: Ledger) -> None:
+def write_results(out: Path, ledger: Ledger, progress: Progress) -> None:
     """Write the tables and the index page from the ledger.
 
     Args:
         out: Output folder of the run.
         ledger: Its ledger, open for reading.
+        progress: Says how many reports cannot be read; the log names each.
 
     Raises:
-        OutputError: They cannot be written, or a report cannot be read.
+        OutputError: They cannot be written.
     """
-    write_index(out, write_tables(out, ledger), ledger.counts())
+    unreadable: list[str] = []
+    worklist = write_tables(out, ledger, on_unreadable=unreadable.append)
+    write_index(out, worklist, ledger.counts())
+    for sentence in unreadable:
+        _log.warning("left out of the tables: %s", sentence)
+    if unreadable:
+        reports = "1 report" if len(unreadable) == 1 else f"{len(unreadable)} reports"
+        progress.say(
+            f"{reports} of earlier runs cannot be read and are left out of the tables, the first: "
+            f"{unreadable[0]}; run again with their studies in the input to write them anew"
+        )
 
 
 def _clinical(path: Path | None) -> tuple[ClinicalTable | None, str | None]:

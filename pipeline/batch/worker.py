@@ -9,7 +9,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.analysis.timing import peak_memory_mb, reset_peak_memory
-from hounsfield.pipeline.batch.messages import Outcome
+from hounsfield.pipeline.batch.messages import Outcome, StartFailure
 from hounsfield.pipeline.batch.output_folder import write_partial_folder
 from hounsfield.pipeline.errors import OutputError
 from hounsfield.preprocessing.codes import Reason
@@ -57,8 +57,8 @@ def make_analyser(settings: WorkerSettings) -> AnalyseSeries:
 def serve(pipe: Connection, settings: WorkerSettings, make: MakeAnalyser) -> None:
     """Load the models, send `READY`, then answer each series with an `Outcome`.
 
-    It ends with the pipe. An exception is sent instead where the run as a whole cannot go on: the
-    models cannot be loaded, or the output folder cannot be written.
+    It ends with the pipe. Where the run as a whole cannot go on, because the models cannot be
+    loaded or the output folder cannot be written, an exception or a `StartFailure` is sent instead.
 
     Args:
         pipe: The worker's end of the pipe to the parent.
@@ -74,8 +74,9 @@ def serve(pipe: Connection, settings: WorkerSettings, make: MakeAnalyser) -> Non
         except HounsfieldError as error:
             pipe.send(error)
             return
-        except Exception:  # noqa: BLE001 - without models there is no run: the parent reports it
-            pipe.send(RuntimeError(traceback.format_exc()))
+        except Exception as error:  # noqa: BLE001 - no models, no run: the parent reports it
+            words = " ".join(str(error).split())
+            pipe.send(StartFailure(f"{type(error).__name__}: {words}", traceback.format_exc()))
             return
         pipe.send(READY)
         while True:

@@ -29,7 +29,7 @@ def evaluate_luna16(
         typer.Option(help="CSV with slice thickness and scanner of each series, for strata."),
     ] = None,
     resamplings: Annotated[int, typer.Option(min=1, help="Bootstrap samples over scans.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -74,7 +74,7 @@ def evaluate_classification(
     resamplings: Annotated[
         int, typer.Option(min=1, help="Bootstrap samples over patients.")
     ] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     json: Json = False,
     debug: Debug = False,
 ) -> None:

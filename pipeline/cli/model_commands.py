@@ -78,7 +78,7 @@ def models_export(
 
 @models_app.command("verify")
 def models_verify(debug: Debug = False) -> None:
-    """Compare every weight file with the SHA-256 in its manifest."""
+    """Compare all weights and graphs with the SHA-256 in their manifests."""
     from hounsfield.pipeline.cli.errors import exit_on_error
 
     with exit_on_error(debug=debug):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hounsfield.models.store.folders import (
-    STORE,
+    installed_folders,
     installed_models,
-    list_models,
     model_folder,
+    read_manifest,
     user_store,
+    verified_graph,
     verified_weights,
 )
 from hounsfield.preprocessing.errors import writing_to
@@ -49,18 +50,18 @@ def card(name: str) -> str:
 
 
 def verify_lines() -> list[str]:
-    """Return a line for each model whose weight file has the hash of its manifest.
+    """Return a line for each model whose weights and graph have the hashes of its manifest.
 
     Raises:
-        UsageError: A weight file has another hash.
+        UsageError: There is no model at all, or a file is missing or has another hash.
     """
     lines = []
-    for store in (STORE, user_store()):
-        for manifest in list_models(store):
-            size = len(verified_weights(store / manifest.name))
-            lines.append(
-                f"{manifest.name} {manifest.version}: {size:,} bytes, SHA-256 as in its manifest"
-            )
+    for folder in installed_folders():
+        manifest = read_manifest(folder)
+        size = len(verified_weights(folder)) + len(verified_graph(folder) or b"")
+        lines.append(
+            f"{manifest.name} {manifest.version}: {size:,} bytes, SHA-256 as in its manifest"
+        )
     return lines
 
 

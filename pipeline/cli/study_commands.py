@@ -149,7 +149,9 @@ def status(
 @app.command()
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to create.")],
-    seed: Annotated[int, typer.Option(help="Seed of the person, the scan and the nodules.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the person, the scan and the nodules.")
+    ] = 1,
     size: Annotated[
         Literal["full", "small"],
         typer.Option(help="full: 512 x 512 x 300 voxels; small: 256 x 256 x 80."),

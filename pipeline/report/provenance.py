@@ -56,7 +56,9 @@ def provenance_of(
         )
         for role, manifest in models.manifests.items()
     )
-    parts = [hounsfield_version, config_sha256, *(document.sha256 for document in documents)]
+    parts = [hounsfield_version, config_sha256]
+    for manifest in models.manifests.values():
+        parts += [manifest.sha256, manifest.graph_sha256 or ""]
     parts += [clinical_sha256] if clinical_sha256 else []
     return ProvenanceDocument(
         hounsfield_version=hounsfield_version,

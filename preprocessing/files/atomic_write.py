@@ -38,7 +38,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: The file cannot be written; an earlier file at `path` is still there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.{_token()}.partial")
     try:
         with writing_to(path):
             yield temporary
@@ -92,7 +92,7 @@ def partial_folder(parent: Path, *, name: str = "folder") -> Iterator[Path]:
     Raises:
         OutputError: The folder cannot be written.
     """
-    folder = parent / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.partial"
+    folder = parent / f".{name}.{_token()}.partial"
     try:
         with writing_to(parent / name):
             parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ def remove_folder(folder: Path) -> None:
     Raises:
         OutputError: It cannot be removed.
     """
-    doomed = folder.with_name(f".{folder.name}.{os.getpid()}.removed.partial")
+    doomed = folder.with_name(f".{folder.name}.{_token()}.removed.partial")
     with writing_to(folder):
         if folder.exists():
             folder.rename(doomed)
@@ -178,6 +178,11 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _token() -> str:
+    """Part of a temporary name that no other process and no other thread uses."""
+    return f"{os.getpid()}.{secrets.token_hex(4)}"
 
 
 def _sync_tree(folder: Path) -> None:

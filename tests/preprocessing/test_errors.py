@@ -1,5 +1,6 @@
 """Errors and notices keep the path apart from the sentence: folders may name the patient."""
 
+import errno
 import json
 import os
 import pickle
@@ -66,3 +67,13 @@ def test_a_failure_to_write_names_the_place_and_the_cause(tmp_path):
     words = "out cannot be written: No such file"
     with pytest.raises(OutputError, match=words), writing_to(tmp_path / "out"):
         (tmp_path / "gone" / "file").touch()
+
+
+@pytest.mark.parametrize(
+    ("code", "advised"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EACCES, False)]
+)
+def test_only_a_full_disk_is_answered_with_the_advice_to_free_space(tmp_path, code, advised):
+    with pytest.raises(OutputError) as caught, writing_to(tmp_path):
+        raise OSError(code, os.strerror(code))
+    assert ("free some space" in str(caught.value)) is advised
+    assert "choose another folder" in str(caught.value)

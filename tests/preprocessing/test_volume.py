@@ -108,7 +108,7 @@ UNPOSITIONED = AFFINE + np.array([[0, 0, 0, np.nan], *[[0.0] * 4] * 3])
         (np.zeros((0, 4, 5)), AFFINE, "with voxels"),
         (np.zeros((3, 4, 5), bool), AFFINE, "integers or floats, got bool"),
         (np.zeros((3, 4, 5), complex), AFFINE, "integers or floats"),
-        (np.full((3, 4, 5), np.nan), AFFINE, "got .nan, nan"),
+        (np.full((3, 4, 5), np.nan), AFFINE, "got 60 that are NaN"),
         (np.full((3, 4, 5), -np.inf), AFFINE, "HU must lie in"),
         (np.full((3, 4, 5), 40000), AFFINE, "HU must lie in"),
         (ramp(), np.eye(3), "4 x 4"),

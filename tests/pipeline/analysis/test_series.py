@@ -154,6 +154,7 @@ def test_a_segmenter_outlines_and_measures_findings(study):
     assert float(rows[nearest.finding - 1]["volume_mm3"]) == measured["volume_mm3"]
     assert rows[nearest.finding - 1]["lung_rads"] == "4B"
     assert rows[nearest.finding - 1]["malignancy"] == "0.25"
+    assert rows[nearest.finding - 1]["texture"] == "solid"
     assert [guideline.name for guideline in report.guidelines] == [
         "lung_rads_2022",
         "c_lung_rads",

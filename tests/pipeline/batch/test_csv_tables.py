@@ -4,7 +4,6 @@ import pytest
 
 from hounsfield.pipeline.batch.csv_tables import FINDINGS_COLUMNS, write_tables
 from hounsfield.pipeline.batch.ledger import Ledger, Row
-from hounsfield.pipeline.errors import OutputError
 from tests.pipeline.scripted import make_report
 
 
@@ -28,7 +27,7 @@ def tables(tmp_path):
         record(tmp_path, series_uid, scores)
     with Ledger(tmp_path) as ledger:
         ledger.record([Row("x", "9", "9.1", 1, "failed", "truncated")])
-        write_tables(tmp_path, ledger)
+        write_tables(tmp_path, ledger, on_unreadable=pytest.fail)
     return tmp_path
 
 
@@ -70,11 +69,22 @@ def test_the_worklist_holds_the_class_of_each_study_that_was_analysed(tables):
     assert (failed["study_class"], failed["confidence_band"]) == ("", "")
 
 
-def test_a_report_of_another_version_is_named(tmp_path):
+@pytest.mark.parametrize("content", [None, '{"version": 99}', '{"version": 2', "\xff"])
+def test_a_report_that_cannot_be_read_keeps_its_row_and_leaves_the_others_whole(tmp_path, content):
     record(tmp_path, "1.1", (0.4,))
-    (tmp_path / "studies/1/1.1/report.json").write_text('{"version": 99}')
-    with (
-        Ledger(tmp_path) as ledger,
-        pytest.raises(OutputError, match=r"1\.1/report\.json: version: .*remove its folder"),
-    ):
-        write_tables(tmp_path, ledger)
+    record(tmp_path, "1.2", (0.9,))
+    damaged = tmp_path / "studies/1/1.1/report.json"
+    damaged.unlink()
+    if content is not None:
+        damaged.write_bytes(content.encode("latin-1"))
+    told = []
+    with Ledger(tmp_path) as ledger:
+        write_tables(tmp_path, ledger, on_unreadable=told.append)
+    assert len(told) == 1
+    assert "1.1/report.json" in told[0]
+    assert [row[1] for row in read(tmp_path / "findings.csv")[1:]] == ["1.2"]
+    header, *rows = read(tmp_path / "worklist.csv")
+    whole, unknown = (dict(zip(header, row, strict=True)) for row in rows)
+    assert (whole["series_uid"], whole["findings"]) == ("1.2", "1")
+    assert (unknown["series_uid"], unknown["verdict"]) == ("1.1", "analysed")
+    assert (unknown["findings"], unknown["study_class"]) == ("", "")  # unknown, not zero

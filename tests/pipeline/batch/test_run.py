@@ -1,6 +1,7 @@
 """A run over many studies, with an analysis that does what the series' description says."""
 
 import csv
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from hounsfield.pipeline.batch import scheduler
 from hounsfield.pipeline.batch.ledger import Ledger
 from hounsfield.pipeline.batch.progress import Progress
 from hounsfield.pipeline.batch.run import LOCK_NAME, run
@@ -16,6 +18,7 @@ from hounsfield.pipeline.batch.run_summary import RunOptions
 from hounsfield.pipeline.config import RunConfig
 from hounsfield.pipeline.errors import ExitCode, OutputError, OutputHeldError
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.atomic_write import publish_folder
 from tests.pipeline.scripted import (
     fail_without_models,
     make_scripted_analyser,
@@ -184,6 +187,47 @@ def test_a_report_that_was_removed_is_made_again(place):
     place.report("1.1.1").unlink()
     place.run()
     assert place.report("1.1.1").is_file()
+
+
+def test_a_series_is_analysed_once_the_better_one_is_gone(place):
+    place.write("1.1", series=1)
+    place.write("1.1", series=2)
+    place.run()
+    assert place.calls() == ["1.1.1"]
+    shutil.rmtree(place.input / "1.1" / "1")
+    place.run()
+    assert place.calls() == ["1.1.1", "1.1.2"]
+    assert place.report("1.1.2").is_file()
+
+
+def test_a_replaced_report_never_stands_under_the_row_of_the_earlier_one(place, monkeypatch):
+    place.write("1.1")
+    place.run()
+
+    def stop_after_publishing(partial, final):
+        publish_folder(partial, final)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scheduler, "publish_folder", stop_after_publishing)
+    with pytest.raises(KeyboardInterrupt):
+        place.run(force=True)
+    assert "1.1.1" not in place.rows()
+    monkeypatch.undo()
+    place.run()
+    assert place.rows()["1.1.1"].verdict == "analysed"
+
+
+def test_a_report_of_an_earlier_version_does_not_stop_a_run_over_other_studies(place):
+    place.write("1.1")
+    place.run()
+    place.report("1.1.1").write_text('{"version": 1}')
+    shutil.rmtree(place.input / "1.1")
+    place.write("1.2")
+    assert place.run().exit_code is ExitCode.DONE
+    assert "1.2.1" in (place.out / "findings.csv").read_text()
+    assert "1.1.1" not in (place.out / "findings.csv").read_text()
+    logs = "".join(path.read_text() for path in (place.out / "logs").iterdir())
+    assert "left out of the tables" in logs
 
 
 def test_a_killed_run_resumes_where_it_stopped(place):

@@ -8,8 +8,8 @@ from hounsfield.preprocessing.errors import UsageError
 from tests.pipeline.scripted import scripted_config
 
 
-def provenance(config):
-    return provenance_of(find_configured_models(config.models), config)
+def provenance(config, **options):
+    return provenance_of(find_configured_models(config.models), config, **options)
 
 
 def change(config, task, **values):
@@ -38,3 +38,22 @@ def test_a_reducer_behind_another_detector_or_other_scores_is_refused(tmp_path, 
     sentence = "the reducer scripted-reducer belongs to scripted-detector with weights aaaaaaaaaaaa"
     with pytest.raises(UsageError, match=sentence):
         provenance(config)
+
+
+@pytest.mark.parametrize("task", ["detector", "classifier", "segmenter", "rater"])
+@pytest.mark.parametrize("key", ["sha256", "graph_sha256"])
+def test_other_weights_or_another_graph_give_another_fingerprint(tmp_path, task, key):
+    config = scripted_config(tmp_path, segmenter=True)
+    before = provenance(config).fingerprint
+    assert provenance(config).fingerprint == before
+    change(config, task, **{key: "f" * 64})
+    assert provenance(config).fingerprint != before
+
+
+def test_another_clinical_table_gives_another_fingerprint(tmp_path):
+    config = scripted_config(tmp_path)
+    known = {
+        provenance(config, clinical_sha256=sha256).fingerprint
+        for sha256 in (None, "f" * 64, "e" * 64)
+    }
+    assert len(known) == 3

@@ -171,3 +171,37 @@ def test_a_file_is_not_replaced_before_it_is_complete(tmp_path):
         temporary.write_text("second")
         assert path.read_text() == "first"
     assert _content(tmp_path) == {"a.txt": "second"}
+
+
+def test_a_file_is_synced_before_the_rename_and_its_folder_after(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    synced = []
+    sync = atomic_write.sync
+
+    def record(place):
+        synced.append((place, path.exists()))
+        sync(place)
+
+    monkeypatch.setattr(atomic_write, "sync", record)
+    with atomic_file(path) as temporary:
+        temporary.write_text("a")
+    assert synced == [(temporary, False), (tmp_path, True)]
+
+
+def test_sync_reaches_the_disk(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    path.touch()
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    atomic_write.sync(path)
+    assert synced == [path.stat().st_ino]
+
+
+def test_two_threads_of_a_process_write_the_same_file_apart(tmp_path):
+    path = tmp_path / "a.txt"
+    with atomic_file(path) as first:
+        first.write_text("first")
+        with atomic_file(path) as second:
+            second.write_text("second")
+        assert path.read_text() == "second"
+    assert _content(tmp_path) == {"a.txt": "first"}
