@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import SimpleITK
 
 import hounsfield as hf
-from hounsfield.pipeline.config import load_config
+from hounsfield.data.phantom.ct_series import ct_datasets, save_series
+from hounsfield.pipeline.config import RunConfig, load_config
 from tests.pipeline.fakes import fake_models
 
 
@@ -193,3 +196,33 @@ def test_an_array_of_a_few_slices_is_refused_like_a_file_of_a_few_slices():
     with pytest.raises(hf.SeriesError, match="3 slices over 6") as caught:
         hf.analyse(volume)
     assert caught.value.reason == "too_few_slices"
+
+
+def test_given_models_are_used_and_none_are_loaded(phantom, models, monkeypatch):
+    def refuse(*_arguments, **_options):
+        pytest.fail("models were loaded")
+
+    monkeypatch.setattr("hounsfield.pipeline.analysis.series.load_model_set", refuse)
+    analysis = hf.analyse(hf.read(phantom[1]), models=models)
+    assert {finding.class_probabilities for finding in analysis.findings} == {
+        (0.62, 0.05, 0.21, 0.12)  # what the given classifier says of everything
+    }
+
+
+@pytest.mark.parametrize(("kernel", "chosen"), [("soft", "B30f"), ("lung", "B70f")])
+def test_the_configured_kernel_decides_which_series_is_analysed(
+    tmp_path, monkeypatch, kernel, chosen
+):
+    made = hf.make_phantom(3, size="small", nodules=0).volume
+    for number, name in enumerate(("B30f", "B70f")):
+        facts = replace(made.series, convolution_kernel=name, series_uid=f"1.2.{number}")
+        save_series(ct_datasets(replace(made, series=facts)), tmp_path / name)
+    analysed = []
+    analyser = SimpleNamespace(analyse_series=analysed.append)
+    monkeypatch.setattr(
+        "hounsfield.pipeline.analysis.series.load_analyser", lambda *_, **__: analyser
+    )
+    values = load_config().model_dump()
+    values["series"]["kernel"] = kernel
+    hf.analyse(tmp_path, config=RunConfig.model_validate(values))
+    assert [series.facts.convolution_kernel for series in analysed] == [chosen]
