@@ -99,7 +99,7 @@ class Notice:
         code: Identifies the kind of notice.
         message: One sentence with its numbers. It names files without their folders, which may
             be named after the patient.
-        numbers: The same numbers for machines; the keys state the units.
+        numbers: The sentence's numbers for machines; the keys state the units.
         path: The file that the notice speaks of, if it is a certain one, as printable text;
             ``archive.zip!member`` for a member of an archive.
     """

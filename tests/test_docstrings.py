@@ -14,7 +14,17 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("preprocessing", "models", "data", "pipeline", "src/hounsfield/__init__.py")
 MIN_WORDS = 4
-EMPTY_STARTS = ("of ", "the same", "as for ", "as told", "that is told", "how.")
+MIN_ATTRIBUTE_WORDS = 3
+EMPTY_STARTS = (
+    "that of",
+    "those of",
+    "of ",
+    "the same",
+    "as for ",
+    "as told",
+    "that is told",
+    "how.",
+)
 SECTIONS = r"(Args|Attributes|Returns|Yields|Raises|Example|Examples|Note|References):"
 
 
@@ -63,6 +73,18 @@ def faults_of(function: ast.FunctionDef, where: str, *, is_method: bool) -> list
     return faults
 
 
+def class_faults(node: ast.ClassDef, where: str) -> list[str]:
+    """What is wrong with the arguments and attributes that a class documents."""
+    docstring = inspect.cleandoc(ast.get_docstring(node) or "")
+    entries = documented_arguments(docstring)
+    entries |= documented_arguments(docstring.replace("Attributes:", "Args:"))
+    return [
+        f"{where}:{node.lineno} {node.name}: {name}: {text!r} says too little"
+        for name, text in entries.items()
+        if len(text.split()) < MIN_ATTRIBUTE_WORDS or text.lower().startswith(EMPTY_STARTS)
+    ]
+
+
 def is_command(function: ast.FunctionDef) -> bool:
     """Whether a function is a command of the command line: its options carry their own help."""
     return any(".command" in ast.unparse(decorator) for decorator in function.decorator_list)
@@ -76,6 +98,7 @@ def faults_below(path: Path) -> list[str]:
         members = [node]
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             members = node.body
+            faults += class_faults(node, where)
         for member in members:
             public = isinstance(member, ast.FunctionDef) and not member.name.startswith("_")
             if public and not is_command(member):

@@ -100,7 +100,7 @@ class Phantom:
     """A CT series with its ground truth.
 
     Attributes:
-        volume: The scan.
+        volume: The scan in HU on its native grid.
         nodules: Every nodule in the scan.
         lung_labels: uint8 on the volume's grid, 0 outside, 1 right, 2 left lung, vessels and
             nodules included.

@@ -70,7 +70,7 @@ class Motion:
     Attributes:
         grid: The grid of both scans.
         person: The person at the first scan.
-        visit: The follow-up.
+        visit: The follow-up that is rendered.
     """
 
     grid: Grid

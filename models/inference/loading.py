@@ -33,7 +33,7 @@ class Models:
     """The networks of a run, loaded.
 
     Attributes:
-        detector: Proposes candidates.
+        detector: Proposes candidates on its own grid.
         classifier: Gives each finding its class probabilities.
         stored: The manifests that the networks were loaded from.
         reducer: None where the detector's score is final.

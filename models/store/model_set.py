@@ -30,7 +30,7 @@ class ModelSet:
     """The models of a run.
 
     Attributes:
-        detector: Proposes candidates.
+        detector: Proposes candidates on its own grid.
         classifier: Gives each finding its class probabilities.
         reducer: Scores the detector's candidates again; None where the detector's score is final.
         segmenter: Segments findings; None where nothing is measured.

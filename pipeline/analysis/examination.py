@@ -34,7 +34,7 @@ class Chest:
 
     Attributes:
         volume: The series in HU on its native grid.
-        lungs: Its lungs.
+        lungs: The lungs of the volume.
         notices: Notices about the series, in the order in which they arose.
     """
 

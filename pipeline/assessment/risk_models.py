@@ -81,7 +81,7 @@ class RiskEstimate:
 
     Attributes:
         model: Name of the model.
-        source: Its publication.
+        source: The publication of the model.
         lower: Lowest probability, 0 to 1, over all values that the missing inputs could take.
         upper: Highest probability; equal to `lower` where no input is missing.
         used: Known inputs, by name.

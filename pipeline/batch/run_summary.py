@@ -35,7 +35,7 @@ class RunSummary:
 
     Attributes:
         studies: Studies that hold something to analyse.
-        already_done: Those of them that an earlier run had finished.
+        already_done: Studies that an earlier run had finished.
         findings: Findings of all series.
         verdicts: Series and files by verdict.
         reasons: Series and files that were not analysed, by reason.

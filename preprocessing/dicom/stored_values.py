@@ -30,7 +30,7 @@ class StoredValues:
     """Stored values with their sign, and their range.
 
     Attributes:
-        values: ``[row, column]``.
+        values: Stored values of one frame, ``[row, column]``.
         low: The smallest value.
         high: The largest value.
     """

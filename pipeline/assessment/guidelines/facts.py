@@ -32,9 +32,9 @@ class NoduleFacts:
 
     Attributes:
         mean_diameter_mm: Average of the long and the short axis.
-        texture: Attenuation type.
+        texture: Attenuation type: solid, part-solid or ground-glass.
         solid_part_mm: Average of both axes of the solid part of a part-solid nodule.
-        margin: Margin type.
+        margin: Margin type: smooth, lobulated or spiculated.
         touches_pleura: Whether the nodule is juxtapleural.
         lentiform: Whether the nodule is oval, lentiform or triangular.
         benign_calcification: Whether the calcification is complete, central, popcorn or

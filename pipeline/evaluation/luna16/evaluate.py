@@ -27,8 +27,8 @@ class Luna16Tables:
     """Paths of the tables of an evaluation; coordinates in them are LPS mm.
 
     Attributes:
-        annotations: Nodules: ``seriesuid,coordX,coordY,coordZ,diameter_mm``.
-        predictions: Submission: ``seriesuid,coordX,coordY,coordZ,probability``.
+        annotations: Table of nodules: ``seriesuid,coordX,coordY,coordZ,diameter_mm``.
+        predictions: The submission as a table: ``seriesuid,coordX,coordY,coordZ,probability``.
         seriesuids: Scans by whose number false positives are divided; None takes the scans that
             the other tables name.
         excluded: Findings on which predictions are ignored, columns as in `annotations`.
@@ -53,7 +53,7 @@ class Luna16Result:
     Attributes:
         document: Content of ``evaluation.json``.
         curves: FROC curves: the submission, then the one it is compared with.
-        submission: Matched submission.
+        submission: The submission, matched with the nodules.
         truth: Ground truth with which it was matched.
     """
 
