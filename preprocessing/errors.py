@@ -29,6 +29,10 @@ NotImplementedError stands for a value representation that it does not know."""
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
+INSTALL_TRAIN = "run pip install '.[train]' in Hounsfield's folder"
+"""The advice where a package is missing that only training, import and export need."""
+
+
 class HounsfieldError(Exception):
     """The base class: its text is one clear sentence, shown without a traceback.
 

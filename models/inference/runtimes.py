@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from hounsfield.models.networks.onnx_graph import IMAGE
-from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import INSTALL_TRAIN, UsageError
 
 if TYPE_CHECKING:
     import openvino
@@ -186,8 +186,8 @@ def torch_network(weights: bytes, build: Callable[[], nn.Module], *, threads: in
         from torch.nn.utils import convert_conv3d_weight_memory_format
     except ImportError as error:
         msg = (
-            "this network needs torch, which is not installed: pip install 'hounsfield[train]', "
-            "or set models.runtime to openvino"
+            f"this network needs torch, which is not installed: {INSTALL_TRAIN}, or set "
+            "models.runtime to openvino"
         )
         raise UsageError(msg) from error
     torch.set_num_threads(threads)

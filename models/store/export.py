@@ -8,7 +8,7 @@ import numpy as np
 from safetensors.numpy import load
 
 from hounsfield.models.store.folders import read_manifest, verified_graph, verified_weights
-from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.errors import INSTALL_TRAIN, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def onnx_model(folder: Path) -> bytes:
     try:
         from onnx import load_model_from_string, numpy_helper
     except ImportError as error:
-        msg = "export needs the package onnx: pip install 'hounsfield[train]'"
+        msg = f"export needs onnx, which is not installed: {INSTALL_TRAIN}"
         raise UsageError(msg) from error
     manifest, graph = read_manifest(folder), verified_graph(folder)
     if graph is None:

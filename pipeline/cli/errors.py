@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.errors import ExitCode
-from hounsfield.preprocessing.errors import HounsfieldError, SeriesError
+from hounsfield.preprocessing.errors import INSTALL_TRAIN, HounsfieldError, SeriesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def exit_on_error(*, debug: bool) -> Iterator[None]:
         _end("interrupted; run the same command again to resume", ExitCode.INTERRUPTED, debug=debug)
     except Exception as error:  # noqa: BLE001 - the last place that can report it
         if isinstance(error, ModuleNotFoundError) and error.name in _IN_TRAIN_EXTRA:
-            msg = f"this command needs {error.name}: pip install 'hounsfield[train]'"
+            msg = f"this command needs {error.name}, which is not installed: {INSTALL_TRAIN}"
             _end(msg, ExitCode.USAGE, debug=debug)
         msg = f"internal error, please report it: {type(error).__name__}: {error}"
         _end(
