@@ -171,7 +171,7 @@ def test_a_cut_file_is_truncated(tmp_path, packed):
 def test_values_that_cannot_be_hu_are_unreadable(tmp_path, value):
     image = image_of(make_volume(), np.float32)
     np.asanyarray(image.dataobj)[0, 0, 0] = value
-    with pytest.raises(SeriesError, match="HU must lie in") as raised:
+    with pytest.raises(SeriesError, match="HU must") as raised:
         read(save(image, tmp_path / "a.nii"))
     assert raised.value.reason is Reason.UNREADABLE
 
