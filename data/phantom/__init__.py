@@ -1,8 +1,8 @@
 """A phantom of the chest on CT with known ground truth."""
 
-from hounsfield.data.phantom.histology import draw_nodule
-from hounsfield.data.phantom.nodule_spec import HISTOLOGIES, NoduleSpec
-from hounsfield.data.phantom.nodules import PaintedNodule, paint_nodule
+from hounsfield.data.phantom.nodules.histology import draw_nodule
+from hounsfield.data.phantom.nodules.painting import PaintedNodule, paint_nodule
+from hounsfield.data.phantom.nodules.spec import HISTOLOGIES, NoduleSpec
 from hounsfield.data.phantom.phantom import Phantom, PhantomNodule, make_phantom
 from hounsfield.data.phantom.settings import SMALL, PhantomSettings
 from hounsfield.data.phantom.visit import Visit

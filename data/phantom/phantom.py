@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydicom.uid import generate_uid
 
-from hounsfield.data.phantom.abdomen import make_abdomen
+from hounsfield.data.phantom.anatomy.abdomen import make_abdomen
+from hounsfield.data.phantom.anatomy.lung_vessels import make_lung_vessels
+from hounsfield.data.phantom.anatomy.lungs import make_lungs
+from hounsfield.data.phantom.anatomy.mediastinum import make_mediastinum
+from hounsfield.data.phantom.anatomy.parenchyma import make_parenchyma
+from hounsfield.data.phantom.anatomy.thorax import make_thorax
+from hounsfield.data.phantom.anatomy.tissue import Anatomy
 from hounsfield.data.phantom.grid import make_grid
-from hounsfield.data.phantom.histology import draw_nodule
-from hounsfield.data.phantom.lung_vessels import make_lung_vessels
-from hounsfield.data.phantom.lungs import make_lungs
-from hounsfield.data.phantom.mediastinum import make_mediastinum
-from hounsfield.data.phantom.nodule_spec import HISTOLOGIES
-from hounsfield.data.phantom.parenchyma import make_parenchyma
+from hounsfield.data.phantom.nodules.histology import draw_nodule
+from hounsfield.data.phantom.nodules.spec import HISTOLOGIES
 from hounsfield.data.phantom.person import draw_person
 from hounsfield.data.phantom.rendering import (
     paint_ducts,
@@ -26,8 +28,6 @@ from hounsfield.data.phantom.rendering import (
 )
 from hounsfield.data.phantom.scanner import KERNEL_NAMES, draw_scanner, scan, table_plane
 from hounsfield.data.phantom.settings import PhantomSettings
-from hounsfield.data.phantom.thorax import make_thorax
-from hounsfield.data.phantom.tissue import Anatomy
 from hounsfield.data.phantom.visit import Motion
 from hounsfield.preprocessing.volume import SeriesFacts, Volume, apply_affine
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.data.phantom.grid import Grid
-    from hounsfield.data.phantom.nodule_spec import NoduleSpec
-    from hounsfield.data.phantom.nodules import PaintedNodule
+    from hounsfield.data.phantom.nodules.painting import PaintedNodule
+    from hounsfield.data.phantom.nodules.spec import NoduleSpec
     from hounsfield.data.phantom.person import Person
     from hounsfield.data.phantom.scanner import Scanner
     from hounsfield.data.phantom.visit import Visit

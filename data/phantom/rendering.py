@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hounsfield.data.phantom.anatomy.tissue import AIR_HU, compose_slice, lung_slice
+from hounsfield.data.phantom.anatomy.tubes import paint_tubes
 from hounsfield.data.phantom.fields import coverage
-from hounsfield.data.phantom.nodules import paint_nodule
-from hounsfield.data.phantom.placement import place_nodules
-from hounsfield.data.phantom.tissue import AIR_HU, compose_slice, lung_slice
-from hounsfield.data.phantom.tubes import paint_tubes
+from hounsfield.data.phantom.nodules.painting import paint_nodule
+from hounsfield.data.phantom.nodules.placement import place_nodules
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.phantom.lung_vessels import LungVessels
-    from hounsfield.data.phantom.nodule_spec import NoduleSpec
-    from hounsfield.data.phantom.nodules import Box, PaintedNodule
-    from hounsfield.data.phantom.tissue import Anatomy
+    from hounsfield.data.phantom.anatomy.lung_vessels import LungVessels
+    from hounsfield.data.phantom.anatomy.tissue import Anatomy
+    from hounsfield.data.phantom.nodules.painting import Box, PaintedNodule
+    from hounsfield.data.phantom.nodules.spec import NoduleSpec
     from hounsfield.data.phantom.visit import Motion
 
 LUNG_HU, MEDIASTINUM_HU = -860.0, -98.0

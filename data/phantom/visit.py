@@ -13,11 +13,11 @@ from hounsfield.data.phantom.grid import COARSE_MM
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from hounsfield.data.phantom.anatomy.tissue import Anatomy
     from hounsfield.data.phantom.grid import Grid
-    from hounsfield.data.phantom.nodule_spec import NoduleSpec
-    from hounsfield.data.phantom.nodules import Box
+    from hounsfield.data.phantom.nodules.painting import Box
+    from hounsfield.data.phantom.nodules.spec import NoduleSpec
     from hounsfield.data.phantom.person import Person
-    from hounsfield.data.phantom.tissue import Anatomy
 
 AIR_HU = -996.0
 _INVERSION_STEPS = 30

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.data.phantom.nodule_spec import HISTOLOGIES
+from hounsfield.data.phantom.nodules.spec import HISTOLOGIES
 from hounsfield.data.prepared.case import CaseOrigin, KnownFinding, PreparedCase
 from hounsfield.data.prepared.fingerprints import files_fingerprint, voxels_sha256
 from hounsfield.data.readers.dataset import UNKNOWN_DIAMETER_MM, DatasetContents, usable_ct

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field, field_validator
 
-from hounsfield.data.phantom.nodule_spec import HISTOLOGIES
+from hounsfield.data.phantom.nodules.spec import HISTOLOGIES
 from hounsfield.data.prepared.case import KnownFinding
 from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import findings_sha256

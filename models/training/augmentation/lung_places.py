@@ -24,7 +24,7 @@ nodule: as far as the hilar squamous cell carcinomas of phantoms."""
 
 
 class LungPlaces:
-    """Places in a prepared series; the counterpart of `data.phantom.placement` for any series.
+    """Places in a prepared series, as `data.phantom.nodules.placement` finds in a phantom.
 
     The hilum is taken to be the point of a lung nearest to the middle between both lungs. This
     holds in phantoms and in real chests; other features of a hilum are not used.

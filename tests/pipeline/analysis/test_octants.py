@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from hounsfield.data.phantom import SMALL, NoduleSpec, make_phantom
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
-from hounsfield.data.phantom.nodules import paint_nodule
+from hounsfield.data.phantom.nodules.painting import paint_nodule
 from hounsfield.models.inference.loading import load_detector
 from hounsfield.models.store.folders import model_folder
 from hounsfield.pipeline.config import load_config

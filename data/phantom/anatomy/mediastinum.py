@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.data.phantom.ducts import make_ducts
+from hounsfield.data.phantom.anatomy.ducts import make_ducts
+from hounsfield.data.phantom.anatomy.thorax import profile
 from hounsfield.data.phantom.fields import ellipsoid, smooth_union, tube
-from hounsfield.data.phantom.thorax import profile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.data.phantom.ducts import Duct
+    from hounsfield.data.phantom.anatomy.ducts import Duct
     from hounsfield.data.phantom.grid import Grid
     from hounsfield.data.phantom.person import Person
 

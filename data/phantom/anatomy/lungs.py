@@ -12,11 +12,11 @@ from hounsfield.data.phantom.fields import smooth_intersection, smooth_noise
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.data.phantom.abdomen import Abdomen
+    from hounsfield.data.phantom.anatomy.abdomen import Abdomen
+    from hounsfield.data.phantom.anatomy.mediastinum import Mediastinum
+    from hounsfield.data.phantom.anatomy.thorax import Thorax
     from hounsfield.data.phantom.grid import Grid
-    from hounsfield.data.phantom.mediastinum import Mediastinum
     from hounsfield.data.phantom.person import Person
-    from hounsfield.data.phantom.thorax import Thorax
 
 PLEURA_MM = 1.2
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.data.phantom.bones import (
+from hounsfield.data.phantom.anatomy.bones import (
     blend,
     draw_ribs,
     draw_scapulae,
@@ -15,19 +15,19 @@ from hounsfield.data.phantom.bones import (
     draw_sternum,
     shell,
 )
+from hounsfield.data.phantom.anatomy.thorax import arm_centre_mm, profile
 from hounsfield.data.phantom.fields import coverage
-from hounsfield.data.phantom.thorax import arm_centre_mm, profile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.data.phantom.abdomen import Abdomen
+    from hounsfield.data.phantom.anatomy.abdomen import Abdomen
+    from hounsfield.data.phantom.anatomy.lungs import Lungs
+    from hounsfield.data.phantom.anatomy.mediastinum import Mediastinum
+    from hounsfield.data.phantom.anatomy.parenchyma import Parenchyma
+    from hounsfield.data.phantom.anatomy.thorax import Thorax
     from hounsfield.data.phantom.grid import Grid
-    from hounsfield.data.phantom.lungs import Lungs
-    from hounsfield.data.phantom.mediastinum import Mediastinum
-    from hounsfield.data.phantom.parenchyma import Parenchyma
     from hounsfield.data.phantom.person import Person
-    from hounsfield.data.phantom.thorax import Thorax
 
     Plane = NDArray[np.floating]
 

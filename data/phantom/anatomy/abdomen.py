@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hounsfield.data.phantom.anatomy.thorax import profile
 from hounsfield.data.phantom.fields import ellipsoid, normalised, smooth_intersection, smooth_noise
-from hounsfield.data.phantom.thorax import profile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from hounsfield.data.phantom.anatomy.thorax import Thorax
     from hounsfield.data.phantom.grid import Grid
     from hounsfield.data.phantom.person import Person
-    from hounsfield.data.phantom.thorax import Thorax
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from hounsfield.data.phantom.fields import coverage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hounsfield.data.phantom.nodule_shape import NoduleShape
+    from hounsfield.data.phantom.nodules.shape import NoduleShape
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.phantom.lung_vessels import LungVessels
-    from hounsfield.data.phantom.nodule_spec import NoduleSpec
-    from hounsfield.data.phantom.tissue import Anatomy
+    from hounsfield.data.phantom.anatomy.lung_vessels import LungVessels
+    from hounsfield.data.phantom.anatomy.tissue import Anatomy
+    from hounsfield.data.phantom.nodules.spec import NoduleSpec
 
 GAP_MM = 5.0
 

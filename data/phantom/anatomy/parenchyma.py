@@ -12,8 +12,8 @@ from hounsfield.data.phantom.fields import smooth_noise
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from hounsfield.data.phantom.anatomy.lungs import Lungs
     from hounsfield.data.phantom.grid import Grid
-    from hounsfield.data.phantom.lungs import Lungs
     from hounsfield.data.phantom.person import Person
 
 FISSURE_HU = -560.0

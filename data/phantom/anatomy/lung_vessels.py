@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.data.phantom.lungs import lobes
-from hounsfield.data.phantom.tree import curves, grow_tree
+from hounsfield.data.phantom.anatomy.lungs import lobes
+from hounsfield.data.phantom.anatomy.tree import curves, grow_tree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from hounsfield.data.phantom.anatomy.lungs import Lungs
+    from hounsfield.data.phantom.anatomy.mediastinum import Mediastinum
+    from hounsfield.data.phantom.anatomy.tree import Tree
     from hounsfield.data.phantom.grid import Grid
-    from hounsfield.data.phantom.lungs import Lungs
-    from hounsfield.data.phantom.mediastinum import Mediastinum
     from hounsfield.data.phantom.person import Person
     from hounsfield.data.phantom.settings import PhantomSettings
-    from hounsfield.data.phantom.tree import Tree
 
 PIECE_MM = 1.6
 END_RADIUS_MM = 0.32

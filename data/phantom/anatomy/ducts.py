@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hounsfield.data.phantom.anatomy.thorax import profile
 from hounsfield.data.phantom.fields import spline
-from hounsfield.data.phantom.thorax import profile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

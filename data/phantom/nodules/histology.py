@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hounsfield.data.phantom.nodule_spec import HISTOLOGIES, NoduleSpec
+from hounsfield.data.phantom.nodules.spec import HISTOLOGIES, NoduleSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hounsfield.data.phantom.anatomy.tubes import paint_tubes
 from hounsfield.data.phantom.fields import smooth_noise
-from hounsfield.data.phantom.nodule_shape import draw_shape
-from hounsfield.data.phantom.tubes import paint_tubes
-from hounsfield.data.phantom.voxel_fractions import Placed
+from hounsfield.data.phantom.nodules.shape import draw_shape
+from hounsfield.data.phantom.nodules.voxel_fractions import Placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from hounsfield.data.phantom.nodule_shape import NoduleShape
-    from hounsfield.data.phantom.nodule_spec import NoduleSpec
+    from hounsfield.data.phantom.nodules.shape import NoduleShape
+    from hounsfield.data.phantom.nodules.spec import NoduleSpec
 
     Box = tuple[slice, slice, slice]
 

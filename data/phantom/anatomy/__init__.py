@@ -1,0 +1,1 @@
+"""The body of a phantom: its organs, bones and vessels as fields on the grids."""

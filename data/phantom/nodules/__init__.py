@@ -1,0 +1,1 @@
+"""Synthetic nodules: their specification, shape, place and painting with known ground truth."""
