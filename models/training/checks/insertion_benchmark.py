@@ -27,15 +27,15 @@ NODULES_PER_VOLUME = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class InsertionMarks:
-    """Marks of a detector, each with its ratings: one logit or score from each of several models.
+class InsertionCandidates:
+    """Candidates of a detector with their ratings: a logit or score from each of several models.
 
     Attributes:
-        on_nodules: Ratings of the marks on each nodule, ``[marks, ratings]``; empty where it was
-            missed.
+        on_nodules: Ratings of the candidates on each nodule, ``[candidates, ratings]``; empty where
+            it was missed.
         diameters_mm: Diameters of the same nodules.
-        false_positives: Ratings of the marks on no known finding, in untouched volumes,
-            ``[marks, ratings]``.
+        false_positives: Ratings of the candidates on no known finding, in untouched volumes,
+            ``[candidates, ratings]``.
         scans: Number of untouched volumes.
     """
 
@@ -45,18 +45,18 @@ class InsertionMarks:
     scans: int
 
 
-def collect_marks(
+def collect_candidates(
     detect: Callable[[WorkingVolume], tuple[Sequence[Candidate], NDArray[np.float64]]],
     cases: Sequence[PreparedCase],
     crops: Sequence[NoduleCrop],
     *,
     rounds: int,
     seed: int,
-) -> InsertionMarks:
+) -> InsertionCandidates:
     """Detects in untouched volumes, and in the same ones with nodules inserted.
 
     Args:
-        detect: Returns the marks of a volume and their ratings, ``[marks, ratings]``.
+        detect: Returns the candidates of a volume and their ratings, ``[candidates, ratings]``.
         cases: Validation volumes; their own known nodules count as hits or misses too.
         crops: Nodules of patients that were not trained on.
         rounds: Number of times each volume is filled with other nodules, where there are any.
@@ -71,10 +71,12 @@ def collect_marks(
     false_positives: list[NDArray[np.float64]] = []
 
     def count(volume: WorkingVolume, findings: Sequence[KnownFinding]) -> NDArray[np.float64]:
-        """Records the hits on findings; returns the ratings of the marks on none of them."""
-        marks, ratings = detect(volume)
-        hit = np.array([[_hits(mark, finding) for finding in findings] for mark in marks], bool)
-        hit = hit.reshape(len(marks), len(findings))
+        """Records the hits on findings; returns the ratings of the candidates on none of them."""
+        candidates, ratings = detect(volume)
+        hit = np.array(
+            [[_hits(candidate, finding) for finding in findings] for candidate in candidates], bool
+        )
+        hit = hit.reshape(len(candidates), len(findings))
         for column, finding in enumerate(findings):
             if not finding.ignored:
                 hits.append(ratings[hit[:, column]])
@@ -92,11 +94,11 @@ def collect_marks(
             len(hits),
             sum(map(len, false_positives)),
         )
-    return InsertionMarks(
+    return InsertionCandidates(
         tuple(hits), np.array(diameters), np.concatenate(false_positives), len(cases)
     )
 
 
-def _hits(mark: Candidate, finding: KnownFinding) -> bool:
-    off = np.linalg.norm(np.subtract(mark.centre_world_mm, finding.centre_world_mm))
+def _hits(candidate: Candidate, finding: KnownFinding) -> bool:
+    off = np.linalg.norm(np.subtract(candidate.centre_world_mm, finding.centre_world_mm))
     return bool(off < finding.diameter_mm / 2)

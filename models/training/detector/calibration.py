@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from hounsfield.models.store.manifest import Calibration, OperatingPoints
-from hounsfield.models.training.checks.insertion_benchmark import collect_marks
+from hounsfield.models.training.checks.insertion_benchmark import collect_candidates
 from hounsfield.models.training.engine.calibration_fit import fit_weighted_platt
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hounsfield.data.prepared.nodule_crops import NoduleCrop
     from hounsfield.models.contracts import Detector
     from hounsfield.models.findings import Candidate
-    from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
+    from hounsfield.models.training.checks.insertion_benchmark import InsertionCandidates
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
 EXPECTED_NODULES_PER_SCAN = 1.0
@@ -74,7 +74,7 @@ def validate_detector(
     rounds: int,
     seed: int,
 ) -> DetectorValidation:
-    """Runs a detector on the validation set of `collect_marks`.
+    """Runs a detector on the validation set of `collect_candidates`.
 
     Args:
         detector: Detector whose scores are not calibrated yet.
@@ -88,30 +88,30 @@ def validate_detector(
     """
 
     def detect(volume: WorkingVolume) -> tuple[list[Candidate], NDArray[np.float64]]:
-        marks = detector.detect(volume)
-        return marks, np.array([mark.score for mark in marks]).reshape(-1, 1)
+        candidates = detector.detect(volume)
+        return candidates, np.array([candidate.score for candidate in candidates]).reshape(-1, 1)
 
-    marks = collect_marks(detect, cases, crops, rounds=rounds, seed=seed)
-    return score_marks(marks, lambda scores: scores[:, 0])
+    candidates = collect_candidates(detect, cases, crops, rounds=rounds, seed=seed)
+    return score_candidates(candidates, lambda scores: scores[:, 0])
 
 
-def score_marks(
-    marks: InsertionMarks, score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+def score_candidates(
+    candidates: InsertionCandidates, score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> DetectorValidation:
-    """Turns the ratings of marks into scores.
+    """Turns the ratings of candidates into scores.
 
     Args:
-        marks: Marks on the validation set with their ratings.
-        score: Maps ratings ``[marks, ratings]`` to scores ``[marks]``, 0 to 1.
+        candidates: Candidates on the validation set with their ratings.
+        score: Maps ratings ``[candidates, ratings]`` to scores ``[candidates]``, 0 to 1.
 
     Returns:
         The scores of hits and false positives.
     """
     return DetectorValidation(
-        np.array([score(ratings).max(initial=0.0) for ratings in marks.on_nodules]),
-        marks.diameters_mm,
-        score(marks.false_positives),
-        marks.scans,
+        np.array([score(ratings).max(initial=0.0) for ratings in candidates.on_nodules]),
+        candidates.diameters_mm,
+        score(candidates.false_positives),
+        candidates.scans,
     )
 
 
@@ -132,15 +132,15 @@ def calibrate(validation: DetectorValidation) -> Calibration:
         return Calibration()
     scores = np.concatenate((hits, validation.false_scores))
     logits = special.logit(np.clip(scores, 1e-6, 1 - 1e-6))
-    (slope,), intercept = fit_marks(logits[:, None], len(hits), validation.scans)
+    (slope,), intercept = fit_candidates(logits[:, None], len(hits), validation.scans)
     return Calibration(slope=slope, intercept=intercept)
 
 
-def fit_marks(logits: NDArray[np.float64], hits: int, scans: int) -> tuple[list[float], float]:
+def fit_candidates(logits: NDArray[np.float64], hits: int, scans: int) -> tuple[list[float], float]:
     """Fits slopes and intercept for the prevalence `EXPECTED_NODULES_PER_SCAN`.
 
     Args:
-        logits: ``[marks, models]``, one row for each hit, followed by the false positives.
+        logits: ``[candidates, models]``, one row for each hit, followed by the false positives.
         hits: Number of hits, at least 1.
         scans: Number of scans that the false positives come from.
 

@@ -14,11 +14,11 @@ from hounsfield.models.inference.runtimes import torch_network
 from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import read_manifest
 from hounsfield.models.store.manifest import Calibration, Manifest, ReducedDetector
-from hounsfield.models.training.checks.insertion_benchmark import collect_marks
+from hounsfield.models.training.checks.insertion_benchmark import collect_candidates
 from hounsfield.models.training.detector.calibration import (
-    fit_marks,
+    fit_candidates,
     operating_points,
-    score_marks,
+    score_candidates,
 )
 from hounsfield.models.training.detector.publication import ROUNDS, threshold_limit
 from hounsfield.models.training.engine.material import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from hounsfield.models.findings import Candidate
     from hounsfield.models.store.manifest import TrainedWith
-    from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
+    from hounsfield.models.training.checks.insertion_benchmark import InsertionCandidates
     from hounsfield.models.training.reducer.configuration import ReducerTrainingConfig
     from hounsfield.preprocessing.working_volume import WorkingVolume
 
@@ -65,16 +65,16 @@ def reducer_manifest(
         candidates = detector.detect(volume)
         return candidates, reducer.logits(volume, candidates)
 
-    marks = collect_marks(
+    candidates = collect_candidates(
         detect,
         held_out_cases(config.data),
         read_nodules(config.data, "validation"),
         rounds=ROUNDS,
         seed=config.seed,
     )
-    calibration = joint_calibration(marks)
-    before = score_marks(marks, lambda logits: joint_scores(logits, DETECTOR_ONLY))
-    after = score_marks(marks, partial(joint_scores, calibration=calibration))
+    calibration = joint_calibration(candidates)
+    before = score_candidates(candidates, lambda logits: joint_scores(logits, DETECTOR_ONLY))
+    after = score_candidates(candidates, partial(joint_scores, calibration=calibration))
     return plain.model_copy(
         update={
             "calibration": calibration,
@@ -86,22 +86,23 @@ def reducer_manifest(
     )
 
 
-def joint_calibration(marks: InsertionMarks) -> Calibration:
+def joint_calibration(candidates: InsertionCandidates) -> Calibration:
     """Fits score = logistic(slope x logit + detector_slope x detector's logit + intercept).
 
-    As `detector.calibration.calibrate`, with the best mark on each nodule.
+    As `detector.calibration.calibrate`, with the best candidate on each nodule.
 
     Args:
-        marks: Marks on the validation set; their ratings are the logits of detector and reducer.
+        candidates: Candidates on the validation set; their ratings are the logits of detector and
+            reducer.
 
     Returns:
         The calibration; one that adds both logits where there is no hit or no false positive.
     """
-    hits = [logits[logits.sum(axis=1).argmax()] for logits in marks.on_nodules if len(logits)]
-    if not hits or not len(marks.false_positives):
+    hits = [logits[logits.sum(axis=1).argmax()] for logits in candidates.on_nodules if len(logits)]
+    if not hits or not len(candidates.false_positives):
         return Calibration(detector_slope=1.0)
-    logits = np.concatenate((np.array(hits), marks.false_positives))
-    slopes, intercept = fit_marks(logits, len(hits), marks.scans)
+    logits = np.concatenate((np.array(hits), candidates.false_positives))
+    slopes, intercept = fit_candidates(logits, len(hits), candidates.scans)
     return Calibration(slope=slopes[1], detector_slope=slopes[0], intercept=intercept)
 
 

@@ -15,9 +15,9 @@ from hounsfield.models.networks.reduce_net import ReduceNet
 from hounsfield.models.store.folders import model_folder, read_manifest
 from hounsfield.models.store.manifest import Calibration
 from hounsfield.models.store.publishing import half_precision_weights, publish
-from hounsfield.models.training.checks.insertion_benchmark import InsertionMarks
+from hounsfield.models.training.checks.insertion_benchmark import InsertionCandidates
 from hounsfield.models.training.configuration import read_training_config
-from hounsfield.models.training.detector.calibration import score_marks
+from hounsfield.models.training.detector.calibration import score_candidates
 from hounsfield.models.training.engine.task import TrainingTask
 from hounsfield.models.training.reducer.publication import joint_calibration, reducer_manifest
 from hounsfield.models.training.reducer.task import reducer_task, reduction_loss
@@ -86,17 +86,17 @@ def test_the_better_model_gets_the_larger_slope_and_no_slope_is_negative():
         return np.stack((rng.normal(detector, 1, count), rng.normal(network, 1, count)), axis=1)
 
     nodules = tuple(row[None] for row in ratings(200, 0.5, 4.0))
-    marks = InsertionMarks(
+    candidates = InsertionCandidates(
         (*nodules, np.empty((0, 2))), np.full(201, 8.0), ratings(500, 0.0, -4.0), 10
     )
-    calibration = joint_calibration(marks)
+    calibration = joint_calibration(candidates)
     assert calibration.slope > calibration.detector_slope > 0
-    after = score_marks(marks, lambda logits: joint_scores(logits, calibration))
-    before = score_marks(marks, lambda logits: logits[:, 0])
+    after = score_candidates(candidates, lambda logits: joint_scores(logits, calibration))
+    before = score_candidates(candidates, lambda logits: logits[:, 0])
     assert after.sensitivity(1.0) > 0.95
     assert after.sensitivity(1.0) > before.sensitivity(1.0)
     assert after.hit_scores[-1] == 0  # a missed nodule stays missed
-    worse = InsertionMarks(nodules, np.full(200, 8.0), ratings(500, 5.0, 8.0), 10)
+    worse = InsertionCandidates(nodules, np.full(200, 8.0), ratings(500, 5.0, 8.0), 10)
     assert joint_calibration(worse).slope > 0
 
 
@@ -159,8 +159,8 @@ def test_a_trained_reducer_names_its_detector_and_refuses_another(config_path, t
     assert "the detector alone" in manifest.summary
     names = {"classifier": "nodule_classifier", "reducer": str(tmp_path / "out"), "threads": 1}
     models = load_models(detector=str(tmp_path / "detector-0"), **names)
-    marks = [Candidate((22.0, 22.0, 22.0), 6.0, 0.5)]
-    assert len(models.reducer.reduce(a_volume(9), marks)) == 1
+    candidates = [Candidate((22.0, 22.0, 22.0), 6.0, 0.5)]
+    assert len(models.reducer.reduce(a_volume(9), candidates)) == 1
     with pytest.raises(UsageError, match=r"toy_reducer belongs to toy .* got nodule_detector"):
         load_models(detector="nodule_detector", **names)
 
