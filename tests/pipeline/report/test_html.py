@@ -17,7 +17,12 @@ from hounsfield.pipeline.report.schema import (
 from tests.pipeline.scripted import make_report
 
 PICTURES = {f"finding_{number:02d}.png": b"png" for number in (1, 2)} | {"key_image.png": b"png"}
-MEASURED = {"volume_mm3": 523.6, "texture": "part_solid", "malignancy": 0.714}
+MEASURED = {
+    "volume_mm3": 523.6,
+    "mean_diameter_mm": 10.64,
+    "texture": "part_solid",
+    "malignancy": 0.714,
+}
 
 
 def guideline(**values):
@@ -90,7 +95,7 @@ def test_the_table_of_findings_shows_size_texture_category_rating_and_notices():
     row = table.split("<tr")[-1]
     for label, value in (
         ("Place", "left lung, upper zone"),
-        ("Diameter", "11.0 mm"),
+        ("Diameter", '<span>11.0 mm<br><span class="soft whole">axes 10.6 mm</span></span>'),
         ("Volume", "524 mm\u00b3"),
         ("Texture", "part-solid"),
         ("Score", "0.50"),
