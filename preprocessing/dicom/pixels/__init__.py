@@ -1,0 +1,1 @@
+"""Pixels of DICOM files as Hounsfield units."""
