@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.preprocessing.codes import Notice, NoticeCode
-from hounsfield.preprocessing.geometry.slice_geometry import SPACING_TOLERANCE
+from hounsfield.preprocessing.dicom.header_conflicts import header_conflicts
 from hounsfield.preprocessing.printable_path import file_name
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hounsfield.preprocessing.dicom.acquisitions import Plane
-    from hounsfield.preprocessing.dicom.pixels import FrameNotes
+    from hounsfield.preprocessing.dicom.headers.plane import Plane
+    from hounsfield.preprocessing.dicom.pixels.reading import FrameNotes
     from hounsfield.preprocessing.errors import SeriesError
     from hounsfield.preprocessing.geometry.slice_geometry import StackGeometry
 
@@ -37,9 +37,9 @@ def geometry_notices(
         _missing(planes, geometry, unreadable),
         _uneven(geometry),
         _inferred(planes, geometry),
-        _conflicting_spacing(planes, geometry),
     ]
-    return tuple(notice for notice in notices if notice is not None)
+    present = [notice for notice in notices if notice is not None]
+    return (*present, *header_conflicts(planes, geometry))
 
 
 def lossy_notice(planes: Sequence[Plane]) -> tuple[Notice, ...]:
@@ -183,26 +183,3 @@ def _inferred(planes: Sequence[Plane], geometry: StackGeometry) -> Notice | None
         return None
     message = f"SliceThickness (0018,0050) is missing; slices are {spacing} mm apart by position"
     return Notice(NoticeCode.SPACING_INFERRED, message, {"spacing_mm": spacing})
-
-
-def _conflicting_spacing(planes: Sequence[Plane], geometry: StackGeometry) -> Notice | None:
-    """SpacingBetweenSlices is often wrong; the positions are used."""
-    header_mm = planes[0].instance.spacing_between_slices_mm
-    if not header_mm or len(planes) == 1 or geometry.grid_index is None:
-        return None
-    # Some writers give the distance along the table of a tilted stack.
-    first, last = geometry.shifts_mm[0], geometry.shifts_mm[-1]
-    sideways = float(((last - first) ** 2).sum()) ** 0.5
-    steps = max(geometry.slices - 1, 1)
-    along_table = (geometry.spacing_mm**2 + (sideways / steps) ** 2) ** 0.5
-    if any(
-        abs(abs(header_mm) - spacing) <= SPACING_TOLERANCE * spacing
-        for spacing in (geometry.spacing_mm, along_table)
-    ):
-        return None
-    message = (
-        f"SpacingBetweenSlices (0018,0088) is {header_mm:g} mm, positions are "
-        f"{geometry.spacing_mm:.4g} mm apart; the positions are used"
-    )
-    numbers = {"header_mm": header_mm, "spacing_mm": round(geometry.spacing_mm, 4)}
-    return Notice(NoticeCode.HEADER_CONFLICT, message, numbers)

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.preprocessing.codes import NoticeCode, Reason
-from hounsfield.preprocessing.dicom.acquisitions import Plane
-from hounsfield.preprocessing.dicom.header import Instance
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom.headers.instance import Instance
+from hounsfield.preprocessing.dicom.headers.plane import Plane
+from hounsfield.preprocessing.dicom.headers.transfer_syntaxes import NATIVE_SYNTAXES
 from hounsfield.preprocessing.dicom.notices import geometry_notices, lossy_notice, pixel_notices
-from hounsfield.preprocessing.dicom.pixels import FrameNotes, read_hu
-from hounsfield.preprocessing.dicom.transfer_syntaxes import NATIVE_SYNTAXES
+from hounsfield.preprocessing.dicom.pixels.consistency import Inconsistent, check_consistency
+from hounsfield.preprocessing.dicom.pixels.hu_scale import no_air_notice
+from hounsfield.preprocessing.dicom.pixels.reading import FrameNotes, read_hu
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.geometry.slice_geometry import (
-    MAX_MISSING_SLICES,
-    StackGeometry,
-    fit_stack,
-)
+from hounsfield.preprocessing.geometry.depth_grid import max_missing
+from hounsfield.preprocessing.geometry.slice_geometry import StackGeometry, fit_stack
 from hounsfield.preprocessing.geometry.stacking import allocate_stack, finish_stack, stack_index
+from hounsfield.preprocessing.memory import memory_rejection
 from hounsfield.preprocessing.parallel import usable_threads
 from hounsfield.preprocessing.volume import SourceFrame, Volume
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def read_dicom_volume(series: Series) -> Volume:
     """Reads the pixels of a series that `group_instances` made.
 
-    Slices that prove unreadable count as missing: up to `slice_geometry.MAX_MISSING_SLICES` are
+    Slices that prove unreadable count as missing: as many as `depth_grid.max_missing` says are
     interpolated, with a notice that names them.
 
     Args:
@@ -45,41 +45,51 @@ def read_dicom_volume(series: Series) -> Volume:
 
     Raises:
         SeriesError: The series' own rejection if it is not readable; `missing_slices`,
-            `truncated`, `unreadable`, `unsupported_encoding` or `inconsistent_geometry`.
+            `truncated`, `unreadable`, `unsupported_encoding`, `hu_unknown`,
+            `out_of_memory` or `inconsistent_geometry`.
     """
     if not series.readable and series.rejection is not None:
         raise series.rejection
+    if series.shape_zyx is not None:
+        too_large = memory_rejection(series.shape_zyx, series.path)
+        if too_large is not None:
+            raise too_large
     instances = dicom_instances(series)
     planes = [Plane(instance, frame) for instance in instances for frame in instance.frames]
     unreadable = [plane.instance.damage for plane in planes if plane.instance.damage is not None]
     intact = [plane for plane in planes if plane.instance.damage is None]
     # A second round happens only if decoding failed; the geometry is then fitted again.
     while True:
-        if not intact or len(unreadable) > MAX_MISSING_SLICES:
+        if not intact or len(unreadable) > max_missing(len(planes)):
             raise too_many_unreadable(unreadable, len(planes))
         geometry = fit_stack([plane.frame for plane in intact], spacing_hint_mm(intact[0]))
         hu, frames, failures = _read_planes(intact, geometry)
+        ordered = [intact[index] for index in geometry.order]
+        if not failures:
+            unusual = _check_consistency(ordered, hu, geometry)
+            failures = {geometry.order[i]: error for i, error in unusual.failures.items()}
         if not failures:
             break
         unreadable += failures.values()
         intact = [plane for index, plane in enumerate(intact) if index not in failures]
     voxels = hu.size
-    ordered = [intact[index] for index in geometry.order]
     hu, affine = finish_stack(hu, geometry)
-    dropped = [
-        notice for notice in series.notices if notice.code is NoticeCode.DUPLICATE_SLICES_DROPPED
-    ]
+    field_mm = min(np.multiply(hu.shape[1:], geometry.pixel_spacing_mm))
+    doubt = no_air_notice(hu, float(field_mm))
     return Volume(
         hu=hu,
         affine=affine,
         series=series.facts,
         source_frames=_source_frames(ordered, geometry),
         notices=(
-            *dropped,
+            *series.grouping_notices,
             *lossy_notice(intact),
             *geometry_notices(ordered, geometry, unreadable),
             *pixel_notices(frames, voxels),
+            *unusual.notices,
+            *([doubt] if doubt else []),
         ),
+        filled_slices=geometry.missing,
     )
 
 
@@ -113,7 +123,7 @@ def too_many_unreadable(unreadable: Sequence[SeriesError], count: int) -> Series
     if count == 1:
         return unreadable[0]
     msg = (
-        f"{len(unreadable)} of {count} slices cannot be read, at most {MAX_MISSING_SLICES} are "
+        f"{len(unreadable)} of {count} slices cannot be read, at most {max_missing(count)} are "
         f"interpolated; the first: {unreadable[0].message}"
     )
     return SeriesError(unreadable[0].reason, msg, path=unreadable[0].path)
@@ -146,6 +156,12 @@ def _read_planes(
     }
     frames = [outcome for outcome in outcomes if isinstance(outcome, FrameNotes)]
     return hu, frames, failures
+
+
+def _check_consistency(
+    planes: Sequence[Plane], hu: NDArray[np.int16], geometry: StackGeometry
+) -> Inconsistent:
+    return check_consistency(planes, lambda index: hu[stack_index(geometry, index)])
 
 
 def _source_frames(planes: Sequence[Plane], geometry: StackGeometry) -> tuple[SourceFrame, ...]:

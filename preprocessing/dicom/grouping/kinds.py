@@ -15,12 +15,12 @@ from pydicom.uid import (
 )
 
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.dicom.codecs import DECODERS
-from hounsfield.preprocessing.dicom.transfer_syntaxes import NATIVE_SYNTAXES
+from hounsfield.preprocessing.dicom.headers.transfer_syntaxes import NATIVE_SYNTAXES
+from hounsfield.preprocessing.dicom.pixels.codecs import DECODERS
 from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
-    from hounsfield.preprocessing.dicom.header import Instance
+    from hounsfield.preprocessing.dicom.headers.instance import Instance
 
 _CT_CLASSES = frozenset(
     {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}

@@ -1,0 +1,1 @@
+"""Which instances form a series that can become one volume."""
