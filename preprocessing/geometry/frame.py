@@ -18,9 +18,11 @@ class Frame:
         column_direction: Unit vector down a column (towards growing row index), LPS.
         pixel_spacing_mm: Between rows, between columns, as in PixelSpacing.
         slice_thickness_mm: Nominal thickness, always positive.
-        rescale_slope: HU for each step of the stored values.
-        rescale_intercept: HU of the stored value 0.
+        rescale_slope: HU for each step of the stored values; None if the header does not say.
+        rescale_intercept: HU of the stored value 0; None if the header does not say.
         rescale_type: The unit that slope and intercept lead to; empty means HU on a CT.
+        unreadable: Elements that are there and make no sense, each as keyword and text.
+        decimal_commas: Keywords of numbers that were written with a comma.
     """
 
     number: int
@@ -29,6 +31,12 @@ class Frame:
     column_direction: Vector | None
     pixel_spacing_mm: tuple[float, float] | None
     slice_thickness_mm: float | None
-    rescale_slope: float
-    rescale_intercept: float
+    rescale_slope: float | None
+    rescale_intercept: float | None
     rescale_type: str = ""
+    unreadable: tuple[tuple[str, str], ...] = ()
+    decimal_commas: tuple[str, ...] = ()
+
+    def text_of_unreadable(self, keyword: str) -> str:
+        """The text of an element that makes no sense; empty if it is fine or not there."""
+        return dict(self.unreadable).get(keyword, "")

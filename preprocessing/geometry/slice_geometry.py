@@ -7,13 +7,14 @@ is wrong in real series.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.geometry.depth_grid import POSITION_TOLERANCE_MM, fit_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,34 +23,15 @@ if TYPE_CHECKING:
 
     from hounsfield.preprocessing.geometry.frame import Frame
 
-SPACING_TOLERANCE = 0.01
-"""Fraction of the spacing by which slices may be off an even grid."""
-
-POSITION_TOLERANCE_MM = 0.01
-"""The effect of rounding in ImagePositionPatient; less is never called uneven."""
-
-SAME_POSITION_MM = 0.05
-"""Two slices closer than this along the normal are two images at one position."""
-
 NORMAL_TOLERANCE = 1e-3
 """Deviation from the slice normal, in mm per mm; more is a tilt."""
 
+MAX_JITTER_DEGREES = 0.2
+"""Angle between the directions of two slices of one stack: a writer that rounds them is up to 0.1
+degree off the mean, which displaces the edge of a slice by 0.3 mm."""
+
 MAX_TILT_DEGREES = 45.0
 """No gantry tilts further (30 degrees is usual): such slices are not one stack."""
-
-MAX_MISSING_SLICES = 3
-"""Number of missing slices in the whole series; with more it fails."""
-
-MAX_ADJACENT_MISSING = 2
-"""Number of missing slices side by side; with more the series fails."""
-
-MAX_MISSING_GAP_MM = 12.0
-"""The widest gap that is filled: a wider one could hide a relevant nodule."""
-
-_MAX_EXPECTED_SLICES = 20_000
-
-CONTIGUOUS_GAP = 1.5
-"""Gap in slice thicknesses up to which the tissue between two slices has been measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +47,8 @@ class StackGeometry:
         shifts_mm: ``(n, 2)``: offset of each ordered plane from the first along the row and the
             column direction; all 0 if the stack is orthogonal.
         tilt_degrees: Angle between the stacking direction and the normal; 0 if orthogonal.
+        jitter_degrees: The largest angle between a plane and the mean of all; 0 if they are
+            parallel.
         slices: Number of slices of the even grid from the first plane to the last.
         spacing_mm: Distance of the slices of that grid.
         grid_index: Slice of each ordered plane on the even grid; None if the planes are not on
@@ -81,6 +65,7 @@ class StackGeometry:
     depths_mm: NDArray[np.float64]
     shifts_mm: NDArray[np.float64]
     tilt_degrees: float
+    jitter_degrees: float
     slices: int
     spacing_mm: float
     grid_index: tuple[int, ...] | None
@@ -102,14 +87,6 @@ def orientation_name(normal: NDArray[np.float64]) -> str:
     """
     axis = int(np.argmax(np.abs(normal)))
     return ("sagittal", "coronal", "axial")[axis] if abs(normal[axis]) >= 0.85 else "oblique"
-
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    slices: int
-    spacing_mm: float
-    grid_index: tuple[int, ...] | None
-    missing: tuple[int, ...] = ()
 
 
 def plane_affine(geometry: StackGeometry, origin_mm: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -141,7 +118,9 @@ def slice_axes(
             directions are not unit vectors at a right angle.
     """
     if frame.row_direction is None or frame.column_direction is None:
-        msg = "ImageOrientationPatient (0020,0037) is missing"
+        value = frame.text_of_unreadable("ImageOrientationPatient")
+        fault = f"cannot be read: {value!r}" if value else "is missing"
+        msg = f"ImageOrientationPatient (0020,0037) {fault}"
         raise SeriesError(Reason.NO_POSITION, msg)
     row, column = np.array(frame.row_direction), np.array(frame.column_direction)
     lengths = np.linalg.norm(row), np.linalg.norm(column)
@@ -170,10 +149,12 @@ def fit_stack(frames: Sequence[Frame], spacing_hint_mm: float | None = None) -> 
     Raises:
         SeriesError: `no_position`, `inconsistent_geometry`, or `missing_slices` with the numbers.
     """
-    row, column, normal = slice_axes(frames[0])
+    (row, column, normal), jitter = _mean_axes(frames)
     spacing = frames[0].pixel_spacing_mm
     if spacing is None or min(spacing) <= 0:
-        msg = f"PixelSpacing (0028,0030) must be two positive numbers, got {spacing}"
+        value = frames[0].text_of_unreadable("PixelSpacing")
+        got = repr(value) if value else spacing or "none"
+        msg = f"PixelSpacing (0028,0030) must be two positive numbers, got {got}"
         raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
     if any(frame.position_mm is None for frame in frames):
         msg = "ImagePositionPatient (0020,0032) is missing"
@@ -184,7 +165,7 @@ def fit_stack(frames: Sequence[Frame], spacing_hint_mm: float | None = None) -> 
     depths = offsets @ normal
     shifts, tilt = _in_plane_shifts(depths, offsets @ np.stack([row, column], axis=1))
     thickness = [frames[i].slice_thickness_mm for i in order]
-    grid = _fit_grid(depths, thickness, spacing_hint_mm)
+    grid = fit_grid(depths, thickness, spacing_hint_mm)
     return StackGeometry(
         order=tuple(int(i) for i in order),
         origin_mm=positions[order[0]],
@@ -195,11 +176,45 @@ def fit_stack(frames: Sequence[Frame], spacing_hint_mm: float | None = None) -> 
         depths_mm=depths,
         shifts_mm=shifts,
         tilt_degrees=tilt,
+        jitter_degrees=jitter,
         slices=grid.slices,
         spacing_mm=grid.spacing_mm,
         grid_index=grid.grid_index,
         missing=grid.missing,
     )
+
+
+def _mean_axes(
+    frames: Sequence[Frame],
+) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], float]:
+    """The axes of the first plane, or the mean of all where they differ; and the jitter, degrees.
+
+    Raises:
+        SeriesError: The planes are further apart than `MAX_JITTER_DEGREES`.
+    """
+    first = frames[0]
+    directions = {(frame.row_direction, frame.column_direction) for frame in frames}
+    axes = slice_axes(first)
+    if len(directions) == 1:
+        return axes, 0.0
+    each = [slice_axes(frame) for frame in frames]
+    mean = [np.mean([planes_axes[axis] for planes_axes in each], axis=0) for axis in (0, 1)]
+    row, column = (tuple(direction.tolist()) for direction in mean)
+    axes = slice_axes(replace(first, row_direction=row, column_direction=column))
+    # The chord of two unit vectors keeps its precision where the angle is small.
+    chord = max(
+        float(np.linalg.norm(planes_axes[axis] - axes[axis]))
+        for planes_axes in each
+        for axis in range(3)
+    )
+    jitter = math.degrees(2 * math.asin(min(chord / 2, 1.0)))
+    if jitter > MAX_JITTER_DEGREES:
+        msg = (
+            f"Slices are turned by up to {jitter:.2f} degrees against one another by "
+            "ImageOrientationPatient (0020,0037): they are not one stack"
+        )
+        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+    return axes, jitter
 
 
 def _in_plane_shifts(
@@ -225,83 +240,3 @@ def _in_plane_shifts(
         msg = f"Slices are stacked {tilt:.0f} degrees off their normal: they are not one volume"
         raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
     return shifts, tilt
-
-
-def _fit_grid(
-    depths: NDArray[np.float64], thickness: Sequence[float | None], hint_mm: float | None
-) -> _Grid:
-    """The even grid of the slices, with or without holes, or one to resample them to."""
-    count = len(depths)
-    known = [t for t in thickness if t]
-    if count == 1:
-        return _Grid(1, hint_mm or (known[0] if known else 1.0), (0,))
-    gaps = np.diff(depths)
-    typical = float(np.median(gaps))
-    if gaps.min() < SAME_POSITION_MM:
-        msg = "Two slices have the same position"
-        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
-    candidates = [typical, float(gaps.min()), *(known[:1])]
-    grids = [grid for spacing in candidates if (grid := _grid_of(depths, spacing)) is not None]
-    for grid in grids:
-        if _may_be_filled(grid):
-            return grid
-    thickness_changes = len({round(t, 2) for t in known}) > 1
-    if (grids and not thickness_changes) or _has_hole(gaps, thickness, typical):
-        raise _too_many_missing(depths, gaps, grids[0] if grids else None)
-    # Never many more slices than there are images, however unevenly they lie.
-    span = float(depths[-1])
-    slices = round(span / max(typical, span / (3 * count))) + 1
-    return _Grid(slices, span / (slices - 1), None)
-
-
-def _grid_of(depths: NDArray[np.float64], spacing: float) -> _Grid | None:
-    """The even grid of about this spacing that every slice lies on, if there is one."""
-    steps = np.rint(np.diff(depths) / spacing).astype(int)
-    if steps.min() < 1 or steps.sum() > _MAX_EXPECTED_SLICES:
-        return None
-    index = np.concatenate([[0], np.cumsum(steps)])
-    exact = float(depths[-1]) / int(index[-1])
-    tolerance = max(SPACING_TOLERANCE * exact, POSITION_TOLERANCE_MM)
-    if np.abs(depths - index * exact).max() > tolerance:
-        return None
-    missing = sorted(set(range(int(index[-1]) + 1)) - set(index.tolist()))
-    return _Grid(int(index[-1]) + 1, exact, tuple(index.tolist()), tuple(missing))
-
-
-def _may_be_filled(grid: _Grid) -> bool:
-    """Whether so few slices are missing that they may be interpolated."""
-    if len(grid.missing) > MAX_MISSING_SLICES:
-        return False
-    steps = np.diff(grid.grid_index or (0,))
-    widest = int(steps.max()) if len(steps) else 1
-    if widest == 1:
-        return True
-    return widest - 1 <= MAX_ADJACENT_MISSING and widest * grid.spacing_mm <= MAX_MISSING_GAP_MM
-
-
-def _has_hole(gaps: NDArray[np.float64], thickness: Sequence[float | None], typical: float) -> bool:
-    """Whether tissue was not scanned: a gap wider than the slices beside it and than most gaps."""
-    for gap, before, after in zip(gaps, thickness, thickness[1:], strict=False):
-        covered = min(max(before or typical, after or typical), MAX_MISSING_GAP_MM)
-        if gap > CONTIGUOUS_GAP * max(covered, typical):
-            return True
-    return False
-
-
-def _too_many_missing(
-    depths: NDArray[np.float64], gaps: NDArray[np.float64], grid: _Grid | None
-) -> SeriesError:
-    """States what is present and missing, by the finest grid that fits the slices."""
-    widest = float(gaps.max())
-    if grid is None:
-        msg = f"There is a gap of {widest:.1f} mm among {len(depths)} unevenly spaced slices"
-    else:
-        msg = (
-            f"{len(depths)} of {grid.slices} expected slices of {grid.spacing_mm:.3g} mm are "
-            f"there, with a gap of {widest:.1f} mm"
-        )
-    limits = (
-        f"at most {MAX_MISSING_SLICES} missing slices, {MAX_ADJACENT_MISSING} side by side and "
-        f"a gap of {MAX_MISSING_GAP_MM:.0f} mm are filled"
-    )
-    return SeriesError(Reason.MISSING_SLICES, f"{msg}; {limits}")

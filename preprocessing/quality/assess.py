@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.preprocessing.codes import Notice, NoticeCode
+from hounsfield.preprocessing.extent import exceeds
+from hounsfield.preprocessing.geometry.reorient import upright
 from hounsfield.preprocessing.quality import pixels
 from hounsfield.preprocessing.quality import thresholds as limits
 from hounsfield.preprocessing.quality.kernels import is_sharp_kernel
@@ -31,11 +33,14 @@ def assess_quality(volume: Volume, lungs: Lungs | None) -> tuple[Notice, ...]:
     Returns:
         The notices, in the order of `NoticeCode`.
     """
+    axial = upright(volume)
+    # DICOM's images are the slices; the order of the axes in another file says nothing.
+    sliced = volume if volume.source_frames else axial
     notices = [
-        _thick_slices(volume),
-        _resolution(volume),
+        _thick_slices(sliced),
+        _resolution(sliced),
         _orientation(volume),
-        _noise(volume),
+        _noise(axial),
         _kernel(volume),
     ]
     if lungs is not None:
@@ -43,8 +48,8 @@ def assess_quality(volume: Volume, lungs: Lungs | None) -> tuple[Notice, ...]:
             _lungs_cut(lungs),
             _one_lung(lungs),
             _air(lungs),
-            _motion(volume, lungs),
-            _metal(volume, lungs),
+            _motion(axial, lungs),
+            _metal(axial, lungs),
             _contrast(volume, lungs),
         ]
     order = list(NoticeCode)
@@ -55,7 +60,7 @@ def assess_quality(volume: Volume, lungs: Lungs | None) -> tuple[Notice, ...]:
 def _thick_slices(volume: Volume) -> Notice | None:
     spacing_mm = volume.spacing_mm[2]
     thickness_mm = volume.series.slice_thickness_mm or spacing_mm
-    if max(spacing_mm, thickness_mm) <= limits.THICK_SLICES_ABOVE_MM:
+    if not exceeds(max(spacing_mm, thickness_mm), limits.THICK_SLICES_ABOVE_MM):
         return None
     message = (
         f"Slices are {thickness_mm:.2f} mm thick and {spacing_mm:.2f} mm apart, over "
@@ -67,7 +72,7 @@ def _thick_slices(volume: Volume) -> Notice | None:
 
 def _resolution(volume: Volume) -> Notice | None:
     spacing_mm = max(volume.spacing_mm[:2])
-    if spacing_mm <= limits.RESOLUTION_LOW_ABOVE_MM:
+    if not exceeds(spacing_mm, limits.RESOLUTION_LOW_ABOVE_MM):
         return None
     message = (
         f"Pixels are {spacing_mm:.2f} mm wide, over {limits.RESOLUTION_LOW_ABOVE_MM} mm: "
@@ -186,7 +191,7 @@ def _contrast(volume: Volume, lungs: Lungs) -> Notice | None:
 
 
 def _lung_box(volume: Volume, lungs: Lungs) -> tuple[slice, slice, slice]:
-    """The bounding box of both lungs on the native grid, ``[z, y, x]``."""
+    """The bounding box of both lungs on a volume's grid, ``[z, y, x]``."""
     corners = volume.voxel_xyz(lungs.bounding_box_world_mm())
     last = np.asarray(volume.shape_zyx[::-1]) - 1
     low = np.clip(np.rint(corners.min(axis=0)), 0, last).astype(int)

@@ -52,7 +52,7 @@ def noise_hu(hu: NDArray[np.int16]) -> float | None:
     window. The most common value is that of homogeneous tissue; edges form only the tail.
 
     Args:
-        hu: int16, ``[z, y, x]``, on the native grid.
+        hu: int16, ``[z, y, x]``, upright, with the spacing of the native grid.
 
     Returns:
         Standard deviation in HU, or None if there is too little soft tissue.
@@ -60,7 +60,7 @@ def noise_hu(hu: NDArray[np.int16]) -> float | None:
     deviations = []
     for plane in _spread_planes(hu, 24):
         rows, columns = (size // BLOCK for size in plane.shape)
-        cropped = plane[: rows * BLOCK, : columns * BLOCK].astype(np.float32)
+        cropped = plane[: rows * BLOCK, : columns * BLOCK].astype(np.float32, order="C")
         blocks = cropped.reshape(rows, BLOCK, columns, BLOCK)
         mean = blocks.mean(axis=(1, 3))
         soft = (mean > SOFT_TISSUE_HU[0]) & (mean < SOFT_TISSUE_HU[1])
@@ -78,7 +78,7 @@ def largest_jump(hu: NDArray[np.int16], lung_slices: slice) -> tuple[float, int]
     change of the slices around.
 
     Args:
-        hu: int16, ``[z, y, x]``, on the native grid.
+        hu: int16, ``[z, y, x]``, upright, with the spacing of the native grid.
         lung_slices: The slices that contain lung.
 
     Returns:
@@ -88,7 +88,7 @@ def largest_jump(hu: NDArray[np.int16], lung_slices: slice) -> tuple[float, int]
     before: NDArray[np.float32] | None = None
     changes = []
     for plane in hu[lung_slices, ::4, ::4]:
-        now = np.clip(plane, low, high).astype(np.float32)
+        now = np.clip(plane, low, high).astype(np.float32, order="C")
         if before is not None:
             changes.append(float(np.abs(now - before).mean()))
         before = now
