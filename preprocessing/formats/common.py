@@ -1,169 +1,121 @@
 """Shared by MetaImage and NIfTI: one file is one series, its geometry one affine.
 
-Both formats hold values that are taken for Hounsfield units as they stand, after the header's
-slope and intercept. Whether they are CT at all shows only in what they could hold.
+Both formats hold values that are taken for Hounsfield units, after the header's slope and
+intercept, where their distribution says that they are.
 """
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
-from hounsfield.preprocessing.codes import Notice, Reason
+from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.extent import size_rejection
-from hounsfield.preprocessing.files.archives import MAX_RATIO, RATIO_FREE_BYTES
-from hounsfield.preprocessing.volume import affine_fault, rounded_hu
+from hounsfield.preprocessing.extent import crop_rejection
+from hounsfield.preprocessing.formats.hu_scale import hu_intercept
+from hounsfield.preprocessing.geometry.reorient import to_upright
+from hounsfield.preprocessing.volume import rounded_hu
 
 if TYPE_CHECKING:
     import io
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-BEST_DEFLATE_RATIO: Final = 1032
-"""The best that zlib's format can do."""
-HIGHEST_AIR_HU: Final = -500
-"""Values that cannot go this low hold no lungs: a mask, grey levels of a window, an MR."""
+    from hounsfield.preprocessing.codes import Notice
 
 
-def check_grid(
-    affine: NDArray[np.float64], shape_zyx: tuple[int, int, int], path: Path | str
-) -> None:
-    """Checks a header's geometry, before anything is allocated for it.
+@contextmanager
+def errors_of_one_file(path: Path | str) -> Iterator[None]:
+    """Turns whatever a file brings about into an error of that file.
+
+    Headers are numbers that any program, or a damaged disk, may have written. No list of the
+    exceptions that libraries raise for them was ever complete.
+
+    Args:
+        path: The file, for the error.
+
+    Yields:
+        Nothing; the file is read inside the ``with`` block.
+
+    Raises:
+        SeriesError: `unreadable`, or the error that was raised inside.
+        OSError: The file cannot be read.
+        MemoryError: It does not fit into memory.
+    """
+    try:
+        yield
+    except (SeriesError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        msg = (
+            f"The file cannot be understood ({type(error).__name__}): its header holds values that "
+            "are not allowed there; copy or convert it again"
+        )
+        raise SeriesError(Reason.UNREADABLE, msg, path=path) from error
+
+
+def spacing_of(affine: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Returns the distance of voxel centres along (x, y, z) of the array, in mm.
 
     Args:
         affine: 4 x 4, maps (x, y, z) indices to LPS mm.
-        shape_zyx: Slices, rows, columns as the header states them.
-        path: The file, for the error.
-
-    Raises:
-        SeriesError: An axis without voxels or length, too many voxels, or sheared axes.
     """
-    rejection = size_rejection(shape_zyx, path)
-    if rejection is not None:
-        raise rejection
-    fault = affine_fault(affine)
-    if fault is not None:
-        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, fault, path=path)
+    x, y, z = np.linalg.norm(affine[:3, :3], axis=0).tolist()
+    return (x, y, z)
 
 
-def check_size(
-    shape_zyx: tuple[int, int, int],
-    dtype: np.dtype[np.generic],
-    present_bytes: int,
-    path: Path | str,
-    *,
-    packed: bool,
-) -> None:
-    """Compares what a header promises with what the file can hold, before anything is allocated.
-
-    Args:
-        shape_zyx: Slices, rows, columns as the header states them.
-        dtype: Type of the stored values.
-        present_bytes: Length of the values in the file.
-        path: The file, for the error.
-        packed: Whether the values are compressed with deflate.
-
-    Raises:
-        SeriesError: Even at deflate's best ratio the file is too short.
-    """
-    expected = voxel_bytes(shape_zyx, dtype)
-    if (present_bytes * BEST_DEFLATE_RATIO if packed else present_bytes) < expected:
-        z, y, x = shape_zyx
-        msg = (
-            f"{x} x {y} x {z} voxels need {expected} bytes, {present_bytes} are there; the file "
-            "is cut or its header is wrong"
-        )
-        raise SeriesError(Reason.TRUNCATED, msg, path=path)
-
-
-def voxel_bytes(shape_zyx: tuple[int, int, int], dtype: np.dtype[np.generic]) -> int:
-    """Returns the number of bytes of all stored values.
-
-    Args:
-        shape_zyx: Number of slices, rows and columns.
-        dtype: Type of the stored values.
-    """
-    return math.prod(shape_zyx) * dtype.itemsize
-
-
-def packed_too_well(
-    shape_zyx: tuple[int, int, int],
-    dtype: np.dtype[np.generic],
-    present_bytes: int,
-    path: Path | str,
+def crop_rejection_of(
+    shape_zyx: tuple[int, int, int], affine: NDArray[np.float64], path: Path | str
 ) -> SeriesError | None:
-    """Returns an error if compressed values cannot be CT, whose noise does not compress.
-
-    This keeps a decompression bomb from being unpacked.
+    """Returns why a file is too small to be a chest, in whatever order its voxels are stored.
 
     Args:
-        shape_zyx: Number of slices, rows and columns.
-        dtype: Type of the stored values.
-        present_bytes: Length of the compressed values.
+        shape_zyx: Number of slices, rows and columns as stored.
+        affine: 4 x 4, maps (x, y, z) indices to LPS mm.
         path: The file, for the error.
     """
-    unpacked = voxel_bytes(shape_zyx, dtype)
-    if unpacked <= RATIO_FREE_BYTES or unpacked <= MAX_RATIO * present_bytes:
-        return None
-    msg = (
-        f"{unpacked} bytes packed {unpacked // max(present_bytes, 1)} times are no CT, whose noise "
-        "never packs so well; the file is not unpacked"
-    )
-    return SeriesError(Reason.NOT_CT, msg, path=path)
-
-
-def cannot_hold_hu(
-    dtype: np.dtype[np.generic], slope: float, intercept: float, path: Path | str
-) -> SeriesError | None:
-    """Returns an error if the type of the stored values cannot represent air; None if it can.
-
-    Args:
-        dtype: Type of the stored values; floats can hold anything.
-        slope: HU for each step of the stored values.
-        intercept: HU of the stored value 0.
-        path: The file, for the error.
-    """
-    if dtype.kind not in "iu":
-        return None
-    limits = np.iinfo(dtype.name)
-    lowest = min(limits.min * slope, limits.max * slope) + intercept
-    if lowest <= HIGHEST_AIR_HU:
-        return None
-    msg = (
-        f"Values stored as {dtype.name} begin at {lowest:g}, so they cannot represent air, near "
-        "-1000 HU; this is a mask or not CT"
-    )
-    return SeriesError(Reason.NOT_CT, msg, path=path)
+    order = to_upright(affine).order_zyx
+    z, y, x = (shape_zyx[axis] for axis in order)
+    spacing = spacing_of(affine)
+    across, down, along = (spacing[2 - axis] for axis in reversed(order))
+    return crop_rejection((z, y, x), (across, down, along), path)
 
 
 def to_hu(
-    stored: NDArray[np.generic], slope: float, intercept: float, path: Path | str
+    stored: NDArray[np.generic],
+    affine: NDArray[np.float64],
+    path: Path | str,
+    *,
+    slope: float = 1.0,
+    intercept: float = 0.0,
 ) -> tuple[NDArray[np.int16], tuple[Notice, ...]]:
     """Converts stored values to HU, rounded to integers; padding becomes air.
 
     Args:
-        stored: Values as the file holds them, any shape.
+        stored: Values as the file holds them, ``[z, y, x]``.
+        affine: 4 x 4, maps (x, y, z) indices to LPS mm.
+        path: The file, for the error.
         slope: HU for each step of the stored values.
         intercept: HU of the stored value 0.
-        path: The file, for the error.
 
     Returns:
-        int16 in C order, and a notice if padding was replaced.
+        int16 in C order, and notices if padding was replaced or an offset subtracted.
 
     Raises:
-        SeriesError: Values are NaN or beyond what int16 holds.
+        SeriesError: Values are no HU, NaN, or beyond what int16 holds.
     """
-    scaled = cast("NDArray[np.floating]", stored)
-    if (slope, intercept) != (1, 0):
-        scaled = scaled * slope + intercept
+    z, y, x = stored.shape
+    is_crop = crop_rejection_of((z, y, x), affine, path) is not None
+    intercept, notices = hu_intercept(stored, slope, intercept, str(path), is_crop=is_crop)
     try:
-        return rounded_hu(scaled)
+        hu, padding = rounded_hu(stored, slope=slope, intercept=intercept)
     except ValueError as error:
         raise SeriesError(Reason.UNREADABLE, str(error), path=path) from error
+    return hu, notices + padding
 
 
 def read_into(file: BinaryIO, buffer: memoryview) -> int:

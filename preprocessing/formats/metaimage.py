@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.extent import crop_rejection
-from hounsfield.preprocessing.formats.common import (
+from hounsfield.preprocessing.files.member_stream import drain
+from hounsfield.preprocessing.formats.checks import (
     cannot_hold_hu,
+    check_memory,
+    check_rest,
     check_size,
     packed_too_well,
-    read_into,
-    right_handed,
-    to_hu,
+    smallest_plane_bytes,
     voxel_bytes,
 )
+from hounsfield.preprocessing.formats.common import (
+    crop_rejection_of,
+    errors_of_one_file,
+    read_into,
+    right_handed,
+    spacing_of,
+    to_hu,
+)
+from hounsfield.preprocessing.formats.identity import identifiers
+from hounsfield.preprocessing.formats.inflating import inflate_into
 from hounsfield.preprocessing.formats.metaimage_header import (
     ELEMENT_TYPES,
     LOCAL,
     MetaImageHeader,
+    list_of_slices,
     read_metaimage_header,
 )
 from hounsfield.preprocessing.geometry.slice_geometry import orientation_name
@@ -49,37 +59,36 @@ def describe_metaimage(
         find_sibling: Returns the file of a name in the header's own folder, or None.
 
     Returns:
-        One series whose study and series are named after the file.
+        One series; its identifiers are those of `identifiers`.
 
     Raises:
         SeriesError: The header is wrong, or its data file is missing or too short.
         OSError: A file cannot be read.
     """
-    header = read_metaimage_header(source)
-    sources: tuple[ByteSource, ...] = (source,)
-    if header.data_file != LOCAL:
-        data = find_sibling(header.data_file)
-        if data is None:
-            name = file_name(header.data_file.replace("\\", "/"))
-            msg = f"Its data file {name!r} is not there; copy it beside the header"
-            raise SeriesError(Reason.UNREADABLE, msg, path=str(source))
-        sources = (source, data)
-    _check_size(header, sources[-1])
-    spacing_x, spacing_y, spacing_z = np.linalg.norm(header.affine[:3, :3], axis=0).tolist()
-    spacing_mm = (spacing_x, spacing_y, spacing_z)
-    rejection = _not_ct(header, sources[-1], str(source))
-    stem = re.sub(r"(?i)\.mh[ad]$", "", source.name)
-    return Series(
-        path=source.path,
-        format=SeriesFormat.METAIMAGE,
-        sources=sources,
-        facts=SeriesFacts(study_uid=stem, series_uid=stem, modality="CT"),
-        shape_zyx=header.shape_zyx,
-        spacing_mm=spacing_mm,
-        orientation=orientation_name(header.affine[:3, 2] / spacing_z),
-        rejection=rejection or crop_rejection(header.shape_zyx, spacing_mm, str(source)),
-        readable=rejection is None,
-    )
+    path = str(source)
+    with errors_of_one_file(path):
+        header = read_metaimage_header(source)
+        sources, notices = _files(header, source, find_sibling)
+        data = sources[-1]
+        _check_size(header, data)
+        spacing_mm = spacing_of(header.affine)
+        rejection = _not_ct(header, data, path)
+        if rejection is None:
+            notices += _check_rest(header, data)
+        uid, content_id = identifiers(sources)
+        return Series(
+            path=source.path,
+            format=SeriesFormat.METAIMAGE,
+            sources=sources,
+            facts=SeriesFacts(study_uid=uid, series_uid=uid, modality="CT"),
+            shape_zyx=header.shape_zyx,
+            spacing_mm=spacing_mm,
+            orientation=orientation_name(header.affine[:3, 2] / spacing_mm[2]),
+            rejection=rejection or crop_rejection_of(header.shape_zyx, header.affine, path),
+            readable=rejection is None,
+            notices=notices,
+            content_id=content_id,
+        )
 
 
 def read_metaimage(series: Series) -> Volume:
@@ -92,15 +101,19 @@ def read_metaimage(series: Series) -> Volume:
         HU on the file's own grid, right-handed.
 
     Raises:
-        SeriesError: The data are cut, damaged, or cannot be HU.
+        SeriesError: The data are cut, damaged, do not fit into memory, or cannot be HU.
+        OSError: A file cannot be read.
     """
-    source, data_source = series.sources[0], series.sources[-1]
-    header = read_metaimage_header(source)
-    _check_size(header, data_source)
-    stored = _read_values(header, data_source).reshape(header.shape_zyx)
-    hu, notices = to_hu(stored, 1, 0, str(source))
-    hu, affine = right_handed(hu, header.affine)
-    return Volume(hu=hu, affine=affine, series=series.facts, notices=series.notices + notices)
+    source, data = series.sources[0], series.sources[-1]
+    path = str(source)
+    with errors_of_one_file(path):
+        header = read_metaimage_header(source)
+        _check_size(header, data)
+        check_memory(header.shape_zyx, header.dtype, path)
+        stored, rest = _read_values(header, data)
+        hu, notices = to_hu(stored.reshape(header.shape_zyx), header.affine, path)
+        hu, affine = right_handed(hu, header.affine)
+    return Volume(hu, affine, series.facts, notices=series.notices + rest + notices)
 
 
 def write_metaimage(hu: NDArray[np.generic], affine: NDArray[np.float64], file: BinaryIO) -> None:
@@ -142,34 +155,94 @@ def _not_ct(header: MetaImageHeader, data: ByteSource, path: str) -> SeriesError
     return error
 
 
+def _files(
+    header: MetaImageHeader,
+    source: ByteSource,
+    find_sibling: Callable[[str], ByteSource | None],
+) -> tuple[tuple[ByteSource, ...], tuple[Notice, ...]]:
+    """The header's file and its data file, with a notice if that has another name than stated."""
+    if header.data_file == LOCAL:
+        return (source,), ()
+    data = find_sibling(header.data_file)
+    if data is not None:
+        return (source, data), ()
+    name = file_name(header.data_file.replace("\\", "/"))
+    slices = list_of_slices(header.data_file)
+    if slices is not None:
+        raise SeriesError(Reason.UNSUPPORTED_ENCODING, slices, path=str(source))
+    stem = source.name.rpartition(".")[0]
+    beside = [find_sibling(f"{stem}{suffix}") for suffix in (".raw", ".zraw")]
+    fitting = [file for file in beside if file is not None and _fits(header, file)]
+    if len(fitting) != 1:
+        msg = f"Its data file {name!r} is not there; copy it beside the header"
+        raise SeriesError(Reason.UNREADABLE, msg, path=str(source))
+    message = (
+        f"The header names the data file {name!r}, which is not there; {fitting[0].name!r} has the "
+        "header's own name and exactly the size, and was read."
+    )
+    numbers = {"named": name, "read": fitting[0].name}
+    notice = Notice(NoticeCode.HEADER_CONFLICT, message, numbers, path=str(source))
+    return (source, fitting[0]), (notice,)
+
+
+def _fits(header: MetaImageHeader, data: ByteSource) -> bool:
+    """Whether a file has exactly the bytes that a header asks for."""
+    before = max(header.data_offset, 0)
+    if header.compressed:
+        return header.packed_bytes is not None and (
+            data.size_bytes() == before + header.packed_bytes
+        )
+    return data.size_bytes() == before + voxel_bytes(header.shape_zyx, header.dtype)
+
+
 def _check_size(header: MetaImageHeader, data: ByteSource) -> None:
     present_bytes = data.size_bytes() - max(header.data_offset, 0)
-    check_size(header.shape_zyx, header.dtype, present_bytes, str(data), packed=header.compressed)
+    path = str(data)
+    if header.packed_bytes is not None and not 0 < header.packed_bytes <= present_bytes:
+        msg = (
+            f"CompressedDataSize is {header.packed_bytes}, {present_bytes} bytes are there; the "
+            "file is cut or its header is wrong"
+        )
+        raise SeriesError(Reason.TRUNCATED, msg, path=path)
+    check_size(header.shape_zyx, header.dtype, present_bytes, path, packed=header.compressed)
 
 
-def _read_values(header: MetaImageHeader, data: ByteSource) -> NDArray[np.generic]:
+def _check_rest(header: MetaImageHeader, data: ByteSource) -> tuple[Notice, ...]:
+    """A notice if bytes are left behind voxels that are not compressed."""
+    if header.compressed or header.data_offset < 0:
+        return ()
+    expected = header.data_offset + voxel_bytes(header.shape_zyx, header.dtype)
+    return check_rest(header.shape_zyx, header.dtype, data.size_bytes() - expected, str(data))
+
+
+def _read_values(
+    header: MetaImageHeader, data: ByteSource
+) -> tuple[NDArray[np.generic], tuple[Notice, ...]]:
+    path = str(data)
     expected = voxel_bytes(header.shape_zyx, header.dtype)
-    with data.open() as file:
-        if header.data_offset >= 0:
-            file.seek(header.data_offset)
+    values = np.empty(expected // header.dtype.itemsize, header.dtype)
+    buffer = values.view(np.uint8).data
+    rest: tuple[Notice, ...] = ()
+    with data.open_stream() as file:
+        file.seek(_first_byte(header, data))
+        if header.compressed:
+            most = smallest_plane_bytes(header.shape_zyx, header.dtype)
+            inflated = inflate_into(file, buffer, path, max_extra=most)
+            count = inflated.count
+            rest = check_rest(header.shape_zyx, header.dtype, inflated.extra, path)
         else:
-            file.seek(-expected, 2)
-        if not header.compressed:
-            values = np.empty(expected // header.dtype.itemsize, header.dtype)
-            count = read_into(file, values.view(np.uint8).data)
-        else:
-            inflater = zlib.decompressobj()
-            try:
-                buffer = inflater.decompress(file.read(), expected)
-            except zlib.error as error:
-                msg = f"The compressed voxels are damaged ({error}); copy the file again"
-                raise SeriesError(Reason.UNREADABLE, msg, path=str(data)) from error
-            count = len(buffer)
-            values = np.frombuffer(buffer[: count - count % header.dtype.itemsize], header.dtype)
+            count = read_into(file, buffer)
+        drain(file)
     if count < expected:
         msg = f"{expected} bytes of voxels expected, {count} are there; the file is cut"
-        raise SeriesError(Reason.TRUNCATED, msg, path=str(data))
-    return values
+        raise SeriesError(Reason.TRUNCATED, msg, path=path)
+    return values, rest
+
+
+def _first_byte(header: MetaImageHeader, data: ByteSource) -> int:
+    if header.data_offset >= 0:
+        return header.data_offset
+    return data.size_bytes() - (header.packed_bytes or voxel_bytes(header.shape_zyx, header.dtype))
 
 
 def _text(numbers: object) -> str:
