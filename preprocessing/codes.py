@@ -54,6 +54,8 @@ class Reason(StrEnum):
     INCONSISTENT_GEOMETRY = "inconsistent_geometry"
     MISSING_SLICES = "missing_slices"
     NO_POSITION = "no_position"
+    HU_UNKNOWN = "hu_unknown"
+    IMPOSSIBLE_SIZE = "impossible_size"
     LUNGS_NOT_FOUND = "lungs_not_found"
     ARCHIVE_UNSAFE = "archive_unsafe"
     OUT_OF_MEMORY = "out_of_memory"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from hounsfield.preprocessing.dicom.dicomdir import is_dicomdir
+from hounsfield.preprocessing.dicom.headers.dicomdir import is_dicomdir
 from hounsfield.preprocessing.formats.metaimage_header import looks_like_metaimage
-from hounsfield.preprocessing.formats.nifti import nifti_header_bytes
+from hounsfield.preprocessing.formats.nifti_header import nifti_header_bytes
 
 HEAD_BYTES: Final = 2048
 """Number of bytes that `content_kind` needs."""

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.content_kind import HEAD_BYTES, ContentKind, content_kind
-from hounsfield.preprocessing.dicom.dicomdir import dicomdir_message
-from hounsfield.preprocessing.dicom.header import Instance, read_instance
-from hounsfield.preprocessing.dicom.series import group_instances
-from hounsfield.preprocessing.duplicates import distinct_names, split_copies
+from hounsfield.preprocessing.dicom.grouping.copied_folders import Copy, split_copies
+from hounsfield.preprocessing.dicom.grouping.series import group_instances
+from hounsfield.preprocessing.dicom.headers.dicomdir import dicomdir_message
+from hounsfield.preprocessing.dicom.headers.instance import Instance, read_instance
+from hounsfield.preprocessing.dicom.pixels.isolated_decoding import stop_decoding_process
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.archives import list_archive
+from hounsfield.preprocessing.files.siblings import Siblings
 from hounsfield.preprocessing.files.sources import ByteSource
 from hounsfield.preprocessing.files.walk import walk_files
+from hounsfield.preprocessing.formats.identity import distinct_series
 from hounsfield.preprocessing.formats.metaimage import describe_metaimage
 from hounsfield.preprocessing.formats.nifti import describe_nifti
 from hounsfield.preprocessing.printable_path import printable_path
+from hounsfield.preprocessing.safety_net import as_series_error
+from hounsfield.preprocessing.series import Series, SeriesFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
-    from hounsfield.preprocessing.series import Series
+Member = TypeVar("Member")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +56,21 @@ class Discovery:
     skipped_files: tuple[SkippedFile, ...]
 
 
-def discover(inputs: Sequence[Path], *, progress: Callable[[int], None] | None = None) -> Discovery:
-    """Finds every series under `inputs`; no pixel is read.
+def discover(
+    inputs: Sequence[Path],
+    *,
+    exclude: Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Discovery:
+    """Finds every series under `inputs`; pixels are read only where two planes share a place.
 
     The content of a file decides what it is, not its name. Archives are searched one level deep,
-    and nothing is unpacked to disk. A file that cannot be used never stops the search.
+    and nothing is unpacked to disk. A file or series that cannot be used never stops the search,
+    whatever it makes a parser or a codec do.
 
     Args:
         inputs: Files and folders in any mixture; they may repeat or contain one another.
+        exclude: A folder that is no input even where a link leads to it, such as the output folder.
         progress: Called with the number of files examined so far.
 
     Returns:
@@ -66,15 +80,18 @@ def discover(inputs: Sequence[Path], *, progress: Callable[[int], None] | None =
         UsageError: An input does not exist.
     """
     search = _Search()
-    for count, file in enumerate(walk_files(inputs), start=1):
+    for count, file in enumerate(walk_files(inputs, exclude=exclude), start=1):
         if isinstance(file, Path):
-            search.examine(ByteSource(file))
+            search.examine(ByteSource.found(file))
         else:
             path, error = file
             search.skip(printable_path(path), error)
         if progress is not None:
             progress(count)
-    return search.result()
+    try:
+        return search.result()
+    finally:
+        stop_decoding_process()
 
 
 @dataclass(slots=True)
@@ -85,7 +102,7 @@ class _Search:
         unknown: Files whose first bytes are not recognised. They are examined last: by then it is
             known which of them are a MetaImage's data.
         data_files: The data files of MetaImages.
-        archives: The members of each archive by name.
+        siblings: Finds the files that headers and DICOMDIRs name.
     """
 
     instances: list[Instance] = field(default_factory=list)
@@ -93,7 +110,7 @@ class _Search:
     skipped_files: list[SkippedFile] = field(default_factory=list)
     unknown: list[ByteSource] = field(default_factory=list)
     data_files: set[ByteSource] = field(default_factory=set)
-    archives: dict[Path, dict[str, ByteSource]] = field(default_factory=dict)
+    siblings: Siblings = field(default_factory=Siblings)
 
     def skip(self, path: str, error: SeriesError) -> None:
         self.skipped_files.append(SkippedFile(path, error.reason, error.message))
@@ -101,10 +118,8 @@ class _Search:
     def examine(self, source: ByteSource) -> None:
         """Sorts one file (or an archive with all its members) into the collections."""
         try:
-            self._take(source, content_kind(source.head(HEAD_BYTES)))
-        except OSError as error:
-            msg = f"The file cannot be read: {error.strerror or error}"
-            self.skip(str(source), SeriesError(Reason.UNREADABLE, msg))
+            with as_series_error():
+                self._take(source, content_kind(source.head(HEAD_BYTES)))
         except SeriesError as error:
             self.skip(str(source), error)
 
@@ -113,11 +128,11 @@ class _Search:
         for source in self.unknown:
             if source not in self.data_files:
                 self._read_instance(source)
-        originals, copies = split_copies(self.instances)
-        series = group_instances(originals)
+        originals, copies = _without_copied_folders(self.instances)
+        series = _grouped_instances(originals)
         for group in copies:
-            series.extend(group.as_series(group_instances(group.instances)))
-        series.extend(distinct_names(self.single_files))
+            series.extend(group.as_series(_grouped_instances(group.instances)))
+        series.extend(_grouped(self.single_files, _name_of, distinct_series, _lost))
         return Discovery(
             tuple(sorted(series, key=_path_and_uid)),
             tuple(sorted(self.skipped_files, key=lambda file: (file.path, file.message))),
@@ -148,7 +163,8 @@ class _Search:
 
     def _read_instance(self, source: ByteSource) -> None:
         try:
-            self.instances.append(read_instance(source))
+            with as_series_error():
+                self.instances.append(read_instance(source))
         except SeriesError as error:
             self.skip(str(source), error)
 
@@ -159,10 +175,8 @@ class _Search:
         listing = list_archive(source.path)
         for name, error in listing.refused:
             self.skip(f"{source}!{name}" if name else str(source), error)
-        members = [ByteSource(source.path, entry) for entry in listing.entries]
-        self.archives[source.path] = {
-            member.entry.name: member for member in members if member.entry
-        }
+        members = [source.member(entry) for entry in listing.entries]
+        self.siblings.add_archive(source.path, members)
         for member in members:
             self.examine(member)
 
@@ -171,24 +185,82 @@ class _Search:
         parts = PurePosixPath(name.replace("\\", "/")).parts
         if ".." in parts or parts[:1] == ("/",):
             return None
-        data = self._below(header, parts)
+        data = self.siblings.find(header, parts)
+        if data is None and "/" not in name:  # a backslash may be part of a name
+            data = self.siblings.find(header, (name,))
         if data is not None:
             self.data_files.add(data)
         return data
 
     def _is_there(self, dicomdir: ByteSource, parts: tuple[str, ...]) -> bool:
         """Whether a file that a DICOMDIR names exists; discs are often copied in lower case."""
-        lower = tuple(part.lower() for part in parts)
-        return any(self._below(dicomdir, case) is not None for case in (parts, lower))
-
-    def _below(self, source: ByteSource, parts: tuple[str, ...]) -> ByteSource | None:
-        """The file of a relative path in the folder of `source`, or in its archive."""
-        if source.entry is not None:
-            name = str(PurePosixPath(source.entry.name).parent.joinpath(*parts))
-            return self.archives[source.path].get(name)
-        path = source.path.parent.joinpath(*parts)
-        return ByteSource(path) if path.is_file() else None
+        if any(part in {"", ".."} or "/" in part for part in parts):
+            return False
+        return self.siblings.find(dicomdir, parts) is not None
 
 
 def _path_and_uid(series: Series) -> tuple[str, str]:
     return printable_path(series.path), series.facts.series_uid
+
+
+def _without_copied_folders(
+    instances: list[Instance],
+) -> tuple[Sequence[Instance], Sequence[Copy]]:
+    """The instances to use, and copies; no copies where comparing them brings a surprise."""
+    try:
+        with as_series_error(subject="The copy"):
+            return split_copies(instances)
+    except SeriesError:
+        return instances, []
+
+
+def _name_of(file: Series) -> str:
+    return file.facts.series_uid
+
+
+def _grouped_instances(instances: Sequence[Instance]) -> list[Series]:
+    return _grouped(instances, _study_and_series, group_instances, _lost_instances)
+
+
+def _grouped(
+    members: Sequence[Member],
+    key: Callable[[Member], Hashable],
+    group: Callable[[Sequence[Member]], list[Series]],
+    lost: Callable[[Sequence[Member], SeriesError], list[Series]],
+) -> list[Series]:
+    """Groups members into series; those of one key that cannot be grouped cost no others."""
+    try:
+        with as_series_error(subject="The series"):
+            return group(members)
+    except SeriesError as error:
+        apart: dict[Hashable, list[Member]] = defaultdict(list)
+        for member in members:
+            apart[key(member)].append(member)
+        if len(apart) <= 1:
+            return lost(members, error)
+    return [series for part in apart.values() for series in _grouped(part, key, group, lost)]
+
+
+def _study_and_series(instance: Instance) -> tuple[str, str]:
+    return instance.facts.study_uid, instance.facts.series_uid
+
+
+def _lost(files: Sequence[Series], error: SeriesError) -> list[Series]:
+    """Single-file series that cannot be told apart."""
+    return [replace(file, rejection=file.rejection or error, readable=False) for file in files]
+
+
+def _lost_instances(instances: Sequence[Instance], error: SeriesError) -> list[Series]:
+    """The one series of instances that cannot be grouped."""
+    paths = {instance.source.path for instance in instances}
+    folder = Path(os.path.commonpath([path.parent for path in paths]))
+    series = Series(
+        path=paths.pop() if len(paths) == 1 else folder,
+        format=SeriesFormat.DICOM,
+        sources=tuple(instance.source for instance in instances),
+        facts=instances[0].facts,
+        instances=tuple(instances),
+        rejection=error,
+        readable=False,
+    )
+    return [series]

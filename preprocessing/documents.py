@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hounsfield.preprocessing.bounded_yaml import load_yaml
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_SHOWN_CHARACTERS = 60
-"""A wrong value is quoted in a message up to this length."""
+"""A wrong value, and each key on the way to it, is quoted in a message up to this length."""
+
+MAX_PROBLEM_CHARACTERS = 400
+"""A validator's own words are quoted up to this length: they may quote the value themselves."""
 
 
 class Strict(BaseModel):
-    """The base of documents and configurations: it refuses unknown keys and cannot be changed."""
+    """The base of documents and configurations: it refuses unknown keys and cannot be changed.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    NaN and infinities are no values of any of them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def read_document(path: Path, model: type[Model], *, remedy: str = "") -> Model:
@@ -61,25 +67,33 @@ def read_yaml(path: Path, *, remedy: str = "") -> dict[str, Any]:
         The top-level mapping; an empty file gives an empty one.
 
     Raises:
-        UsageError: The file cannot be read, is not UTF-8, has a syntax error (with its line), or
-            holds something other than keys and values.
+        UsageError: The file cannot be read, is not UTF-8, has a syntax error (with its line), is
+            larger or deeper than any configuration, or holds something other than keys and
+            values.
     """
     text = _read_text(path, remedy)
     try:
-        values = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = f"line {mark.line + 1}: " if mark is not None else ""
-        raise _faulty(path, f"{line}not YAML: {error.problem or error.context}", remedy) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # ValueError: a date such as 2024-13-45; RecursionError: thousands of nested brackets.
-        raise _faulty(path, f"not YAML: {' '.join(str(error).split())}", remedy) from error
+        values = load_yaml(text)
+    except ValueError as error:
+        raise _faulty(path, str(error), remedy) from error
     if values is None:
         return {}
     if not isinstance(values, dict):
         msg = f"must hold keys with values, got {type(values).__name__}"
         raise _faulty(path, msg, remedy)
     return values
+
+
+def is_file(path: Path) -> bool:
+    """Whether a user's word names a file; one that no file can have, being too long, does not.
+
+    Args:
+        path: What the user gave, such as the name of a configuration.
+    """
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, a loop of links, a zero byte
+        return False
 
 
 def validated(values: object, model: type[Model], *, source: object, remedy: str = "") -> Model:
@@ -113,7 +127,7 @@ def validation_sentence(error: ValidationError) -> str:
         The sentence without a full stop, to stand behind the name of the file.
     """
     first, *others = error.errors(include_url=False)
-    place = ".".join(map(str, first["loc"]))
+    place = ".".join(_shortened(str(key), MAX_SHOWN_CHARACTERS) for key in first["loc"])
     problem = first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if first["type"] == "extra_forbidden":
         problem = "unknown key"
@@ -122,20 +136,30 @@ def validation_sentence(error: ValidationError) -> str:
     elif first["type"] in {"model_type", "dataclass_type"}:
         problem = f"must hold keys with values, got {type(first['input']).__name__}"
     elif first["type"] != "missing" and isinstance(first["input"], str | int | float | None):
-        shown = repr(first["input"])
-        if len(shown) > MAX_SHOWN_CHARACTERS:
-            shown = f"{shown[:MAX_SHOWN_CHARACTERS]}..."
+        shown = _shortened(_quoted(first["input"]), MAX_SHOWN_CHARACTERS)
         if shown not in problem:
             problem = f"{problem}, got {shown}"
+    problem = _shortened(problem, MAX_PROBLEM_CHARACTERS)
     more = f" (and {len(others)} more)" if others else ""
     return f"{place}: {problem}{more}" if place else f"{problem}{more}"
+
+
+def _quoted(value: str | float | None) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "a huge integer"
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}..."
 
 
 def _read_text(path: Path, remedy: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}{_ending(remedy)}"
+        msg = f"{path} cannot be read: {error.strerror or error}{_ending(remedy)}"
         raise UsageError(msg) from error
     except UnicodeDecodeError as error:
         msg = f"not UTF-8: {error.reason} at byte {error.start}"

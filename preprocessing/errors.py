@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import struct
-import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,14 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hounsfield.preprocessing.codes import Reason
-
-
-PYDICOM_PARSE_ERRORS = (
-    AssertionError, AttributeError, EOFError, IndexError, KeyError, MemoryError,
-    NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error, zlib.error,
-)  # fmt: skip
-"""What pydicom raises for malformed elements. None of them is its own InvalidDicomError;
-NotImplementedError stands for a value representation that it does not know."""
 
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 MIN_SLICES: Final = 8
@@ -24,8 +26,33 @@ LENGTH_TOLERANCE: Final = 0.01
 """Fraction of a length: a spacing is fitted to positions, and 8 slices of 5 mm may come out as
 39.999 mm."""
 
-MAX_VOXELS: Final = 2**30
-"""A chest at 1024 x 1024 with 1,024 slices; a header that promises more is wrong."""
+MAX_BODY_MM: Final = 2300
+"""Length of a volume along its longest axis. The tables of PET/CT scan 2,000 mm, head to feet; the
+tallest patients measure 2,200 mm."""
+
+MAX_PLANE_MM: Final = 1200
+"""Length along the other two axes. The widest field of view that is reconstructed, beyond the
+gantry's bore, is 850 mm; programs that turn or pad a volume make it wider."""
+
+MIN_SPACING_MM: Final = 0.02
+"""Distance of voxels. The sharpest clinical scanners reconstruct pixels of 0.05 mm."""
+
+MAX_POSITION_MM: Final = 10_000
+"""Distance of any voxel from the origin of its frame of reference. Scanners count the table's
+position along one or two metres."""
+
+MAX_VOXELS: Final = (2**63 - 1) // 8
+"""What an array can be indexed by. Whether a volume fits into memory is `memory_rejection`'s."""
+
+
+def exceeds(length_mm: float, limit_mm: float) -> bool:
+    """Returns whether a measured length is above a limit by more than `LENGTH_TOLERANCE`.
+
+    Args:
+        length_mm: A length that was fitted to positions, or that a header states.
+        limit_mm: The limit, in the same unit.
+    """
+    return length_mm > limit_mm * (1 + LENGTH_TOLERANCE)
 
 
 def stack_rejection(
@@ -77,15 +104,63 @@ def crop_rejection(
     return stack_rejection(slices, spacing_mm[2], path)
 
 
-def size_rejection(shape_zyx: tuple[int, int, int], path: Path | str) -> SeriesError | None:
-    """Returns why a header's shape cannot be true; None if a volume of it may be allocated.
+def position_rejection(
+    corners_mm: Iterable[Iterable[float]], path: Path | str | None = None
+) -> SeriesError | None:
+    """Returns why a series cannot be where its header says; None if it may be.
+
+    Args:
+        corners_mm: Points (x, y, z) of the volume, LPS mm.
+        path: The file or folder, for the error.
+    """
+    farthest_mm = max(abs(value) for corner in corners_mm for value in corner)
+    if farthest_mm <= MAX_POSITION_MM:
+        return None
+    msg = (
+        f"By its header the series lies {farthest_mm:.3g} mm from the scanner's origin; no table "
+        f"reaches further than {MAX_POSITION_MM:.0f} mm"
+    )
+    return SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=path)
+
+
+def size_rejection(
+    shape_zyx: tuple[int, int, int],
+    path: Path | str | None = None,
+    *,
+    spacing_mm: tuple[float, float, float] | None = None,
+) -> SeriesError | None:
+    """Returns why a header's shape or size cannot be true; None if a volume of it may be read.
 
     Args:
         shape_zyx: Slices, rows, columns, each of any value that a header may hold.
-        path: The file, for the error.
+        path: The file or folder, for the error.
+        spacing_mm: Distance of voxel centres along (x, y, z) of the array, finite and above 0;
+            None if the headers do not say.
+
+    Returns:
+        `inconsistent_geometry` for an axis without voxels, `impossible_size` for more voxels than
+        an array can have, and for a body that is larger than any patient or far too small.
     """
     z, y, x = shape_zyx
-    if min(shape_zyx) >= 1 and z * y * x <= MAX_VOXELS:
+    if min(shape_zyx) < 1 or math.prod(shape_zyx) > MAX_VOXELS:
+        reason = Reason.INCONSISTENT_GEOMETRY if min(shape_zyx) < 1 else Reason.IMPOSSIBLE_SIZE
+        msg = f"{x} x {y} x {z} voxels are not a CT volume; the header is wrong"
+        return SeriesError(reason, msg, path=path)
+    if spacing_mm is None:
         return None
-    msg = f"{x} x {y} x {z} voxels are not a CT volume; the header is wrong"
-    return SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=path)
+    size_mm = [count * step for count, step in zip((x, y, z), spacing_mm, strict=True)]
+    _, wide_mm, long_mm = sorted(size_mm)
+    stated = " x ".join(f"{length:.6g}" for length in size_mm)
+    if long_mm > MAX_BODY_MM or wide_mm > MAX_PLANE_MM:
+        msg = (
+            f"By its spacing the series measures {stated} mm: no patient is so large (at most "
+            f"{MAX_BODY_MM} mm long and {MAX_PLANE_MM} mm wide); the header is wrong"
+        )
+        return SeriesError(Reason.IMPOSSIBLE_SIZE, msg, path=path)
+    if min(spacing_mm) < MIN_SPACING_MM:
+        msg = (
+            f"Voxels {min(spacing_mm):.3g} mm apart are finer than any CT of a patient (at least "
+            f"{MIN_SPACING_MM} mm; the series measures {stated} mm); the header is wrong"
+        )
+        return SeriesError(Reason.IMPOSSIBLE_SIZE, msg, path=path)
+    return None

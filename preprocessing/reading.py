@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.dicom.volume import read_dicom_volume
-from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.errors import HounsfieldError, SeriesError
 from hounsfield.preprocessing.formats.metaimage import read_metaimage
 from hounsfield.preprocessing.formats.nifti import read_nifti
+from hounsfield.preprocessing.safety_net import INTERRUPTIONS, is_out_of_memory, surprise
 from hounsfield.preprocessing.series import SeriesFormat
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ def read_volume(series: Series) -> Volume:
     except OSError as error:
         msg = f"A file of the series cannot be read: {error.strerror or error}"
         raise SeriesError(Reason.UNREADABLE, msg, path=error.filename or series.path) from error
-    except MemoryError as error:
+    except (HounsfieldError, *INTERRUPTIONS):
+        raise
+    except BaseException as error:
+        if not is_out_of_memory(error):
+            raise surprise(error, path=series.path, subject="The series") from error
         msg = "The series does not fit into memory"
         if series.shape_zyx is not None:
             z, y, x = series.shape_zyx

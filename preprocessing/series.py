@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.errors import SeriesError
     from hounsfield.preprocessing.files.sources import ByteSource
     from hounsfield.preprocessing.volume import SeriesFacts
+
+
+Point = tuple[float, float, float]
 
 
 class SeriesFormat(StrEnum):
@@ -47,11 +50,20 @@ class Series:
         instances: DICOM only: the header of each instance, sorted along the slice normal.
         shape_zyx: Slices, rows, columns; None if the headers do not say.
         spacing_mm: (x, y, z) of the array; None if the headers do not say.
+        box_mm: The lowest and the highest corner of the box around all voxel centres, (x, y, z) in
+            LPS mm; None if the headers do not say.
         orientation: ``axial``, ``sagittal``, ``coronal``, ``oblique``, or empty if unknown.
         rejection: Why it cannot be analysed, as far as headers show; None if it may be.
         readable: Whether `read_volume` may be tried. A localizer or an MR is not readable, a
             series that is only too short for analysis is.
         notices: What the headers already show of the volume to come.
+        grouping_notices: What `notices` says of the grouping of files, which reading the pixels
+            cannot find again: copies, parts left out, identifiers that were mended.
+        patient: Tells apart the patients of one StudyInstanceUID, by patient id, name and birth
+            date; 0 for the first. The number counts only within one search.
+        content_id: Hexadecimal digits that identify the images whatever their folder and file
+            names: the same for a copy elsewhere, another for any other images. Empty where
+            nothing asks for it.
     """
 
     path: Path
@@ -61,7 +73,19 @@ class Series:
     instances: tuple[SeriesInstance, ...] = field(default=(), repr=False)
     shape_zyx: tuple[int, int, int] | None = None
     spacing_mm: tuple[float, float, float] | None = None
+    box_mm: tuple[Point, Point] | None = None
     orientation: str = ""
     rejection: SeriesError | None = None
     readable: bool = True
     notices: tuple[Notice, ...] = ()
+    grouping_notices: tuple[Notice, ...] = ()
+    patient: int = 0
+    content_id: str = ""
+
+    def with_grouping_notices(self, *notices: Notice) -> Series:
+        """Returns the series with further notices on how its files were grouped."""
+        return replace(
+            self,
+            notices=(*notices, *self.notices),
+            grouping_notices=(*notices, *self.grouping_notices),
+        )

@@ -20,6 +20,9 @@ MIN_HU = -1024
 """No scanner measures less on the scale of CT. Lower values are padding and become `AIR_HU`:
 scanners pad with -2000, and some tools add the intercept to that."""
 
+_SLAB_VOXELS = 2**22
+"""Voxels that are converted at once, so that floats of the whole volume never exist."""
+
 SHEAR_TOLERANCE = 1e-3
 """Largest cosine between two axes of a volume: 0.3 mm over a chest."""
 
@@ -30,7 +33,7 @@ class SeriesFacts:
 
     Attributes:
         study_uid: StudyInstanceUID, or the series' own identifier where there is no study.
-        series_uid: SeriesInstanceUID, or a file's stem for MetaImage and NIfTI.
+        series_uid: SeriesInstanceUID; for MetaImage and NIfTI see `formats.identity`.
         patient_age_years: PatientAge, (0010,1010), in years; None if it is absent or malformed.
         slice_thickness_mm: Nominal thickness, (0018,0050); None if it is absent.
         kvp: Tube voltage in kV, (0018,0060).
@@ -92,12 +95,13 @@ class Volume:
     that hand over arrays of their own. `from_array` and `from_sitk` copy the caller's data.
 
     Attributes:
-        hu: int16, ``[z, y, x]``, C order, read-only.
+        hu: int16, ``[z, y, x]``, read-only; in C order as readers make it.
         affine: 4 x 4 float64, maps (x, y, z) indices of voxel centres to LPS mm, read-only. Its
             columns are orthogonal: a tilted stack is sheared back when it is read.
         series: Values from the headers.
         source_frames: The original images in slice order; empty for MetaImage and NIfTI.
         notices: What the reader of a report must know about how this volume was made.
+        filled_slices: Indices along the first axis of slices that were missing and interpolated.
     """
 
     hu: NDArray[np.int16] = field(repr=False)
@@ -105,6 +109,7 @@ class Volume:
     series: SeriesFacts
     source_frames: tuple[SourceFrame, ...] = field(default=(), repr=False)
     notices: tuple[Notice, ...] = field(default=())
+    filled_slices: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.hu.ndim != 3 or self.hu.dtype != np.int16:
@@ -122,7 +127,8 @@ class Volume:
     ) -> Volume:
         """Makes a volume from an array in HU, which is copied.
 
-        Values below `MIN_HU` are padding: they become `AIR_HU`, with a notice.
+        Values below `MIN_HU` are padding, as is NaN at the edge: they become `AIR_HU`, with a
+        notice.
 
         Args:
             hu: Hounsfield units, ``[z, y, x]``, of any integer or float type; fractions are
@@ -133,8 +139,9 @@ class Volume:
                 called ``array``.
 
         Raises:
-            ValueError: The array is empty or not three-dimensional, is not numeric, holds NaN or
-                values beyond int16; or the affine is not finite, or its axes are not orthogonal.
+            ValueError: The array is empty or not three-dimensional, is not numeric, holds values
+                beyond int16, or NaN inside or in more than half of it; or the affine is not
+                finite, or its axes are not orthogonal.
         """
         values, matrix = np.asarray(hu), np.array(affine, dtype=np.float64)
         if values.ndim != 3 or 0 in values.shape:
@@ -253,39 +260,90 @@ def affine_fault(affine: NDArray[np.float64]) -> str | None:
     return None
 
 
-def rounded_hu(values: NDArray[np.generic]) -> tuple[NDArray[np.int16], tuple[Notice, ...]]:
+def rounded_hu(
+    values: NDArray[np.generic], *, slope: float = 1.0, intercept: float = 0.0
+) -> tuple[NDArray[np.int16], tuple[Notice, ...]]:
     """Rounds HU to integers in a new array, and replaces padding by air.
 
+    Values below `MIN_HU` are padding, and so is NaN that reaches the edge of the array: programs
+    that resample leave it where nothing was measured.
+
     Args:
-        values: Hounsfield units of any integer or float type, any shape.
+        values: Hounsfield units, or what `slope` and `intercept` make them, of any integer or
+            float type and any shape but a scalar.
+        slope: HU for each step of the values.
+        intercept: HU of the value 0.
 
     Returns:
         int16 in C order, and a notice if padding was replaced.
 
     Raises:
-        ValueError: There are values that are NaN or beyond what int16 holds.
+        ValueError: There are values beyond what int16 holds, or NaN inside the array or in more
+            than half of it.
     """
-    lowest, highest = float(values.min()), float(values.max())
+    hu = np.empty(values.shape, dtype=np.int16)
     limits = np.iinfo(np.int16)
-    if np.isnan(lowest):
-        missing = np.count_nonzero(np.isnan(values))
-        msg = f"HU must be numbers, got {missing} that are NaN: replace them by air, -1000"
+    lowest, highest = np.inf, -np.inf
+    missing = padding = 0
+    rows = max(1, _SLAB_VOXELS // max(1, values[0].size))
+    for start in range(0, len(values), rows):
+        slab: NDArray[Any] = values[start : start + rows]
+        if (slope, intercept) != (1, 0):
+            slab = slab * slope + intercept
+        if slab.dtype.kind == "f":
+            slab, count = _with_air_for_nan(np.rint(slab))
+            missing += count
+        low, high = float(slab.min()), float(slab.max())
+        lowest, highest = min(lowest, low), max(highest, high)
+        if low < limits.min or high > limits.max:
+            continue  # refused below, with the range of all values
+        out = hu[start : start + rows]
+        out[...] = slab
+        if low < MIN_HU:
+            below = out < MIN_HU
+            padding += int(np.count_nonzero(below))
+            out[below] = AIR_HU
+    if missing > values.size / 2 or (missing and _nan_inside(values)):
+        msg = f"HU must be numbers, got {missing} that are NaN: replace them by air, {AIR_HU}"
         raise ValueError(msg)
-    if not (limits.min <= lowest and highest <= limits.max):
+    if lowest < limits.min or highest > limits.max:
         msg = f"HU must lie in [{limits.min}, {limits.max}], got [{lowest}, {highest}]"
         raise ValueError(msg)
-    whole = np.rint(values) if values.dtype.kind == "f" else values
-    hu = np.array(whole, dtype=np.int16, order="C")
-    if lowest >= MIN_HU:
-        return hu, ()
-    padding = hu < MIN_HU
-    count = int(padding.sum())
-    if count == 0:  # a fraction below, as -1024.4 is
-        return hu, ()
-    hu[padding] = AIR_HU
-    message = f"{count} voxels below {MIN_HU} HU are padding and were set to {AIR_HU} HU."
-    numbers = {"voxels": count, "lowest_hu": lowest}
-    return hu, (Notice(NoticeCode.PADDING_REPLACED, message, numbers),)
+    return hu, _padding_notice(padding, missing, lowest)
+
+
+def _with_air_for_nan(slab: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """Replaces NaN in an array of its own, and counts it."""
+    is_nan = np.isnan(slab)
+    count = int(np.count_nonzero(is_nan))
+    if count:
+        slab[is_nan] = AIR_HU
+    return slab, count
+
+
+def _nan_inside(values: NDArray[Any]) -> bool:
+    """Whether NaN lies within what was measured, apart from the edges of the array."""
+    from scipy import ndimage
+
+    regions, count = ndimage.label(np.isnan(values))
+    at_edge = np.zeros(count + 1, dtype=bool)
+    for axis in range(values.ndim):
+        for end in (0, -1):
+            at_edge[np.unique(regions.take(end, axis))] = True
+    return not bool(at_edge[1:].all())
+
+
+def _padding_notice(padding: int, missing: int, lowest_hu: float) -> tuple[Notice, ...]:
+    if padding + missing == 0:  # perhaps a fraction below, as -1024.4 is
+        return ()
+    parts = []
+    if padding:
+        parts.append(f"{padding} voxels below {MIN_HU} HU")
+    if missing:
+        parts.append(f"{missing} voxels that are NaN, at the edge of the image,")
+    message = f"{' and '.join(parts)} are padding and were set to {AIR_HU} HU."
+    numbers = {"voxels": padding + missing, "lowest_hu": lowest_hu}
+    return (Notice(NoticeCode.PADDING_REPLACED, message, numbers),)
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:

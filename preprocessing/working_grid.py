@@ -22,6 +22,10 @@ WORKING_SPACING_MM = (1.0, 1.0, 1.0)
 MARGIN_MM = 8.0
 """Room around the search mask, so that a finding at its edge has its surroundings."""
 
+COUNT_TOLERANCE = 1e-4
+"""Fraction of a step. NIfTI holds the spacing as float32, and its rounding over a whole chest must
+not decide whether the grid has one voxel more."""
+
 HALF = 128
 """Masks are interpolated between 0 and 256 and thresholded at this value."""
 
@@ -71,7 +75,7 @@ def to_working_volume(
         margin = margin_mm / native_mm[axis]
         low = max(0.0, lungs_origin[axis] + first * scale - margin)
         high = min(hu.shape[2 - axis] - 1.0, lungs_origin[axis] + last * scale + margin)
-        count = max(1, int(np.floor((high - low) / step + 1e-6)) + 1)
+        count = max(1, int(np.floor((high - low) / step + COUNT_TOLERANCE)) + 1)
         positions = low + step * np.arange(count)
         native_positions.append(positions)
         lung_positions.append((positions - lungs_origin[axis]) / scale)

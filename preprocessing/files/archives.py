@@ -1,4 +1,4 @@
-"""Zip archives: lists the members that may be read, and reads a member into memory within limits.
+"""Zip archives: lists the members that may be read, within limits.
 
 Nothing is ever unpacked to disk. The limits are checked against the archive's own directory before
 anything is decompressed, and again while a member is: the directory may be wrong.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,19 +19,18 @@ if TYPE_CHECKING:
 
 MAX_DIRECTORY_BYTES: Final = 32 * 2**20
 """Size of the archive's directory: some 300,000 members."""
-MAX_MEMBER_BYTES: Final = 4 * 2**30
-"""Size of one member, which is held in memory. The largest multi-frame CT is below it."""
 MAX_TOTAL_BYTES: Final = 256 * 2**30
 """Size of all members together: some 1,500 studies."""
 MAX_RATIO: Final = 100
-"""Uncompressed to compressed size of the whole archive. CT packs 2 to 5 times, one with blank
-slices 20 times; a decompression bomb is at 1,000."""
+"""Uncompressed to compressed size of the whole archive, and of each member. CT packs 2 to 5 times,
+one with blank slices 20 times; a decompression bomb is at 1,000."""
 RATIO_FREE_BYTES: Final = 64 * 2**20
-"""Below this total any ratio is harmless."""
+"""Below this size any ratio is harmless."""
 
-_LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT 4.3.7
-_END_RECORD = struct.Struct("<4s4H2IH")  # 4.3.16
+_END_RECORD = struct.Struct("<4s4H2IH")  # APPNOTE.TXT 4.3.16
 _END_RECORD_SEARCH = _END_RECORD.size + 0xFFFF
+_COUNT_ELSEWHERE = 0xFFFF
+"""Stands for a number of members that only the zip64 record holds (4.4.22)."""
 _ENCRYPTED = 0x1  # 4.4.4, bit 0
 
 
@@ -43,7 +41,8 @@ class ZipEntry:
     Reading through `zipfile` parses the whole directory each time: quadratic in the members.
 
     Attributes:
-        name: Folder and name inside the archive.
+        name: Folder and name inside the archive, parted by ``/``; programs of Windows write
+            backslashes.
         header_offset: First byte of the member's local header.
         compressed_size: Bytes in the archive.
         size: Bytes once decompressed, as the directory promises.
@@ -71,8 +70,8 @@ def list_archive(path: Path) -> ArchiveListing:
     """Lists the members that may be read, from the archive's directory alone.
 
     Members whose names point outside the archive are refused one by one. They would be harmless
-    here, since nothing is unpacked, but whoever made them meant harm. Encrypted members are
-    refused with one message for all.
+    here, since nothing is unpacked, but whoever made them meant harm. So are members that pack
+    too well. Encrypted members are refused with one message for all.
 
     Args:
         path: The archive on disk.
@@ -94,11 +93,18 @@ def list_archive(path: Path) -> ArchiveListing:
         if info.flag_bits & _ENCRYPTED:
             encrypted += 1
         elif _points_outside(info.filename):
-            refused.append((info.filename, _outside_error(path, info)))
+            msg = "The name of this member points outside the archive; it is not read"
+            refused.append((info.filename, _unsafe(path, info, msg)))
+        elif info.file_size > max(RATIO_FREE_BYTES, MAX_RATIO * info.compress_size):
+            msg = (
+                f"This member unpacks to {info.file_size} bytes, more than {MAX_RATIO} times its "
+                "compressed size; it is not read. Unpack it yourself if you trust it"
+            )
+            refused.append((info.filename, _unsafe(path, info, msg)))
         else:
             entries.append(
                 ZipEntry(
-                    info.filename,
+                    info.filename.replace("\\", "/"),
                     info.header_offset,
                     info.compress_size,
                     info.file_size,
@@ -115,103 +121,9 @@ def list_archive(path: Path) -> ArchiveListing:
     return ArchiveListing(tuple(entries), tuple(refused))
 
 
-def read_entry(path: Path, entry: ZipEntry) -> bytes:
-    """Decompresses one member into memory and checks it.
-
-    Args:
-        path: The archive on disk.
-        entry: The member, as `list_archive` describes it.
-
-    Returns:
-        The member's content.
-
-    Raises:
-        OSError: The archive cannot be opened.
-        SeriesError: The member is cut, damaged, or larger than the archive's directory says.
-    """
-    member = _member_path(path, entry)
-    if entry.size > MAX_MEMBER_BYTES:
-        msg = f"The file claims {entry.size} bytes; at most {MAX_MEMBER_BYTES} are unpacked"
-        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=member)
-    data = _unpack(_packed_bytes(path, entry), entry, member)
-    if zlib.crc32(data) != entry.crc:
-        msg = "The checksum does not match; the zip archive is damaged, copy it again"
-        raise SeriesError(Reason.UNREADABLE, msg, path=member)
-    return data
-
-
-def read_entry_head(path: Path, entry: ZipEntry, count: int) -> bytes:
-    """Decompresses the first bytes of a member, without checking them.
-
-    Args:
-        path: The archive on disk.
-        entry: The member, as `list_archive` describes it.
-        count: Number of bytes wanted.
-
-    Returns:
-        At most `count` bytes; fewer if the member is shorter or damaged.
-
-    Raises:
-        OSError: The archive cannot be opened.
-        SeriesError: The member is not where the directory says.
-    """
-    packed = _packed_bytes(path, entry, limit=2 * count)
-    if entry.method != zipfile.ZIP_DEFLATED:
-        return packed[:count]
-    try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, count)
-    except zlib.error:
-        return b""
-
-
-def _packed_bytes(path: Path, entry: ZipEntry, *, limit: int | None = None) -> bytes:
-    """Reads a member's compressed bytes, all of them or the first `limit`."""
-    member = _member_path(path, entry)
-    wanted = entry.compressed_size if limit is None else min(limit, entry.compressed_size)
-    with path.open("rb") as file:
-        file.seek(entry.header_offset)
-        header = file.read(_LOCAL_HEADER.size)
-        if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\x03\x04"):
-            msg = f"No member begins at byte {entry.header_offset}; the zip archive is damaged"
-            raise SeriesError(Reason.UNREADABLE, msg, path=member)
-        *_, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-        file.seek(name_length + extra_length, 1)
-        packed = file.read(wanted)
-    if len(packed) < wanted:
-        msg = f"{wanted} compressed bytes expected, {len(packed)} are there"
-        raise SeriesError(Reason.TRUNCATED, msg, path=member)
-    return packed
-
-
-def _unpack(packed: bytes, entry: ZipEntry, member: str) -> bytes:
-    """Decompresses at most what the directory promised."""
-    if entry.method == zipfile.ZIP_STORED:
-        return packed
-    if entry.method != zipfile.ZIP_DEFLATED:
-        msg = f"Zip compression method {entry.method} is not supported; use deflate"
-        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg, path=member)
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        data = inflater.decompress(packed, entry.size + 1)
-    except zlib.error as error:
-        msg = f"The compressed data are damaged ({error}); copy the zip archive again"
-        raise SeriesError(Reason.UNREADABLE, msg, path=member) from error
-    if len(data) > entry.size:
-        msg = f"The file unpacks to more than the {entry.size} bytes that the archive promises"
-        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=member)
-    if len(data) < entry.size:
-        msg = f"{entry.size} bytes expected, {len(data)} unpacked; copy the zip archive again"
-        raise SeriesError(Reason.TRUNCATED, msg, path=member)
-    return data
-
-
-def _member_path(path: Path, entry: ZipEntry) -> str:
-    return f"{path}!{entry.name}"
-
-
 def _directory(path: Path) -> list[zipfile.ZipInfo]:
     """Reads the archive's directory, once its size is known to be sensible."""
-    directory_bytes = _directory_size(path)
+    directory_bytes, members = _directory_size(path)
     if directory_bytes > MAX_DIRECTORY_BYTES:
         msg = (
             f"The archive's directory alone has {directory_bytes} bytes; at most "
@@ -220,15 +132,26 @@ def _directory(path: Path) -> list[zipfile.ZipInfo]:
         raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=path)
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.infolist()
-    # zipfile raises NotImplementedError if an entry needs a newer version of it.
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-        msg = f"The zip archive is damaged or too new ({error}); copy it again or unpack it"
+            infos = archive.infolist()
+    except OSError:
+        raise
+    # zipfile lists no exceptions: BadZipFile, NotImplementedError for a newer version of the
+    # format, struct.error, and whatever else damaged bytes bring about.
+    except Exception as error:
+        kind = type(error).__name__
+        msg = f"The zip archive is damaged or too new ({kind}); copy it again or unpack it"
         raise SeriesError(Reason.UNREADABLE, msg, path=path) from error
+    if members not in {len(infos), _COUNT_ELSEWHERE}:
+        msg = (
+            f"The directory of the zip archive lists {len(infos)} members, its end record counts "
+            f"{members}; it is damaged, copy it again"
+        )
+        raise SeriesError(Reason.UNREADABLE, msg, path=path)
+    return infos
 
 
-def _directory_size(path: Path) -> int:
-    """Bytes of the central directory, from the end record."""
+def _directory_size(path: Path) -> tuple[int, int]:
+    """Bytes and members of the central directory, from the end record."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - _END_RECORD_SEARCH))
@@ -237,15 +160,15 @@ def _directory_size(path: Path) -> int:
     if at < 0 or len(tail) - at < _END_RECORD.size:
         msg = "The zip archive has no end record: it was cut while copied; copy it again"
         raise SeriesError(Reason.TRUNCATED, msg, path=path)
-    directory_bytes: int = _END_RECORD.unpack_from(tail, at)[5]
+    members, directory_bytes = _END_RECORD.unpack_from(tail, at)[4:6]
     if directory_bytes != 0xFFFFFFFF:
-        return directory_bytes
+        return directory_bytes, members
     # Zip64 keeps the true figure in a record of its own, whose locator precedes the end record
     # (4.3.14 and 4.3.15), at byte 40.
     record = tail.rfind(b"PK\x06\x06")
     if record < 0 or len(tail) - record < 48:
-        return directory_bytes
-    return int.from_bytes(tail[record + 40 : record + 48], "little")
+        return directory_bytes, members
+    return int.from_bytes(tail[record + 40 : record + 48], "little"), _COUNT_ELSEWHERE
 
 
 def _check_totals(path: Path, infos: list[zipfile.ZipInfo]) -> None:
@@ -278,6 +201,5 @@ def _points_outside(name: str) -> bool:
     return ".." in parts or not parts[0] or parts[0].endswith(":")
 
 
-def _outside_error(path: Path, info: zipfile.ZipInfo) -> SeriesError:
-    msg = "The name of this member points outside the archive; it is not read"
+def _unsafe(path: Path, info: zipfile.ZipInfo, msg: str) -> SeriesError:
     return SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=f"{path}!{info.filename}")

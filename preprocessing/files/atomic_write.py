@@ -26,6 +26,25 @@ _CANNOT_EXCHANGE = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.ENO
 
 
 @contextmanager
+def private_files() -> Iterator[None]:
+    """Lets nobody but the owner read what this process and its children create meanwhile.
+
+    It holds for each file and folder, whoever makes it: SQLite, a lock, a picture. A stricter umask
+    stays as strict. The umask belongs to the process, so that no other thread should write files
+    for others at the same time.
+
+    Yields:
+        Nothing; files and folders are made inside the ``with`` block.
+    """
+    before = os.umask(0o077)
+    os.umask(before | 0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path`; the file written there replaces `path` at the end.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.csv_files import cell_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+MAX_SHOWN_CHARACTERS = 60
+"""A wrong cell is quoted in a message up to this length."""
+
+MAX_INTEGER = 2.0**53
+"""From here on a float stands for several integers."""
 
 Aliases = dict[str, tuple[str, ...]]
 """A column's own name, and the other names (lower case) that people give it."""
@@ -77,8 +84,9 @@ class Table:
 
         values = self.finite_numbers(column)
         whole = np.rint(values)
-        if not np.array_equal(values, whole):
-            raise self.cell_error(int(np.flatnonzero(values != whole)[0]), column, "an integer")
+        wrong = (values != whole) | (np.abs(values) > MAX_INTEGER)
+        if wrong.any():
+            raise self.cell_error(int(np.flatnonzero(wrong)[0]), column, "an integer")
         return whole.astype(np.int64)
 
     def cell_error(self, index: int, column: str, wanted: str) -> UsageError:
@@ -93,9 +101,10 @@ class Table:
             The error, for the caller to raise.
         """
         cell = self.columns[column][index]
+        shown = repr(cell[:MAX_SHOWN_CHARACTERS]) + "..." * (len(cell) > MAX_SHOWN_CHARACTERS)
         msg = (
             f"{self.path}, row {self.row_numbers[index]}, column {column}: "
-            f"must be {wanted}, got {cell!r}"
+            f"must be {wanted}, got {shown}"
         )
         return UsageError(msg)
 
@@ -148,7 +157,7 @@ def read_table(
                 f"got {len(row)}"
             )
             raise UsageError(msg)
-    columns = {name: [row[i].strip() for row in rows] for name, i in positions.items()}
+    columns = {name: [row[i] for row in rows] for name, i in positions.items()}
     return Table(path=path, columns=columns, row_numbers=row_numbers)
 
 
@@ -159,7 +168,8 @@ def read_rows(path: Path) -> tuple[list[list[str]], list[int]]:
         path: The file; UTF-8, with or without a byte order mark.
 
     Returns:
-        The rows that are not blank, and the line of each in the file, counted from 1.
+        The rows that are not blank, their cells stripped of blanks and as `cell_text` reads them,
+        and the line of each in the file, counted from 1.
 
     Raises:
         UsageError: The file cannot be read, is not UTF-8, or its quotes are broken.
@@ -174,7 +184,7 @@ def read_rows(path: Path) -> tuple[list[list[str]], list[int]]:
             rows, numbers = [], []
             for row in reader:
                 if any(cell.strip() for cell in row):
-                    rows.append(row)
+                    rows.append([cell_text(cell) for cell in row])
                     numbers.append(reader.line_num)
             return rows, numbers
     except OSError as error:

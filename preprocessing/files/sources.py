@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from hounsfield.preprocessing.files.archives import ZipEntry, read_entry, read_entry_head
+from hounsfield.preprocessing.files.members import open_entry, read_entry, read_entry_head
+from hounsfield.preprocessing.files.stamp import FileStamp
 from hounsfield.preprocessing.printable_path import printable_path
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from hounsfield.preprocessing.files.archives import ZipEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +23,33 @@ class ByteSource:
     Attributes:
         path: The file, or the archive.
         entry: The member of the archive; None for a plain file.
+        stamp: Size and time of the file or archive when it was found; what is opened later must
+            still have them. None if that is not asked.
     """
 
     path: Path
     entry: ZipEntry | None = None
+    stamp: FileStamp | None = field(default=None, compare=False)
+
+    @classmethod
+    def found(cls, path: Path) -> ByteSource:
+        """Takes a file with its stamp; without one if it cannot be reached, as `open` will say.
+
+        Args:
+            path: A file.
+        """
+        try:
+            return cls(path, stamp=FileStamp.of(path))
+        except OSError:
+            return cls(path)
+
+    def member(self, entry: ZipEntry) -> ByteSource:
+        """Returns a member of this archive.
+
+        Args:
+            entry: As `list_archive` describes it.
+        """
+        return ByteSource(self.path, entry, self.stamp)
 
     def __str__(self) -> str:
         """The printable path; ``study.zip!folder/slice.dcm`` for a member."""
@@ -48,18 +74,36 @@ class ByteSource:
 
     def size_bytes(self) -> int:
         """Number of bytes that `open` gives, known without reading them."""
-        return self.entry.size if self.entry else self.path.stat().st_size
+        if self.entry is not None:
+            return self.entry.size
+        return self.path.stat().st_size if self.stamp is None else self.stamp.size
 
     def open(self) -> BinaryIO:
-        """Opens for reading; seekable. A member is decompressed into memory first.
+        """Opens for reading; seekable. A member is decompressed into memory and checked first.
 
         Raises:
             OSError: The file cannot be opened.
-            SeriesError: The member is damaged, or larger than its archive says.
+            SeriesError: The member is damaged, or larger than its archive says; or the file
+                changed since it was found.
         """
-        if self.entry is None:
-            return self.path.open("rb")
-        return io.BytesIO(read_entry(self.path, self.entry))
+        if self.entry is not None:
+            return io.BytesIO(read_entry(self.path, self.entry, stamp=self.stamp))
+        return self._open_file()
+
+    def open_stream(self) -> BinaryIO:
+        """Opens for reading, for headers and for large files that are read once; seekable.
+
+        A member is decompressed while it is read, in memory that does not grow with it. Its
+        checksum is compared when its last byte is read, see `drain`.
+
+        Raises:
+            OSError: The file cannot be opened.
+            SeriesError: The member is not where its archive says, or the file changed since it
+                was found.
+        """
+        if self.entry is not None:
+            return open_entry(self.path, self.entry, stamp=self.stamp)
+        return self._open_file()
 
     def head(self, count: int) -> bytes:
         """Reads the first `count` bytes, or all if there are fewer.
@@ -72,3 +116,13 @@ class ByteSource:
             return read_entry_head(self.path, self.entry, count)
         with self.path.open("rb", buffering=0) as file:
             return file.read(count)
+
+    def _open_file(self) -> BinaryIO:
+        file = self.path.open("rb")
+        if self.stamp is not None:
+            try:
+                self.stamp.check(file, str(self))
+            except BaseException:
+                file.close()
+                raise
+        return file

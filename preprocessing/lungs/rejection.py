@@ -8,6 +8,7 @@ import numpy as np
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.extent import size_rejection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 MIN_LUNGS_ML = 150.0
 """With less lung it is not a chest: the lung bases on an abdominal CT, the sinuses of a head."""
 
-MAX_BODY_MM3 = 2e9
-"""The whole body in the widest field of view, 800 x 800 x 2000 mm, with a margin."""
+MAX_LUNGS_ML = 14_000.0
+"""With more it is not lung, or the spacing is wrong: the largest lungs of men hold 10 litres at
+full inspiration, those of severe emphysema 12."""
 
 MAX_CUT_PER_CM = 0.8
 """Area where the field of view cuts the lungs, over their volume. A slab of 4 cm through the chest,
@@ -29,26 +31,21 @@ CROP_LUNG_FRACTION, MIN_CROP_ML = 0.2, 5.0
 
 
 def body_rejection(volume: Volume) -> SeriesError | None:
-    """Returns an error if by its spacing a series is larger than any patient; else None.
+    """Returns an error if by its spacing a series cannot be a patient; else None.
 
-    With a wrong spacing the coarse grid of the lungs would fill the memory.
+    Headers are asked before. With a wrong spacing the coarse grid of the lungs would fill the
+    memory.
 
     Args:
         volume: A series on its native grid.
     """
-    x, y, z = np.multiply(volume.shape_zyx[::-1], volume.spacing_mm)
-    if x * y * z <= MAX_BODY_MM3:
-        return None
-    msg = (
-        f"By its spacing the series measures {x:.0f} x {y:.0f} x {z:.0f} mm: no patient is so large"
-    )
-    return SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+    return size_rejection(volume.shape_zyx, spacing_mm=volume.spacing_mm)
 
 
 def lungs_rejection(
     lungs: NDArray[np.bool_], *, voxel_ml: float, cut_cm2: float, body_part_examined: str
 ) -> SeriesError | None:
-    """Returns an error if a region is too small, or too open, to be lungs; else None.
+    """Returns an error if a region is too small, too large or too open to be lungs; else None.
 
     Args:
         lungs: The aerated region in the whole field of view, ``[z, y, x]``.
@@ -58,6 +55,12 @@ def lungs_rejection(
             `not_chest`.
     """
     lung_ml = np.count_nonzero(lungs) * voxel_ml
+    if lung_ml > MAX_LUNGS_ML:
+        msg = (
+            f"By its spacing the series holds {lung_ml / 1000:.0f} litres of lung, the largest "
+            f"lungs hold {MAX_LUNGS_ML / 1000:.0f}; the spacing in its header is wrong"
+        )
+        return SeriesError(Reason.IMPOSSIBLE_SIZE, msg)
     is_crop = lung_ml >= MIN_CROP_ML and lungs.mean() >= CROP_LUNG_FRACTION
     is_open = cut_cm2 > MAX_CUT_PER_CM * lung_ml
     if is_crop or (lung_ml >= MIN_LUNGS_ML and not is_open):

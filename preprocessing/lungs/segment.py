@@ -84,8 +84,8 @@ def find_lungs(volume: Volume, *, threads: int | None = None) -> Lungs:
 
     Raises:
         SeriesError: There are no lungs: `lungs_not_found` if the header says that this is a
-            chest, else `not_chest`. Or `inconsistent_geometry` if by its spacing the series is
-            larger than any patient.
+            chest, else `not_chest`. Or `impossible_size` if by its spacing the series, or its
+            lungs, are larger than any patient's.
     """
     rejection = body_rejection(volume)
     if rejection is not None:
@@ -134,7 +134,8 @@ def _coarse_grid(
     native_mm = np.linalg.norm(native_affine[:3, :3], axis=0)
     shape_xyz = np.asarray(hu.shape[::-1])
     step_xyz = LUNG_GRID_MM / native_mm
-    count_xyz = np.maximum(1, np.rint(shape_xyz / step_xyz).astype(int))
+    # NIfTI holds the spacing as float32: its rounding must not decide between two counts.
+    count_xyz = np.maximum(1, np.rint((shape_xyz / step_xyz).round(3)).astype(int))
     start_xyz = (shape_xyz - 1 - (count_xyz - 1) * step_xyz) / 2
     x, y, z = (
         start + step * np.arange(count)
