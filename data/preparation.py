@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hounsfield.data.annotations.case_door import one_case
 from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.folder import PreparationReport, PreparedFolder
 from hounsfield.data.prepared.held_out import HeldOutPatients, held_out_file, read_held_out
@@ -91,7 +92,8 @@ def prepare(
         refusal = _refusal(case, patients, held_out)
         if refusal is None:
             try:
-                folder.take(case)
+                with one_case(f"a case of {dataset}"):
+                    folder.take(case)
             except SeriesError as error:
                 refusal = excluded_by(case.series_uid, error)
         if refusal is not None:

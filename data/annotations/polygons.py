@@ -28,7 +28,8 @@ def pixels_inside(outline_xy: ArrayLike, *, with_edge: bool) -> NDArray[np.int64
 
     Args:
         outline_xy: Corners (column, row), shape (n, 2); (0, 0) is the centre of the first pixel,
-            and the last corner is joined to the first.
+            and the last corner is joined to the first. The box around them is allocated, so
+            the caller holds them against the image first.
         with_edge: Whether the pixels on the chain belong to the region.
 
     Returns:
@@ -57,7 +58,8 @@ def pixel_centres_inside(outline_xy: ArrayLike) -> NDArray[np.int64]:
 
     Args:
         outline_xy: Corners (column, row), fractional ones too, shape (n, 2); (0, 0) is the centre
-            of the first pixel, and the last corner is joined to the first.
+            of the first pixel, and the last corner is joined to the first. The box around them
+            is allocated, so the caller holds them against the image first.
 
     Returns:
         (x, y) of each pixel, shape (m, 2); possibly none, possibly outside the image.
@@ -65,10 +67,14 @@ def pixel_centres_inside(outline_xy: ArrayLike) -> NDArray[np.int64]:
     corners = np.asarray(outline_xy, dtype=np.float64).reshape(-1, 2)
     low = np.floor(corners.min(axis=0)).astype(np.int64)
     high = np.ceil(corners.max(axis=0)).astype(np.int64)
-    ys, xs = np.mgrid[low[1] : high[1] + 1, low[0] : high[0] + 1]
-    inside = np.zeros(xs.shape, dtype=bool)
+    xs, ys = np.arange(low[0], high[0] + 1), np.arange(low[1], high[1] + 1)
+    inside = np.zeros((len(ys), len(xs)), dtype=bool)
     for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        if y0 != y1:
-            left_of_edge = xs < x0 + (ys - y0) * (x1 - x0) / (y1 - y0)
-            inside ^= ((y0 > ys) != (y1 > ys)) & left_of_edge
-    return np.column_stack([xs[inside], ys[inside]])
+        # An edge concerns the rows between its ends alone; none where it is level.
+        first, last = np.searchsorted(ys, (min(y0, y1), max(y0, y1)))
+        rows = slice(int(first), int(last))
+        if rows.start < rows.stop:
+            crossing_x = x0 + (ys[rows] - y0) * (x1 - x0) / (y1 - y0)
+            inside[rows] ^= xs < crossing_x[:, None]
+    rows_columns = np.argwhere(inside)
+    return np.asarray(rows_columns[:, ::-1] + low, dtype=np.int64)

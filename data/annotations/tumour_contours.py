@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import mmap
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
-from pydicom.errors import InvalidDicomError
+from pydicom.pixels.utils import pixel_array
 
+from hounsfield.data.annotations.case_door import one_case
 from hounsfield.data.annotations.polygons import pixel_centres_inside
-from hounsfield.data.annotations.voxel_regions import VoxelRegion
+from hounsfield.data.annotations.voxel_regions import VoxelRegion, require_inside
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
 
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 TUMOUR_PREFIX = "GTV"
 """Gross tumour volume; every other region (lung, heart, spinal cord) is skipped."""
 
+FORM = "an RTSTRUCT or SEG"
+
+MAX_CORNERS = 20_000
+"""Corners of one contour: about twice the pixels around an image of 2,048 x 2,048."""
+
 
 def referenced_series(path: Path) -> str:
     """Reads the SeriesInstanceUID of the CT series on which an RTSTRUCT or SEG was drawn.
@@ -38,15 +45,16 @@ def referenced_series(path: Path) -> str:
     Raises:
         SeriesError: The file cannot be read or references no series.
     """
-    dataset = _read(path, with_pixels=False)
-    try:
-        if dataset.Modality == "SEG":
-            return str(dataset.ReferencedSeriesSequence[0].SeriesInstanceUID)
-        study = dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0]
-        return str(study.RTReferencedSeriesSequence[0].SeriesInstanceUID)
-    except (AttributeError, IndexError) as error:
-        msg = f"{path} does not reference its CT series: {error}"
-        raise SeriesError(Reason.UNREADABLE, msg) from error
+    with one_case(FORM, path):
+        dataset = _read(path, stop_before_pixels=True)
+        try:
+            if dataset.Modality == "SEG":
+                return str(dataset.ReferencedSeriesSequence[0].SeriesInstanceUID)
+            study = dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0]
+            return str(study.RTReferencedSeriesSequence[0].SeriesInstanceUID)
+        except (AttributeError, IndexError) as error:
+            msg = f"The file does not reference its CT series: {error}"
+            raise SeriesError(Reason.UNREADABLE, msg) from error
 
 
 def read_tumours(path: Path, volume: Volume) -> list[tuple[str, VoxelRegion]]:
@@ -60,24 +68,29 @@ def read_tumours(path: Path, volume: Volume) -> list[tuple[str, VoxelRegion]]:
         Name and voxels of each region, by name.
 
     Raises:
-        SeriesError: The file is damaged, holds no such region, or one lies outside the volume.
+        SeriesError: The file is damaged, holds no such region, or one is empty or lies outside
+            the volume.
     """
-    dataset = _read(path, with_pixels=True)
-    try:
+    with one_case(FORM, path):
+        dataset = _read(path)
         regions = dict(
             _segments(dataset, volume) if dataset.Modality == "SEG" else _rois(dataset, volume)
         )
-    except (AttributeError, IndexError, KeyError, ValueError) as error:
-        msg = f"{path} is not a valid RTSTRUCT or SEG: {error!r}"
-        raise SeriesError(Reason.UNREADABLE, msg) from error
-    if not regions:
-        msg = f"{path} must hold a region named {TUMOUR_PREFIX}..., but holds none"
-        raise SeriesError(Reason.UNREADABLE, msg)
-    for name, region in regions.items():
-        if not len(region):
-            msg = f"{path}: the region {name} is empty or lies outside the series"
-            raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
-    return sorted(regions.items())
+        if not regions:
+            msg = f"The file must hold a region named {TUMOUR_PREFIX}..., but holds none"
+            raise SeriesError(Reason.UNREADABLE, msg)
+        for name, region in regions.items():
+            if not len(region):
+                msg = f"The region {name} is empty: no voxel centre of the series lies in it"
+                raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+        return sorted(regions.items())
+
+
+def _read(path: Path, *, stop_before_pixels: bool = False) -> Dataset:
+    """Reads a file through a mapping, of which no element can ask for more than the file has."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        # Before Python 3.13 a mapping's `seek` returns nothing, which pydicom does not use.
+        return pydicom.dcmread(content, stop_before_pixels=stop_before_pixels)  # type: ignore[arg-type]
 
 
 def _rois(dataset: Dataset, volume: Volume) -> Iterator[tuple[str, VoxelRegion]]:
@@ -89,31 +102,54 @@ def _rois(dataset: Dataset, volume: Volume) -> Iterator[tuple[str, VoxelRegion]]
             continue
         region = VoxelRegion.of([], volume)
         for contour in item.get("ContourSequence", []):
-            corners = np.asarray(contour.ContourData, dtype=np.float64).reshape(-1, 3)
-            voxels = volume.voxel_xyz(corners)
-            pixels = pixel_centres_inside(voxels[:, :2])
-            planes = np.full(len(pixels), round(float(voxels[:, 2].mean())))
-            part = VoxelRegion.of([np.column_stack([planes, pixels[:, ::-1]])], volume)
-            region = region.either(part)
+            part = _contour_voxels(contour, volume, name)
+            region = region.either(VoxelRegion.of([part], volume))
         yield name, region
+
+
+def _contour_voxels(contour: Dataset, volume: Volume, name: str) -> NDArray[np.int64]:
+    """Voxels [z, y, x] of the plane whose centres lie inside one contour."""
+    corners = np.asarray(contour.ContourData, dtype=np.float64).reshape(-1, 3)
+    if not 0 < len(corners) <= MAX_CORNERS:
+        msg = f"A contour of {name} must have 1 to {MAX_CORNERS} corners, got {len(corners)}"
+        raise SeriesError(Reason.UNREADABLE, msg)
+    voxels_xyz = volume.voxel_xyz(corners)
+    require_inside(voxels_xyz, volume, f"A corner of the region {name}")
+    pixels = pixel_centres_inside(voxels_xyz[:, :2])
+    planes = np.full(len(pixels), round(float(voxels_xyz[:, 2].mean())))
+    return np.column_stack([planes, pixels[:, ::-1]])
 
 
 def _segments(dataset: Dataset, volume: Volume) -> Iterator[tuple[str, VoxelRegion]]:
     """Binary frames, each with its position in LPS mm."""
-    frames = dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
-    shared = dataset.SharedFunctionalGroupsSequence[0]
     groups = dataset.PerFrameFunctionalGroupsSequence
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    if not 0 < rows * columns <= volume.hu.size:
+        msg = f"Frames of {rows} x {columns} pixels cannot be a segmentation of this series"
+        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+    if int(dataset.NumberOfFrames) != len(groups):
+        msg = f"{dataset.NumberOfFrames} frames must have as many positions, got {len(groups)}"
+        raise SeriesError(Reason.UNREADABLE, msg)
     for segment in dataset.SegmentSequence:
-        if not str(segment.SegmentLabel).upper().startswith(TUMOUR_PREFIX):
+        label = str(segment.SegmentLabel)
+        if label.upper().startswith(TUMOUR_PREFIX):
+            parts = _frame_parts(dataset, int(segment.SegmentNumber), volume, label)
+            yield label, VoxelRegion.of(parts, volume)
+
+
+def _frame_parts(
+    dataset: Dataset, segment: int, volume: Volume, label: str
+) -> Iterator[NDArray[np.int64]]:
+    """Voxels [z, y, x] of each frame of a segment; one frame is decoded at a time."""
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    for index, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        identification = group.SegmentIdentificationSequence[0]
+        if identification.ReferencedSegmentNumber != segment:
             continue
-        parts = []
-        for frame, group in zip(frames, groups, strict=True):
-            identification = group.SegmentIdentificationSequence[0]
-            if identification.ReferencedSegmentNumber == segment.SegmentNumber:
-                pixels_xy = np.argwhere(frame)[:, ::-1]
-                world_mm = _frame_world_mm(pixels_xy, shared, group)
-                parts.append(np.rint(volume.voxel_xyz(world_mm)).astype(np.int64)[:, ::-1])
-        yield str(segment.SegmentLabel), VoxelRegion.of(parts, volume)
+        pixels_xy = np.argwhere(pixel_array(dataset, index=index))[:, ::-1]
+        voxels_xyz = volume.voxel_xyz(_frame_world_mm(pixels_xy, shared, group))
+        require_inside(voxels_xyz, volume, f"A pixel of the region {label}")
+        yield np.rint(voxels_xyz).astype(np.int64)[:, ::-1]
 
 
 def _frame_world_mm(
@@ -130,11 +166,3 @@ def _frame_world_mm(
     steps = np.stack([across * spacing_across, down * spacing_down])
     world_mm: NDArray[np.float64] = origin + pixels_xy @ steps
     return world_mm
-
-
-def _read(path: Path, *, with_pixels: bool) -> Dataset:
-    try:
-        return pydicom.dcmread(path, stop_before_pixels=not with_pixels)
-    except (OSError, InvalidDicomError, EOFError) as error:
-        msg = f"{path} cannot be read as DICOM: {error}"
-        raise SeriesError(Reason.UNREADABLE, msg) from error

@@ -12,11 +12,17 @@ from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.volume import apply_affine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     from hounsfield.preprocessing.volume import Volume
+
+
+MAX_UID_CHARACTERS = 64
+
+MAX_OUTSIDE_VOXELS = 1.0
+"""So far outside the outermost voxels a mark may lie: an outline runs around its nodule."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +40,8 @@ class VoxelRegion:
     affine: NDArray[np.float64]
 
     @classmethod
-    def of(cls, parts_zyx: Sequence[NDArray[np.int64]], volume: Volume) -> VoxelRegion:
-        """Collects the voxels of all parts.
+    def of(cls, parts_zyx: Iterable[NDArray[np.int64]], volume: Volume) -> VoxelRegion:
+        """Collects the voxels of all parts, one part at a time: the rest need not exist yet.
 
         Args:
             parts_zyx: Voxel indices, each of shape (n, 3); those outside the volume are dropped.
@@ -44,9 +50,11 @@ class VoxelRegion:
         Returns:
             The region.
         """
-        voxels = np.concatenate([np.empty((0, 3), np.int64), *parts_zyx])
-        inside = ((voxels >= 0) & (voxels < volume.shape_zyx)).all(axis=1)
-        flat = np.unique(np.ravel_multi_index(tuple(voxels[inside].T), volume.shape_zyx))
+        flat = np.empty(0, np.int64)
+        for voxels in parts_zyx:
+            inside = ((voxels >= 0) & (voxels < volume.shape_zyx)).all(axis=1)
+            part = np.ravel_multi_index(tuple(voxels[inside].T), volume.shape_zyx)
+            flat = np.union1d(flat, part)
         return cls(flat, volume.shape_zyx, volume.affine)
 
     @classmethod
@@ -123,6 +131,30 @@ def source_affines(volume: Volume) -> dict[str, NDArray[np.float64]]:
     return {frame.sop_instance_uid: frame.affine for frame in volume.source_frames}
 
 
+def require_inside(voxels_xyz: NDArray[np.float64], volume: Volume, what: str) -> None:
+    """Refuses positions outside a volume, before anything of their extent is allocated.
+
+    Args:
+        voxels_xyz: (x, y, z) voxel indices, fractional ones too, shape (n, 3).
+        volume: The volume that is annotated.
+        what: The positions, as the subject of the sentence: ``A mark``.
+
+    Raises:
+        SeriesError: One is no number, or lies more than `MAX_OUTSIDE_VOXELS` outside.
+    """
+    reach = 0.5 + MAX_OUTSIDE_VOXELS
+    shape_xyz = np.array(volume.shape_zyx[::-1])
+    inside = ((voxels_xyz >= -reach) & (voxels_xyz <= shape_xyz - 1 + reach)).all(axis=1)
+    if not inside.all():
+        x, y, z = voxels_xyz[np.argmin(inside)].tolist()
+        columns, rows, slices = shape_xyz.tolist()
+        msg = (
+            f"{what} lies outside the series: at voxel ({x:.6g}, {y:.6g}, {z:.6g}) of "
+            f"{columns} x {rows} x {slices}; download the annotations again"
+        )
+        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+
+
 def image_world_mm(
     pixels_xy: ArrayLike, sop_instance_uid: str, affines: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
@@ -142,8 +174,8 @@ def image_world_mm(
     affine = affines.get(sop_instance_uid)
     if affine is None:
         msg = (
-            f"a mark is on the image {sop_instance_uid}, which is not in the series: "
-            "the download may be incomplete"
+            f"A mark is on the image {sop_instance_uid[:MAX_UID_CHARACTERS]}, which is not in "
+            "the series: the download may be incomplete"
         )
         raise SeriesError(Reason.MISSING_SLICES, msg)
     pixels = np.asarray(pixels_xy, dtype=np.float64).reshape(-1, 2)
@@ -165,10 +197,12 @@ def image_voxels(
         volume: The volume made from the images.
 
     Returns:
-        Voxel indices, [z, y, x], shape (n, 3); some may lie outside the volume.
+        Voxel indices, [z, y, x], shape (n, 3); some may lie `MAX_OUTSIDE_VOXELS` outside the
+        volume.
 
     Raises:
-        SeriesError: The image is not in the series.
+        SeriesError: The image is not in the series, or a pixel lies farther outside.
     """
-    world_mm = image_world_mm(pixels_xy, sop_instance_uid, affines)
-    return np.rint(volume.voxel_xyz(world_mm)).astype(np.int64)[:, ::-1]
+    voxels_xyz = volume.voxel_xyz(image_world_mm(pixels_xy, sop_instance_uid, affines))
+    require_inside(voxels_xyz, volume, "A mark")
+    return np.rint(voxels_xyz).astype(np.int64)[:, ::-1]

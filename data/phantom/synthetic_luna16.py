@@ -7,7 +7,6 @@ download to the CPM can be tried.
 from __future__ import annotations
 
 import argparse
-import csv
 import shutil
 import sys
 from dataclasses import dataclass, replace
@@ -25,10 +24,11 @@ from hounsfield.data.phantom import (
 )
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.files.atomic_write import atomic_folder
+from hounsfield.preprocessing.files.csv_files import write_csv
 from hounsfield.preprocessing.volume import apply_affine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from hounsfield.data.phantom import NoduleSpec, Phantom
 
@@ -152,18 +152,11 @@ def _write_tables(out: Path, labels: Sequence[_Labels]) -> None:
     nodules = [row for scan in labels for row in scan.nodules]
     excluded = [row for scan in labels for row in scan.excluded]
     candidates = [row for scan in labels for row in scan.candidates]
-    _write(out / "annotations.csv", with_diameter, nodules)
-    _write(out / "annotations_excluded.csv", with_diameter, excluded)
-    _write(out / "candidates.csv", (*POSITION, "class"), candidates)
+    write_csv(out / "annotations.csv", nodules, columns=with_diameter)
+    write_csv(out / "annotations_excluded.csv", excluded, columns=with_diameter)
+    write_csv(out / "candidates.csv", candidates, columns=(*POSITION, "class"))
     uids = sorted(path.stem for path in out.glob("subset*/*.mhd"))
-    (out / "seriesuids.csv").write_text("".join(f"{uid}\n" for uid in uids), encoding="utf-8")
-
-
-def _write(path: Path, columns: Row, rows: Iterable[Row]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+    write_csv(out / "seriesuids.csv", ((uid,) for uid in uids))
 
 
 def main() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Any, Literal
 
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.preprocessing.documents import Strict
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.files.atomic_write import atomic_folder
+from hounsfield.preprocessing.files.csv_files import write_csv
 from hounsfield.preprocessing.formats.nifti import write_nifti
 
 if TYPE_CHECKING:
@@ -132,11 +132,12 @@ def _write_luna16(phantom: Phantom, folder: Path) -> None:
     image.SetOrigin(volume.affine[:3, 3].tolist())
     image.SetDirection((volume.affine[:3, :3] / volume.spacing_mm).ravel().tolist())
     SimpleITK.WriteImage(image, str(folder / f"{volume.series.series_uid}.mhd"))
-    with (folder / "annotations.csv").open("w", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["seriesuid", "coordX", "coordY", "coordZ", "diameter_mm"])
-        for nodule in phantom.nodules:
-            rows.writerow([volume.series.series_uid, *nodule.centre_world_mm, nodule.diameter_mm])
+    rows = (
+        (volume.series.series_uid, *nodule.centre_world_mm, nodule.diameter_mm)
+        for nodule in phantom.nodules
+    )
+    columns = ("seriesuid", "coordX", "coordY", "coordZ", "diameter_mm")
+    write_csv(folder / "annotations.csv", rows, columns=columns)
 
 
 def _write_nifti(phantom: Phantom, folder: Path) -> None:

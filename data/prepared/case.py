@@ -105,6 +105,7 @@ class PreparedCase:
             None where the data set has no outlines.
         candidates: float64 (n, 4): x, y, z in LPS mm, and 1 for a nodule or 0 for none; None
             where the data set lists no candidates.
+        left_out: A sentence for each label that does not fit the series, with its row.
     """
 
     series_uid: str
@@ -115,6 +116,7 @@ class PreparedCase:
     origin: CaseOrigin = CaseOrigin()
     nodule_mask: NDArray[np.uint8] | None = None
     candidates: NDArray[np.float64] | None = None
+    left_out: tuple[str, ...] = ()
 
 
 class CaseFacts(Strict):
@@ -122,6 +124,7 @@ class CaseFacts(Strict):
 
     Attributes:
         affine: 4 x 4, maps (x, y, z) indices of the working grid to LPS mm.
+        left_out: A sentence for each label that does not fit the series, with its row.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -133,6 +136,7 @@ class CaseFacts(Strict):
     affine: tuple[_Row, _Row, _Row, _Row]
     findings: tuple[KnownFinding, ...]
     origin: CaseOrigin
+    left_out: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -162,6 +166,7 @@ def save_case(case: PreparedCase, folder: Path) -> None:
         affine=case.volume.affine.tolist(),
         findings=case.findings,
         origin=case.origin,
+        left_out=case.left_out,
     )
     arrays: dict[str, NDArray[Any] | None] = {
         name: getattr(case.volume, name) for name in _VOLUME_ARRAYS
@@ -222,6 +227,7 @@ def load_case(folder: Path) -> PreparedCase:
         facts.origin,
         nodule_mask=nodule_mask,
         candidates=candidates,
+        left_out=facts.left_out,
     )
 
 
@@ -262,7 +268,7 @@ def _mapped(folder: Path, name: str, kind: type[np.generic]) -> NDArray[Any] | N
         return None
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header is a Python expression that NumPy evaluates
         msg = f"{path} cannot be read as an array: {' '.join(str(error).split())}; {REMEDY}"
         raise UsageError(msg) from error
     if array.dtype != kind:

@@ -15,7 +15,8 @@ class ExcludedCase(Strict):
 
     Attributes:
         name: A series UID, or the path of a file.
-        reason: A reason code of series, or ``no_labels``, ``series_missing``, ``held_out``.
+        reason: A reason code of series, or ``no_labels``, ``series_missing``, ``held_out``,
+            ``label_outside`` (a label that does not fit its series), ``label_repeated``.
         message: One sentence for the user.
         failed: Whether something is wrong with it; otherwise it is not wanted.
     """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import shutil
 from dataclasses import replace
@@ -30,6 +28,7 @@ from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.documents import Strict
 from hounsfield.preprocessing.errors import SeriesError, UsageError
 from hounsfield.preprocessing.files.atomic_write import atomic_file
+from hounsfield.preprocessing.files.csv_files import csv_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -175,7 +174,12 @@ class PreparedFolder:
             ),
         )
         check_no_leak(manifest.series)
-        report = self._report([*excluded, *map(_lost, self._damaged.items())])
+        outside = (
+            ExcludedCase(name=uid, reason="label_outside", message=sentence, failed=True)
+            for uid, facts in facts_of.items()
+            for sentence in facts.left_out
+        )
+        report = self._report([*excluded, *outside, *map(_lost, self._damaged.items())])
         _write(self._out / "findings.csv", _findings_table(facts_of.values()))
         _write(self._out / SPLIT_FILE, manifest.model_dump_json(indent=1))
         _write(self._out / "preparation.json", report.model_dump_json(indent=1))
@@ -245,27 +249,24 @@ def _lost(damaged: tuple[str, str]) -> ExcludedCase:
 
 def _findings_table(cases: Iterable[CaseFacts]) -> str:
     """One row per finding, in LPS mm; unknown values are empty cells."""
-    stream = io.StringIO()
-    rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow(FINDINGS_COLUMNS)
-    for case in cases:
-        for finding in case.findings:
-            rows.writerow(
-                (
-                    case.series_uid,
-                    case.patient_id,
-                    *(round(coordinate, 3) for coordinate in finding.centre_world_mm),
-                    round(finding.diameter_mm, 3),
-                    int(finding.ignored),
-                    finding.histology,
-                    finding.readers or "",
-                    finding.malignancy,
-                    finding.texture,
-                    finding.spiculation,
-                    finding.calcification,
-                )
-            )
-    return stream.getvalue()
+    rows = (
+        (
+            case.series_uid,
+            case.patient_id,
+            *(round(coordinate, 3) for coordinate in finding.centre_world_mm),
+            round(finding.diameter_mm, 3),
+            int(finding.ignored),
+            finding.histology,
+            finding.readers or "",
+            finding.malignancy,
+            finding.texture,
+            finding.spiculation,
+            finding.calcification,
+        )
+        for case in cases
+        for finding in case.findings
+    )
+    return csv_text(FINDINGS_COLUMNS, rows)
 
 
 def _write(path: Path, text: str) -> None:

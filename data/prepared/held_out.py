@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hounsfield.preprocessing.documents import Strict, read_document
+from hounsfield.preprocessing.documents import Strict, is_file, read_document
 from hounsfield.preprocessing.errors import UsageError
 
 NAMED_FILES = Path(__file__).parents[2] / "configs" / "data"
@@ -77,10 +77,10 @@ def held_out_file(name_or_file: str | Path) -> Path:
         UsageError: There is no such file.
     """
     path = Path(name_or_file)
-    if path.is_file():
+    if is_file(path):
         return path
     named = NAMED_FILES / f"{name_or_file}.yaml"
-    if path.name == str(name_or_file) and named.is_file():
+    if path.name == str(name_or_file) and is_file(named):
         return named
     msg = (
         f"held-out patients must be a YAML file or the name of one in {NAMED_FILES}, such as "

@@ -76,10 +76,10 @@ class ClassedVolume:
             working = to_working_volume(volume, find_lungs(volume))
         else:
             msg = (
-                f"{self.series.path} is {width_mm:.0f} mm wide, a chest: give the position of its "
+                f"The volume is {width_mm:.0f} mm wide, a chest: give the position of its "
                 f"{self.histology} in a table, see `hounsfield prepare ct-table`"
             )
-            raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+            raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=self.series.path)
         return PreparedCase(
             self.series_uid,
             self.patient_id,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import Field, field_validator
 
 from hounsfield.data.phantom.nodules.spec import HISTOLOGIES
@@ -14,12 +13,14 @@ from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import findings_sha256
 from hounsfield.data.prepared.splits import FOLDS
 from hounsfield.data.readers.dataset import DatasetContents, usable_ct
+from hounsfield.data.readers.label_checks import label_fault
 from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.documents import Strict, validated
 from hounsfield.preprocessing.errors import SeriesError, UsageError
 from hounsfield.preprocessing.files.delimited import read_rows
+from hounsfield.preprocessing.printable_path import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,16 +121,11 @@ class _ListedSeries:
         """Gives the findings, after a check that each lies in the series.
 
         Raises:
-            SeriesError: One lies outside.
+            SeriesError: One lies outside, or is larger than the series.
         """
         for where, finding in self.findings:
-            voxel_zyx = volume.voxel_xyz(finding.centre_world_mm)[::-1]
-            if np.any(voxel_zyx < -0.5) or np.any(voxel_zyx > np.subtract(volume.shape_zyx, 0.5)):
-                msg = (
-                    f"{where}: {finding.centre_world_mm} mm lies outside the series; positions "
-                    "are in LPS mm (x to the left, y to the back, z to the head)"
-                )
-                raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+            if fault := label_fault(finding, volume):
+                raise SeriesError(Reason.INCONSISTENT_GEOMETRY, f"{file_name(where)}: {fault}")
         return Labels(tuple(finding for _, finding in self.findings))
 
     def labelled(self, series: Series) -> LabelledSeries:
@@ -183,8 +179,8 @@ def _listed_series(table: Path) -> list[_ListedSeries]:
     """Groups the rows by path, in the order of the table."""
     by_path: dict[Path, _ListedSeries] = {}
     for where, row in _rows(table):
-        path = (table.parent / row.path).resolve()
         try:
+            path = (table.parent / row.path).resolve()  # ValueError for a NUL byte
             finding = row.finding()
         except ValueError as error:
             msg = f"{where}: {error}"
@@ -200,6 +196,10 @@ def _listed_series(table: Path) -> list[_ListedSeries]:
         if finding is None or not first.findings:
             msg = f"{where}: a series without findings must have one row, but has two or more"
             raise UsageError(msg)
+        for earlier, known in first.findings:
+            if known.centre_world_mm == finding.centre_world_mm:
+                msg = f"{where}: the finding of {earlier} is listed again; remove one of the rows"
+                raise UsageError(msg)
         by_path[path] = replace(first, findings=first.findings + new)
     return list(by_path.values())
 

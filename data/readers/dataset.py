@@ -9,7 +9,7 @@ from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.preprocessing.codes import Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from hounsfield.data.prepared.case_source import CaseSource
@@ -66,26 +66,29 @@ def excluded_by(name: str, error: SeriesError) -> ExcludedCase:
         The record; `failed` follows from the verdict of the error's reason.
     """
     failed = error.reason.verdict is Verdict.FAILED
-    return ExcludedCase(name=name, reason=error.reason, message=error.message, failed=failed)
+    message = error.sentence_for(name)  # led by the file's name where a label is at fault
+    return ExcludedCase(name=name, reason=error.reason, message=message, failed=failed)
 
 
-def missing_series(source: Path, uids: Iterable[str], *, what: str) -> list[ExcludedCase]:
+def missing_series(
+    source: Path, place_of: Mapping[str, Path | str], *, what: str
+) -> list[ExcludedCase]:
     """Reports series that labels name but the source lacks, in one sentence for all.
 
     Args:
         source: The folder in which the series were expected.
-        uids: SeriesInstanceUIDs without a series.
+        place_of: The file or row of the label, by SeriesInstanceUID without a series.
         what: The labels that name them, as the plural subject of the sentence.
 
     Returns:
         One record; none where no series is missing.
     """
-    missing = sorted(uids)
+    missing = sorted(place_of)
     if not missing:
         return []
     msg = (
-        f"{what} name {len(missing)} series that are not in the source (the first: {missing[0]}): "
-        "download more and prepare again, if they are wanted"
+        f"{what} name {len(missing)} series that are not in the source (the first: {missing[0]}, "
+        f"{place_of[missing[0]]}): download more and prepare again, if they are wanted"
     )
     return [ExcludedCase(name=str(source), reason="series_missing", message=msg, failed=False)]
 

@@ -37,11 +37,13 @@ class Labels:
         outlined: The voxels of its nodules; None without outlines.
         candidates: float64 (n, 4): x, y, z in LPS mm, and 1 for a nodule or 0 for none; None
             where the data set lists no candidates.
+        left_out: A sentence for each label that does not fit the series, with its row.
     """
 
     findings: tuple[KnownFinding, ...]
     outlined: VoxelRegion | None = None
     candidates: NDArray[np.float64] | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class LabelledSeries:
             origin=CaseOrigin(voxels_sha256(volume.hu)),
             nodule_mask=None if outlined is None else region_mask(outlined, volume, working),
             candidates=labels.candidates,
+            left_out=labels.left_out,
         )
 
 

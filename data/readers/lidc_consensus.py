@@ -11,7 +11,7 @@ from hounsfield.data.annotations.polygons import pixels_inside
 from hounsfield.data.annotations.voxel_regions import VoxelRegion, image_voxels, source_affines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -59,7 +59,7 @@ def consensus_nodules(
         One nodule for each group of marks.
 
     Raises:
-        SeriesError: An outline names an image that is not in the series.
+        SeriesError: An outline names an image that is not in the series, or leaves it.
     """
     marks = [
         (nodule, region)
@@ -86,20 +86,28 @@ def reader_region(nodule: ReaderNodule, volume: Volume, *, with_edge: bool = Fal
         The voxels, outlines of holes cut out.
 
     Raises:
-        SeriesError: An outline names an image that is not in the series.
+        SeriesError: An outline names an image that is not in the series, or leaves it.
     """
-    affines = source_affines(volume)
-    parts: dict[bool, list[NDArray[np.int64]]] = {True: [], False: []}
-    for outline in nodule.outlines:
-        edge = with_edge and outline.inclusion
-        pixels = pixels_inside(outline.points_xy, with_edge=edge)
-        parts[outline.inclusion].append(
-            image_voxels(pixels, outline.sop_instance_uid, affines, volume)
-        )
-    inside = VoxelRegion.of(parts[True], volume)
+    inside, holes = (
+        VoxelRegion.of(_outlined(nodule, volume, inclusion, with_edge=edge), volume)
+        for inclusion, edge in ((True, with_edge), (False, False))
+    )
     if not len(inside) and not with_edge:
         return reader_region(nodule, volume, with_edge=True)
-    return inside.without(VoxelRegion.of(parts[False], volume))
+    return inside.without(holes)
+
+
+def _outlined(
+    nodule: ReaderNodule, volume: Volume, inclusion: bool, *, with_edge: bool
+) -> Iterator[NDArray[np.int64]]:
+    """Voxels [z, y, x] inside each outline of a kind: of nodule, or of a hole."""
+    affines = source_affines(volume)
+    for outline in nodule.outlines:
+        if outline.inclusion == inclusion:
+            uid = outline.sop_instance_uid
+            image_voxels(outline.points_xy, uid, affines, volume)  # refuses corners outside
+            pixels = pixels_inside(outline.points_xy, with_edge=with_edge)
+            yield image_voxels(pixels, uid, affines, volume)
 
 
 def _groups(marks: Sequence[tuple[ReaderNodule, VoxelRegion]]) -> list[list[int]]:

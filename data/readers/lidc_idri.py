@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import filecmp
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.data.annotations.voxel_regions import VoxelRegion, image_world_mm, source_affines
+from hounsfield.data.annotations.voxel_regions import (
+    MAX_UID_CHARACTERS,
+    VoxelRegion,
+    image_world_mm,
+    require_inside,
+    source_affines,
+)
 from hounsfield.data.prepared.case import KnownFinding
 from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import files_fingerprint
@@ -64,9 +71,8 @@ def read_lidc_idri(source: Path) -> DatasetContents:
                 labels_fingerprint=files_fingerprint([xml_of[uid]]),
             )
         )
-    return DatasetContents(
-        labelled, [*excluded, *missing_series(source, readings, what="readings")]
-    )
+    unread = {uid: xml_of[uid].name for uid in readings}
+    return DatasetContents(labelled, [*excluded, *missing_series(source, unread, what="readings")])
 
 
 def known_labels(readings: LidcReadings, volume: Volume) -> Labels:
@@ -83,10 +89,12 @@ def known_labels(readings: LidcReadings, volume: Volume) -> Labels:
         Findings and outlines.
 
     Raises:
-        SeriesError: The readings belong to another series, or name images that it lacks.
+        SeriesError: The readings belong to another series, name images that it lacks, or lie
+            outside the series.
     """
     if readings.series_uid != volume.series.series_uid:
-        msg = f"the readings belong to {readings.series_uid}, not to {volume.series.series_uid}"
+        uid = readings.series_uid[:MAX_UID_CHARACTERS]
+        msg = f"the readings belong to {uid}, not to {volume.series.series_uid}"
         raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
     nodules = consensus_nodules(readings.nodules, volume)
     findings = [
@@ -105,7 +113,9 @@ def known_labels(readings: LidcReadings, volume: Volume) -> Labels:
     counted = [finding for finding in findings if not finding.ignored]
     affines = source_affines(volume)
     for point in readings.points:
-        x, y, z = image_world_mm(point.point_xy, point.sop_instance_uid, affines)[0].tolist()
+        world_mm = image_world_mm(point.point_xy, point.sop_instance_uid, affines)
+        require_inside(volume.voxel_xyz(world_mm), volume, "A mark")
+        x, y, z = world_mm[0].tolist()
         if not any(_within(finding, (x, y, z)) for finding in counted):
             findings.append(KnownFinding((x, y, z), UNKNOWN_DIAMETER_MM, ignored=True, readers=1))
     regions = [nodule.majority for nodule in nodules]
@@ -134,7 +144,7 @@ def _readings_under(
             continue
         if reading.series_uid in readings:
             first = xml_of[reading.series_uid]
-            if path.read_bytes() != first.read_bytes():
+            if not filecmp.cmp(path, first, shallow=False):
                 msg = f"{path} is about the same series as {first}, which is used"
                 excluded.append(
                     ExcludedCase(name=str(path), reason="no_labels", message=msg, failed=False)

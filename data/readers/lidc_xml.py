@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hounsfield.data.annotations.case_door import one_case
 from hounsfield.data.annotations.xml_files import number_of, read_xml, text_of
+from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
-CHARACTERISTICS = ("malignancy", "texture", "calcification", "spiculation")
-"""The ratings that are read, 1 to 5 (calcification to 6)."""
+MAX_RATING = {"malignancy": 5, "texture": 5, "calcification": 6, "spiculation": 5}
+"""The ratings that are read, and the end of each scale; all begin at 1, and 0 is no rating."""
+
+MAX_NODULES, MAX_POINTS = 400, 2000
+"""Marks of all readers together. LIDC-IDRI's fullest series have about a fifth of these; more
+would only cost time, as every mark is compared with every other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +78,12 @@ def read_lidc_xml(path: Path) -> LidcReadings | None:
     Raises:
         SeriesError: The file is damaged or lacks an element that every reading has.
     """
-    root = read_xml(path)
-    if root.tag != "LidcReadMessage":
-        return None
+    with one_case("LIDC-IDRI's XML", path):
+        root = read_xml(path)
+        return _readings(root, path) if root.tag == "LidcReadMessage" else None
+
+
+def _readings(root: Element, path: Path) -> LidcReadings:
     series_uid = text_of(root, "ResponseHeader/SeriesInstanceUid", path)
     nodules: list[ReaderNodule] = []
     points: list[ReaderPoint] = []
@@ -95,6 +105,12 @@ def read_lidc_xml(path: Path) -> LidcReadings | None:
             )
             image_uid = text_of(element, "imageSOP_UID", path)
             points.append(ReaderPoint(reader, image_uid, point_xy))
+    if len(nodules) > MAX_NODULES or len(points) > MAX_POINTS:
+        msg = (
+            f"The file must have at most {MAX_NODULES} outlined nodules and {MAX_POINTS} points, "
+            f"got {len(nodules)} and {len(points)}"
+        )
+        raise SeriesError(Reason.UNREADABLE, msg)
     return LidcReadings(series_uid, len(sessions), tuple(nodules), tuple(points))
 
 
@@ -113,8 +129,17 @@ def _nodule(element: Element, reader: int, path: Path) -> ReaderNodule:
         if roi.find("edgeMap") is not None
     )
     ratings = {
-        name: int(number_of(element, f"characteristics/{name}", path))
-        for name in CHARACTERISTICS
+        name: _rating(element, name, path)
+        for name in MAX_RATING
         if element.find(f"characteristics/{name}") is not None
     }
-    return ReaderNodule(reader, outlines, ratings)
+    return ReaderNodule(reader, outlines, {name: r for name, r in ratings.items() if r})
+
+
+def _rating(element: Element, name: str, path: Path) -> int:
+    """A reader's rating on its scale; 0 where the reader gave none."""
+    rating = number_of(element, f"characteristics/{name}", path)
+    if rating not in range(MAX_RATING[name] + 1):
+        msg = f"<{name}> must be an integer from 1 to {MAX_RATING[name]}, got {rating:g}"
+        raise SeriesError(Reason.UNREADABLE, msg, path=path)
+    return int(rating)

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hounsfield.data.annotations.case_door import one_case
 from hounsfield.data.annotations.voxel_regions import image_voxels, source_affines
-from hounsfield.data.annotations.xml_files import number_of, read_xml, text_of
+from hounsfield.data.annotations.xml_files import (
+    MAX_QUOTED_CHARACTERS,
+    number_of,
+    read_xml,
+    text_of,
+)
 from hounsfield.data.prepared.case import KnownFinding
 from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import files_fingerprint
@@ -25,6 +31,7 @@ from hounsfield.preprocessing.errors import SeriesError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+    from xml.etree.ElementTree import Element
 
     from numpy.typing import NDArray
 
@@ -36,6 +43,9 @@ HISTOLOGY_OF_LETTER = {
     "E": "large_cell_carcinoma",
     "G": "squamous_cell_carcinoma",
 }
+
+MAX_BOXES = 50
+"""Boxes of one image; those of the collection have a few."""
 
 MAX_SLICES_APART = 2
 """Boxes that overlap in the plane and are at most this far apart belong to one lesion."""
@@ -127,7 +137,8 @@ def known_labels(files: Iterable[Path], volume: Volume) -> Labels:
         One finding per lesion, with its histology; no outlines.
 
     Raises:
-        SeriesError: A file is damaged, has an unknown letter, or its image is not in the series.
+        SeriesError: A file is damaged, has an unknown letter, its image is not in the series, or
+            a box leaves the image.
     """
     boxes = [box for path in files for box in read_boxes(path)]
     return Labels(
@@ -152,22 +163,30 @@ def read_boxes(path: Path) -> list[ImageBox]:
         The boxes in the order of the file.
 
     Raises:
-        SeriesError: The file is damaged, or a letter is none of A, B, E, G.
+        SeriesError: The file is damaged, has more than `MAX_BOXES`, a number is not finite, or a
+            letter is none of A, B, E, G.
     """
-    boxes = []
-    for element in read_xml(path).findall("object"):
-        letter = text_of(element, "name", path).upper()
-        if letter not in HISTOLOGY_OF_LETTER:
-            msg = f"{path}: <name> must be one of {', '.join(HISTOLOGY_OF_LETTER)}, got {letter!r}"
+    with one_case("Pascal VOC", path):
+        elements = read_xml(path).findall("object")
+        if len(elements) > MAX_BOXES:
+            msg = f"The file must have at most {MAX_BOXES} boxes, got {len(elements)}"
             raise SeriesError(Reason.UNREADABLE, msg)
-        x0, y0, x1, y1 = (
-            number_of(element, f"bndbox/{side}", path) for side in ("xmin", "ymin", "xmax", "ymax")
-        )
-        if x1 < x0 or y1 < y0:
-            msg = f"{path}: a box must not end before it begins, got x {x0}-{x1}, y {y0}-{y1}"
-            raise SeriesError(Reason.UNREADABLE, msg)
-        boxes.append(ImageBox(path.stem, (x0, y0), (x1, y1), letter))
-    return boxes
+        return [_box(element, path) for element in elements]
+
+
+def _box(element: Element, path: Path) -> ImageBox:
+    letter = text_of(element, "name", path).upper()
+    if letter not in HISTOLOGY_OF_LETTER:
+        letters = ", ".join(HISTOLOGY_OF_LETTER)
+        msg = f"<name> must be one of {letters}, got {letter[:MAX_QUOTED_CHARACTERS]!r}"
+        raise SeriesError(Reason.UNREADABLE, msg, path=path)
+    x0, y0, x1, y1 = (
+        number_of(element, f"bndbox/{side}", path) for side in ("xmin", "ymin", "xmax", "ymax")
+    )
+    if x1 < x0 or y1 < y0:
+        msg = f"A box must not end before it begins, got x {x0:g} to {x1:g}, y {y0:g} to {y1:g}"
+        raise SeriesError(Reason.UNREADABLE, msg, path=path)
+    return ImageBox(path.stem, (x0, y0), (x1, y1), letter)
 
 
 def boxed_lesions(boxes: Iterable[ImageBox], volume: Volume) -> list[BoxedLesion]:
@@ -181,7 +200,7 @@ def boxed_lesions(boxes: Iterable[ImageBox], volume: Volume) -> list[BoxedLesion
         The lesions, from the first slice on.
 
     Raises:
-        SeriesError: A box is on an image that is not in the series.
+        SeriesError: A box is on an image that is not in the series, or leaves it.
     """
     affines = source_affines(volume)
     placed = []

@@ -6,12 +6,13 @@ A folder holds ``nodules.csv`` and, for each row, ``<file>_ct.nii.gz`` (HU) and
 
 from __future__ import annotations
 
-import zlib
+import gzip
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hounsfield.data.annotations.case_door import one_case
 from hounsfield.data.prepared.case import FULL_VOXEL, CaseOrigin, KnownFinding, PreparedCase
 from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import (
@@ -20,6 +21,7 @@ from hounsfield.data.prepared.fingerprints import (
     voxels_sha256,
 )
 from hounsfield.data.readers.dataset import DatasetContents
+from hounsfield.data.readers.label_checks import label_fault
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError, UsageError
 from hounsfield.preprocessing.files.delimited import Aliases, Table, read_table
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TABLE = "nodules.csv"
+MAX_BYTES = 64 * 2**20
+"""Of an unpacked file; one of 44 x 44 x 20 voxels has 0.1 MB."""
+
 SPACING_MM = 1.0
 RIM_MM = 6.0
 """Extent of a case beyond its crop at both ends of z, where the end slices are repeated."""
@@ -84,13 +89,12 @@ class NoduleFiles:
         """
         ct, mask = _read(self.ct), _read(self.mask)
         if ct.shape_zyx != mask.shape_zyx or not np.allclose(ct.affine, mask.affine, atol=1e-3):
-            msg = f"{self.mask} must lie on the grid of {self.ct.name}, but lies on another"
-            raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
-        centre_zyx = ct.voxel_xyz(self.finding.centre_world_mm)[::-1]
-        if np.any(centre_zyx < -1) or np.any(centre_zyx > ct.shape_zyx):
-            centre = self.finding.centre_world_mm
-            msg = f"{self.ct} must hold its nodule, but {TABLE} has its centre at {centre} mm (LPS)"
-            raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg)
+            msg = f"The mask must lie on the grid of {self.ct.name}, but lies on another"
+            raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=self.mask)
+        # A crop may end within its nodule, and the readers' mean centre lies a little outside.
+        if fault := label_fault(self.finding, ct, margin_voxels=1.0):
+            msg = f"The file must hold its nodule, but {TABLE} has another: {fault}"
+            raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=self.ct)
         return ct, mask.hu > 0
 
     def make(self) -> PreparedCase:
@@ -213,15 +217,21 @@ def _nodules(rows: Table, folder: Path) -> list[NoduleFiles]:
 
 
 def _read(path: Path) -> Volume:
-    """Reads a whole NIfTI file and converts its world to LPS."""
+    """Reads a whole NIfTI file, its checksum too, and converts its world to LPS."""
     from nibabel import Nifti1Image
-    from nibabel.filebasedimages import ImageFileError
 
-    try:
-        image = Nifti1Image.from_filename(path)
-        voxels_xyz = np.asarray(image.dataobj)
-    except (ImageFileError, EOFError, OSError, ValueError, zlib.error) as error:
-        msg = f"{path} cannot be read as NIfTI: {error}"
-        raise SeriesError(Reason.UNREADABLE, msg) from error
-    hu = np.ascontiguousarray(np.rint(voxels_xyz).astype(np.int16).transpose(2, 1, 0))
-    return Volume(hu, _RAS_TO_LPS @ image.affine, SeriesFacts("", path.name))
+    with one_case("NIfTI", path):
+        with gzip.open(path) as file:
+            content = file.read(MAX_BYTES + 1)
+        image = Nifti1Image.from_bytes(content)
+        if len(content) > MAX_BYTES or np.prod(image.shape, dtype=float) > MAX_BYTES:
+            size = " x ".join(map(str, image.shape))
+            msg = f"The file must be a crop around a nodule, but holds {size} voxels"
+            raise SeriesError(Reason.IMPOSSIBLE_SIZE, msg)
+        values = np.rint(np.asarray(image.dataobj, dtype=np.float32))
+        limits = np.iinfo(np.int16)
+        if image.ndim != 3 or not ((values >= limits.min) & (values <= limits.max)).all():
+            msg = "The file must hold one volume of HU from -32768 to 32767"
+            raise SeriesError(Reason.HU_UNKNOWN, msg)
+        hu = np.ascontiguousarray(values.astype(np.int16).transpose(2, 1, 0))
+        return Volume(hu, _RAS_TO_LPS @ image.affine, SeriesFacts("", path.name))

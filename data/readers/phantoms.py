@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
+from pydantic import Field, PositiveFloat, field_validator
 
 from hounsfield.data.phantom import (
     HISTOLOGIES,
@@ -30,6 +30,14 @@ WIDTH_MM, HEIGHT_MM = 400.0, 330.0
 """Extent of every scan: a whole chest."""
 
 
+MAX_COUNT, MAX_SEED = 10_000, 2**62
+
+StepMm = Annotated[float, Field(ge=0.2, le=20)]
+"""A voxel's edge: a whole chest of finer ones needs more memory than there is."""
+
+NoduleCount = Annotated[int, Field(ge=0, le=200)]
+
+
 class PhantomSetConfig(Strict):
     """A set of phantoms, such as ``configs/data/phantoms.yaml``.
 
@@ -43,13 +51,13 @@ class PhantomSetConfig(Strict):
             nodules are benign, as `make_phantom` draws them.
     """
 
-    first: int = Field(ge=0)
-    count: int = Field(gt=0)
-    pixel_mm: tuple[PositiveFloat, PositiveFloat] = (1.0, 1.2)
-    slice_mm: dict[PositiveFloat, PositiveFloat] = Field(
+    first: int = Field(ge=0, le=MAX_SEED)
+    count: int = Field(gt=0, le=MAX_COUNT)
+    pixel_mm: tuple[StepMm, StepMm] = (1.0, 1.2)
+    slice_mm: dict[StepMm, PositiveFloat] = Field(
         default={1.25: 2, 1.5: 2, 2.0: 2, 2.5: 2, 3.0: 2, 5.0: 1}
     )
-    nodules: tuple[NonNegativeInt, NonNegativeInt] = (4, 12)
+    nodules: tuple[NoduleCount, NoduleCount] = (4, 12)
     classes: dict[str, PositiveFloat] | None = None
 
     @field_validator("pixel_mm", "nodules")
