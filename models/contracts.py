@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmentation:
-    """The voxels of a nodule, in a box on the native grid.
+    """The voxels of a nodule, in a box on the grid of the volume in which it was segmented.
 
     Attributes:
         start_zyx: First voxel of the box.
@@ -80,10 +80,10 @@ class Segmenter(Protocol):
     """Segments candidates."""
 
     def segment(self, volume: Volume, candidates: Sequence[Candidate]) -> list[NoduleSegmentations]:
-        """Segment candidates on the native grid.
+        """Segment candidates on the grid of an upright volume.
 
         Args:
-            volume: The series in HU on its native grid.
+            volume: The series in HU with the spacing of its native grid, upright.
             candidates: Candidates with their places in LPS mm and estimated diameters.
 
         Returns:
@@ -104,7 +104,7 @@ class Rater(Protocol):
         """Rate the malignancy of candidates.
 
         Args:
-            volume: The series in HU on its native grid.
+            volume: The series in HU with the spacing of its native grid, upright.
             candidates: Candidates with their places in LPS mm.
             outlines: Reader-style outline of each candidate; None where it has none.
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from hounsfield.models.inference.runtimes import load_network, prefers_openvino
-from hounsfield.models.store.folders import verified_graph, verified_weights
+from hounsfield.models.store.folders import using_model, verified_graph, verified_weights
 from hounsfield.models.store.model_set import find_models, stored_model
 
 if TYPE_CHECKING:
@@ -149,7 +149,8 @@ def load_detector(folder: Path, *, threads: int, runtime: Runtime = "auto") -> D
         from hounsfield.models.inference.retina_detector import RetinaDetector
 
         graph = verified_graph(folder) if prefers_openvino(runtime) else None
-        return RetinaDetector(manifest, verified_weights(folder), graph=graph, threads=threads)
+        with using_model(folder):
+            return RetinaDetector(manifest, verified_weights(folder), graph=graph, threads=threads)
     from hounsfield.models.inference.detector import HeatmapDetector
 
     return HeatmapDetector(manifest, _network(folder, manifest, threads, runtime))
@@ -270,13 +271,14 @@ def _if_chosen(
 
 
 def _network(folder: Path, manifest: Manifest, threads: int, runtime: Runtime) -> Network:
-    return load_network(
-        verified_weights(folder),
-        graph=verified_graph(folder),
-        build=partial(_build, manifest),
-        threads=threads,
-        runtime=runtime,
-    )
+    with using_model(folder):
+        return load_network(
+            verified_weights(folder),
+            graph=verified_graph(folder),
+            build=partial(_build, manifest),
+            threads=threads,
+            runtime=runtime,
+        )
 
 
 def _build(manifest: Manifest) -> nn.Module:

@@ -23,7 +23,7 @@ def segment_findings(
 
     Args:
         segmenter: Gives the boundary and the reader-style outline of a nodule.
-        volume: The series in HU on its native grid.
+        volume: The series in HU with the spacing of its native grid, upright.
         candidates: Candidates with their places in LPS mm and estimated diameters.
 
     Returns:

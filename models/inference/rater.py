@@ -57,7 +57,7 @@ class MalignancyRater:
         """Returns the calibrated probability of each candidate; None where it has no segmentation.
 
         Args:
-            volume: The native grid; its slices are the planes of the first axis.
+            volume: The series, upright; its axial slices are the planes of the first axis.
             candidates: Nodules to rate; only their number is used.
             outlines: Segmentation of each candidate on the same grid, preferably reader-style.
 

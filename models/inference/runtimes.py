@@ -179,6 +179,7 @@ def torch_network(weights: bytes, build: Callable[[], nn.Module], *, threads: in
 
     Raises:
         UsageError: torch is not installed.
+        ValueError: The weights are those of another network.
     """
     try:
         import torch
@@ -192,8 +193,14 @@ def torch_network(weights: bytes, build: Callable[[], nn.Module], *, threads: in
         raise UsageError(msg) from error
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    tensors = load_tensors(weights)
+    with torch.device("meta"):  # costs no memory, however large the settings make it
+        expected = {name: value.shape for name, value in build().state_dict().items()}
+    if expected != {name: value.shape for name, value in tensors.items()}:
+        msg = "the network of these settings has other weights than the file"
+        raise ValueError(msg)
     network = build()
-    network.load_state_dict(load_tensors(weights))  # widens 16-bit kernels
+    network.load_state_dict(tensors)  # widens 16-bit kernels
     network = convert_conv3d_weight_memory_format(network.eval().to(device), torch.channels_last_3d)
 
     def run(image: NDArray[np.float32]) -> NDArray[np.float32]:

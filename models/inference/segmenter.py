@@ -44,6 +44,9 @@ MAX_SAMPLING_STEP_MM = 0.4
 
 MAX_SAMPLES_PER_AXIS = 6
 
+COUNT_TOLERANCE = 1e-6
+"""Voxels of 0.8 mm are sampled twice, also where a header rounds them to 0.80000001 mm."""
+
 
 @dataclass(frozen=True, slots=True)
 class _ViewPosition:
@@ -77,7 +80,8 @@ class NoduleSegmenter:
         """Returns both segmentations of each candidate; None where the network sees no nodule.
 
         Args:
-            volume: The series on its native grid.
+            volume: The series, upright (`hounsfield.preprocessing.geometry.reorient.upright`):
+                views lie along its axes, and the network knows the patient's directions.
             candidates: Place and size of each nodule, as a detector gives them.
         """
         positions = []
@@ -180,7 +184,7 @@ def on_native_grid(
         probability: ``[32, 32, 32]`` of the view.
         centre_zyx: Centre of the view as a fractional voxel of the volume.
         diameter_mm: Diameter for which the view was cut.
-        volume: The series on its native grid.
+        volume: The series from which the view was cut.
 
     Returns:
         The segmentation in a box around it; None where there is no nodule.
@@ -202,7 +206,8 @@ def on_native_grid(
         if last < first:
             return None
         sampling_step_mm = max(MAX_SAMPLING_STEP_MM, view_mm / 2)
-        count = int(np.clip(np.ceil(step / sampling_step_mm), 1, MAX_SAMPLES_PER_AXIS))
+        samples_needed = np.ceil(step / sampling_step_mm - COUNT_TOLERANCE)
+        count = int(np.clip(samples_needed, 1, MAX_SAMPLES_PER_AXIS))
         voxels = first + (np.arange((last - first + 1) * count) + 0.5) / count - 0.5
         indices.append((voxels - centre) * per_voxel + middle)
         start.append(first)

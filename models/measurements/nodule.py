@@ -39,11 +39,11 @@ class SegmentedNodule:
 def measure(
     nodule: SegmentedNodule, volume: Volume, working: WorkingVolume | None = None
 ) -> NoduleMeasurements | None:
-    """Measure a nodule on the native grid; its slices are the planes of the first axis.
+    """Measure a nodule; the axial slices of its volume are the planes of the first axis.
 
     Args:
         nodule: Outlines and density of the nodule.
-        volume: The series in HU in which the nodule was segmented.
+        volume: The series in HU in which the nodule was segmented, upright.
         working: Working volume of that series, whose lung labels give the distance to the pleura;
             None leaves it out.
 

@@ -23,7 +23,7 @@ def pleura_distance_mm(segmentation: Segmentation, volume: Volume, working: Work
     chest wall. The mediastinal surface counts, fissures do not.
 
     Args:
-        segmentation: The nodule on the native grid.
+        segmentation: The nodule on the grid of `volume`.
         volume: The series in which it was segmented.
         working: Working volume of that series; the spacing of its lung labels limits the
             precision.

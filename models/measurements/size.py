@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 _ANGLES = np.deg2rad(np.arange(180))
 
+TIE_MM = 1e-5
+"""Widths this close are equal. Rounding must not choose between two slices or directions, because
+their short axes may differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class AxialAxes:
@@ -96,8 +100,8 @@ def axial_axes(
         points = outline_mm(fraction[index], spacing_mm[:2])
         across = points @ np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
         width = across.max(axis=0) - across.min(axis=0)
-        longest = int(width.argmax())
-        if best is None or width[longest] > best.long_mm:
+        longest = int((width > width.max() - TIE_MM).argmax())
+        if best is None or width[longest] > best.long_mm + TIE_MM:
             best = AxialAxes(float(width[longest]), float(width[(longest + 90) % 180]), index)
     return best
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import pickle
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+log = logging.getLogger(__name__)
+
 DEFAULT_NAME = "monai_luna16"
 
 SPACING_MM = (0.703125, 0.703125, 1.25)
@@ -35,6 +38,8 @@ HU_WINDOW = (-1024.0, 300.0)
 
 THRESHOLDS = OperatingPoints(screening=0.2, default=0.5, strict=0.8)
 """Uncalibrated scores. The bundle publishes no operating points, and none were measured here."""
+
+MAX_VERSION_CHARACTERS = 40
 
 MAX_NAMED_ENTRIES = 3
 """How many entries of a kind an error message names."""
@@ -115,9 +120,11 @@ def bundle_version(root: Path) -> str:
     """
     try:
         text = (root / "configs" / "metadata.json").read_text(encoding="utf-8")
-        return str(json.loads(text)["version"])
-    except (OSError, ValueError, KeyError, TypeError):
+        version = json.loads(text)["version"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "unknown"
+    is_plain = isinstance(version, str) and 0 < len(version) <= MAX_VERSION_CHARACTERS
+    return version if is_plain and version.isprintable() else "unknown"
 
 
 def bundle_manifest(name: str, version: str) -> Manifest:
@@ -193,14 +200,30 @@ def _first_of(entries: list[str]) -> str:
 def _read_weights(path: Path) -> dict[str, Tensor]:
     """Reads the entries of the file; floating-point ones become float32."""
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        return _plain_tensors(path, torch.load(path, map_location="cpu", weights_only=True))
+    except (UsageError, MemoryError):
+        raise
     except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}; give the bundle's folder or its model.pt"
+        cause = error.strerror or error
+        msg = f"{path} cannot be read: {cause}; give the bundle's folder or its model.pt"
         raise UsageError(msg) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        msg = f"{path} does not contain plain PyTorch weights: {reason}"
+    except pickle.UnpicklingError as error:
+        # torch's own sentence advises to run the code in the file; it is not passed on.
+        msg = (
+            f"{path} does not contain plain PyTorch weights: it is damaged or holds Python "
+            "objects, whose code is never run; download the bundle's model.pt again"
+        )
         raise UsageError(msg) from error
+    except Exception as error:
+        log.debug("%s cannot be read", path, exc_info=True)
+        msg = (
+            f"{path} does not contain plain PyTorch weights ({type(error).__name__}); download the "
+            "bundle's model.pt again"
+        )
+        raise UsageError(msg) from error
+
+
+def _plain_tensors(path: Path, content: object) -> dict[str, Tensor]:
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]  # a checkpoint of several parts
     if not isinstance(content, dict) or not all(torch.is_tensor(v) for v in content.values()):

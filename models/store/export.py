@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors.numpy import load
 
-from hounsfield.models.store.folders import read_manifest, verified_graph, verified_weights
+from hounsfield.models.store.folders import (
+    read_manifest,
+    using_model,
+    verified_graph,
+    verified_weights,
+)
 from hounsfield.preprocessing.errors import INSTALL_TRAIN, UsageError
 
 if TYPE_CHECKING:
@@ -26,8 +31,8 @@ def onnx_model(folder: Path) -> bytes:
         The content of the ONNX file.
 
     Raises:
-        UsageError: The model has no graph, its files do not match the manifest, or the package
-            onnx is not installed.
+        UsageError: The model has no graph, its files do not match the manifest or one another, or
+            the package onnx is not installed.
     """
     try:
         from onnx import load_model_from_string, numpy_helper
@@ -38,13 +43,14 @@ def onnx_model(folder: Path) -> bytes:
     if graph is None:
         msg = f"{manifest.name} cannot be exported: it has no graph, only weights for torch"
         raise UsageError(msg)
-    model = load_model_from_string(graph)
-    weights = load(verified_weights(folder))
-    for entry in [entry for entry in model.graph.input if entry.name in weights]:
-        model.graph.input.remove(entry)
-        values = weights[entry.name].astype(np.float32)
-        model.graph.initializer.append(numpy_helper.from_array(values, entry.name))
-    metadata = model.metadata_props.add()
-    metadata.key, metadata.value = "manifest", manifest.model_dump_json()
-    content: bytes = model.SerializeToString()
-    return content
+    with using_model(folder):
+        model = load_model_from_string(graph)
+        weights = load(verified_weights(folder))
+        for entry in [entry for entry in model.graph.input if entry.name in weights]:
+            model.graph.input.remove(entry)
+            values = weights[entry.name].astype(np.float32)
+            model.graph.initializer.append(numpy_helper.from_array(values, entry.name))
+        metadata = model.metadata_props.add()
+        metadata.key, metadata.value = "manifest", manifest.model_dump_json()
+        content: bytes = model.SerializeToString()
+        return content

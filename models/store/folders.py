@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
+import logging
 import os
+import zlib
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hounsfield.models.store.manifest import Manifest
-from hounsfield.preprocessing.documents import read_document
-from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.documents import is_file, read_document
+from hounsfield.preprocessing.errors import HounsfieldError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+log = logging.getLogger(__name__)
 
 STORE = Path(__file__).parent.parent / "weights"
 """The models that are shipped with Hounsfield."""
 
 GRAPH_FILE = "graph.onnx"
 """The network as ONNX without weights, for OpenVINO; beside the weights in a model's folder."""
+
+MAX_QUOTED_CHARACTERS = 160
+
+MAX_WEIGHTS_BYTES = 2**30
+"""Of unpacked weights; the largest known model, the imported RetinaNet, has 84 MB."""
+
+_INSTALL_AGAIN = "install, import or train the model again"
 
 _IMPORT_HINT = "import the MONAI bundle with `hounsfield models import`"
 
@@ -100,7 +111,7 @@ def model_folder(name: str, store: Path = STORE) -> Path:
         UsageError: There is no such model.
     """
     for folder in (store / name, user_store() / name, Path(name)):
-        if (folder / "manifest.json").is_file():
+        if is_file(folder / "manifest.json"):
             return folder
     manifests = (*list_models(store), *list_models(user_store()))
     known = ", ".join(manifest.name for manifest in manifests) or "none"
@@ -123,7 +134,8 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         UsageError: The manifest is missing, or a field is missing, unknown or of the wrong type.
     """
-    return read_document(folder / "manifest.json", Manifest)
+    remedy = f"to repair it, {_INSTALL_AGAIN}"
+    return read_document(folder / "manifest.json", Manifest, remedy=remedy)
 
 
 def verified_weights(folder: Path) -> bytes:
@@ -136,12 +148,24 @@ def verified_weights(folder: Path) -> bytes:
         The safetensors, unpacked where the file is gzipped.
 
     Raises:
-        UsageError: The file is missing or does not match the manifest.
+        UsageError: The file is missing, does not match the manifest, or cannot be unpacked.
     """
     manifest = read_manifest(folder)
     path = folder / manifest.weights
     content = _verified(path, manifest.sha256)
-    return gzip.decompress(content) if path.suffix == ".gz" else content
+    if path.suffix != ".gz":
+        return content
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        weights = unpacker.decompress(content, MAX_WEIGHTS_BYTES)
+    except zlib.error as error:
+        msg = f"{path} is not gzipped, though its sha256 is right: {_INSTALL_AGAIN}"
+        raise UsageError(msg) from error
+    if not unpacker.eof:
+        fault = "is cut off" if len(weights) < MAX_WEIGHTS_BYTES else "unpacks to over 1 GiB"
+        msg = f"{path} {fault}, though its sha256 is right: {_INSTALL_AGAIN}"
+        raise UsageError(msg)
+    return weights
 
 
 def verified_graph(folder: Path) -> bytes | None:
@@ -160,6 +184,36 @@ def verified_graph(folder: Path) -> bytes | None:
     return None if expected is None else _verified(folder / GRAPH_FILE, expected)
 
 
+@contextmanager
+def using_model(folder: Path) -> Iterator[None]:
+    """Turns whatever a library raises for a model's files into one sentence.
+
+    A sha256 that fits says only that the files are those of the manifest, not that weights, graph
+    and network settings belong together: each library has its own exceptions for that.
+
+    Args:
+        folder: Model folder whose files are used.
+
+    Yields:
+        Nothing; the model is built inside the ``with`` block.
+
+    Raises:
+        UsageError: The sentence names the folder and says what to do.
+    """
+    try:
+        yield
+    except (HounsfieldError, MemoryError):
+        raise
+    except Exception as error:
+        log.debug("the model in %s cannot be used", folder, exc_info=True)
+        words = " ".join(str(error).split())[:MAX_QUOTED_CHARACTERS]
+        msg = (
+            f"the model in {folder} cannot be used: its weights, graph and manifest do not fit "
+            f"together ({type(error).__name__}: {words}); {_INSTALL_AGAIN}"
+        )
+        raise UsageError(msg) from error
+
+
 def _model_folders(store: Path) -> list[Path]:
     return [path.parent for path in sorted(store.glob("*/manifest.json"))]
 
@@ -167,14 +221,15 @@ def _model_folders(store: Path) -> list[Path]:
 def _verified(path: Path, expected_sha256: str) -> bytes:
     try:
         content = path.read_bytes()
-    except OSError as error:
-        msg = f"the model file {path} cannot be read: {error.strerror}"
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in its name
+        cause = getattr(error, "strerror", None) or error
+        msg = f"the model file {path} cannot be read: {cause}; {_INSTALL_AGAIN}"
         raise UsageError(msg) from error
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != expected_sha256:
         msg = (
             f"{path} does not match its manifest: its sha256 is {sha256}, expected "
-            f"{expected_sha256}; install the model again"
+            f"{expected_sha256}; {_INSTALL_AGAIN}"
         )
         raise UsageError(msg)
     return content

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import math
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from hounsfield.preprocessing.documents import Strict
 
@@ -19,6 +21,10 @@ VERSION_1_KEYS = {
     "most_boxes": "max_boxes",
 }
 """Keys of manifest version 1 (until release 0.2) and their names since version 2."""
+
+
+Sha256 = Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
+"""In hexadecimal; empty until the file is written."""
 
 
 class OperatingPoints(Strict):
@@ -108,6 +114,15 @@ class TrainingDistribution(Strict):
         description="a view at a larger Mahalanobis distance is out of distribution"
     )
 
+    @model_validator(mode="after")
+    def _has_one_size(self) -> Self:
+        count = len(self.mean)
+        rows = (self.standard_deviation, self.precision, *self.precision)
+        if any(len(row) != count for row in rows):
+            msg = f"standard_deviation and precision must be those of {count} statistics, as mean"
+            raise ValueError(msg)
+        return self
+
 
 class ReducedDetector(Strict):
     """The detector whose candidates a reducer was trained on and calibrated with."""
@@ -131,11 +146,11 @@ class Manifest(Strict):
     )
     network: dict[str, Any]
     weights: str
-    sha256: str
-    graph_sha256: str | None = Field(
+    sha256: Sha256
+    graph_sha256: Sha256 | None = Field(
         default=None, description="of graph.onnx; null where only torch can run the network"
     )
-    spacing_mm: tuple[float, float, float]
+    spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat]
     hu_window: tuple[float, float]
     calibration: Calibration
     operating_points: OperatingPoints | None = None
@@ -150,6 +165,30 @@ class Manifest(Strict):
         default=None, description="null where the weights were trained elsewhere"
     )
     limits: tuple[str, ...]
+
+    @field_validator("weights")
+    @classmethod
+    def _stands_in_the_folder(cls, name: str) -> str:
+        if name and (PurePath(name).name != name or not name.isprintable()):
+            msg = "must be the name of a file in the model's folder"
+            raise ValueError(msg)
+        return name
+
+    @field_validator("hu_window")
+    @classmethod
+    def _rises(cls, window: tuple[float, float]) -> tuple[float, float]:
+        if window[0] >= window[1]:
+            msg = "must rise from the lowest to the highest HU"
+            raise ValueError(msg)
+        return window
+
+    @field_validator("network")
+    @classmethod
+    def _is_finite(cls, network: dict[str, Any]) -> dict[str, Any]:
+        if not _finite(network):
+            msg = "must hold finite numbers"
+            raise ValueError(msg)
+        return network
 
     @model_validator(mode="before")
     @classmethod
@@ -166,3 +205,12 @@ def _with_current_keys(value: object) -> object:
             VERSION_1_KEYS.get(key, key): _with_current_keys(item) for key, item in value.items()
         }
     return value
+
+
+def _finite(value: object) -> bool:
+    """Whether all numbers in a JSON value are finite."""
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)

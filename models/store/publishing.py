@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
 import os
@@ -15,6 +14,7 @@ from safetensors.torch import save
 from hounsfield.models.store.folders import GRAPH_FILE
 from hounsfield.preprocessing.errors import writing_to
 from hounsfield.preprocessing.files.atomic_write import atomic_file
+from hounsfield.preprocessing.files.csv_files import write_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,13 +105,7 @@ def write_card(manifest: Manifest, folder: Path) -> None:
     if not rows:
         (folder / SERIES_FILE).unlink(missing_ok=True)
         return
-    with (
-        atomic_file(folder / SERIES_FILE) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as stream,
-    ):
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(SERIES_COLUMNS)
-        writer.writerows(rows)
+    write_csv(folder / SERIES_FILE, rows, columns=SERIES_COLUMNS)
 
 
 def model_card(manifest: Manifest) -> str:

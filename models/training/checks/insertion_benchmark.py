@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.models.training.augmentation.insertion import insert_nodules
+from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,6 +65,9 @@ def collect_candidates(
 
     Returns:
         The ratings of hits and false positives.
+
+    Raises:
+        UsageError: The volumes hold no nodule, and none could be inserted.
     """
     rng = np.random.default_rng(seed)
     hits: list[NDArray[np.float64]] = []
@@ -94,6 +98,13 @@ def collect_candidates(
             len(hits),
             sum(map(len, false_positives)),
         )
+    if not hits:
+        msg = (
+            f"the held-out data hold no nodule: 0 in {len(cases)} series, and none of "
+            f"{len(crops)} single ones could be inserted; neither sensitivity nor thresholds can "
+            "be set, choose another data.fold or more data"
+        )
+        raise UsageError(msg)
     return InsertionCandidates(
         tuple(hits), np.array(diameters), np.concatenate(false_positives), len(cases)
     )

@@ -145,6 +145,36 @@ class ClassificationSamples(SeededSamples):
             "diameter_mm": torch.tensor(example.diameter_mm),
         }
 
+    def require_two_classes(self) -> None:
+        """Refuses samples that all show the same classes: nothing could be told apart.
+
+        Raises:
+            UsageError: They do; the message has the numbers.
+        """
+        kinds = {kind for kind, _ in self._kinds}
+        shown = set(self._own) if self._own_finding in kinds else set()
+        if self._synthetic_carcinoma in kinds:
+            shown |= {frozenset({carcinoma}) for carcinoma in CARCINOMAS}
+        if self._real_suspicious in kinds:
+            shown.add(frozenset(CARCINOMAS))
+        if kinds & {
+            self._synthetic_benign,
+            self._real_benign,
+            self._false_positive,
+            self._background,
+        }:
+            shown.add(frozenset({NoduleClass.NORMAL}))
+        if len(shown) < 2:
+            (classes,) = shown
+            findings = sum(map(len, self._own.values()))
+            crops = sum(map(len, self._crops.values()))
+            msg = (
+                f"all samples are {' or '.join(sorted(classes))}: {findings} findings of "
+                f"data.cases and {crops} nodules of data.nodules have a class; a classifier needs "
+                "two classes, so add findings of another or give its kind a weight in sampling"
+            )
+            raise UsageError(msg)
+
     def _available_kinds(self) -> list[tuple[Kind, float]]:
         """The kinds of samples for which there is material, with their weights."""
         sampling = self.sampling

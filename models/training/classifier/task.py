@@ -42,14 +42,17 @@ def classifier_task(config: ClassifierTrainingConfig) -> TrainingTask:
         A `ClassNet` with training and validation samples.
 
     Raises:
-        UsageError: The configuration or its material cannot be used.
+        UsageError: The configuration or its material cannot be used, or shows one class only.
         OutputError: The detector's candidates cannot be written to the cache.
     """
     optimisation = config.optimisation
+    training = training_samples(config, length=optimisation.steps * optimisation.batch)
+    held_out = held_out_samples(config, length=optimisation.validation_samples)
+    training.require_two_classes()
     return TrainingTask(
         make_network(ClassNet, config.network),
-        training_samples(config, length=optimisation.steps * optimisation.batch),
-        held_out_samples(config, length=optimisation.validation_samples),
+        training,
+        held_out,
         classification_loss,
         graph=GraphSpec((len(VIEW_SPACINGS_MM), VIEW_VOXELS, VIEW_VOXELS, VIEW_VOXELS)),
     )

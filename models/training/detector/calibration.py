@@ -85,6 +85,9 @@ def validate_detector(
 
     Returns:
         The scores of hits and false positives.
+
+    Raises:
+        UsageError: The volumes hold no nodule, and none could be inserted.
     """
 
     def detect(volume: WorkingVolume) -> tuple[list[Candidate], NDArray[np.float64]]:

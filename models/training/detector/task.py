@@ -15,6 +15,7 @@ from hounsfield.models.training.engine.material import (
     read_cases,
     read_nodules,
     require_cases,
+    require_nodules,
 )
 from hounsfield.models.training.engine.network import make_network
 from hounsfield.models.training.engine.task import TrainingTask
@@ -33,20 +34,27 @@ def detector_task(config: DetectorTrainingConfig) -> TrainingTask:
         A `CentreNet` with training and validation crops.
 
     Raises:
-        UsageError: The configuration or its material cannot be used.
+        UsageError: The configuration or its material cannot be used, or holds no nodule.
     """
+    training = require_cases(read_cases(config.data, "training"))
+    validation = held_out_cases(config.data)
+    nodules, held_out_nodules = (
+        read_nodules(config.data, part) for part in ("training", "validation")
+    )
+    require_nodules(training, nodules, part="training")
+    require_nodules(validation, held_out_nodules, part="validation")
     return TrainingTask(
         make_network(CentreNet, config.network),
         DetectionSamples(
-            require_cases(read_cases(config.data, "training")),
-            read_nodules(config.data, "training"),
+            training,
+            nodules,
             config.sampling,
             length=config.optimisation.steps * config.optimisation.batch,
             seed=config.seed,
         ),
         DetectionSamples(
-            held_out_cases(config.data),
-            read_nodules(config.data, "validation"),
+            validation,
+            held_out_nodules,
             config.sampling,
             length=config.optimisation.validation_samples,
             seed=config.seed + 1,

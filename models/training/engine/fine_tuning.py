@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from safetensors.torch import load
 
-from hounsfield.models.store.folders import model_folder, read_manifest, verified_weights
+from hounsfield.models.store.folders import (
+    model_folder,
+    read_manifest,
+    using_model,
+    verified_weights,
+)
 from hounsfield.models.store.manifest import FineTunedFrom
 from hounsfield.models.training.engine.material import real_series_not_trained_on
 from hounsfield.preprocessing.errors import UsageError
@@ -44,8 +49,10 @@ def load_initial_weights(config: TrainingConfig, network: nn.Module) -> Manifest
         )
         raise UsageError(msg)
     _refuse_leaks(config, manifest)
+    with using_model(folder):
+        weights = load(verified_weights(folder))
     try:
-        network.load_state_dict(load(verified_weights(folder)))
+        network.load_state_dict(weights)
     except RuntimeError as error:
         msg = (
             f"start_from: the weights of {config.start_from} do not fit the configured network; "

@@ -136,6 +136,31 @@ def require_cases(cases: list[PreparedCase]) -> list[PreparedCase]:
     return cases
 
 
+def require_nodules(
+    cases: Sequence[PreparedCase], nodules: Sequence[NoduleCrop], *, part: Part
+) -> None:
+    """Refuses material without a single nodule: a training on it would end, and have learnt none.
+
+    Args:
+        cases: Series of one part, whose own findings count unless they are to be ignored.
+        nodules: Single nodules of the same part, which are put into lungs.
+        part: The part, for the message.
+
+    Raises:
+        UsageError: There is no nodule in either; the message has the numbers.
+    """
+    findings = [finding for case in cases for finding in case.findings]
+    if nodules or not all(finding.ignored for finding in findings):
+        return
+    ignored = f" ({len(findings)} findings to ignore)" if findings else ""
+    msg = (
+        f"there is no nodule in the {part} part: 0 nodules in {len(cases)} series of "
+        f"data.cases{ignored}, {len(nodules)} in data.nodules; prepare a data set whose tables "
+        "list nodules, name one in data.nodules, or choose another data.fold"
+    )
+    raise UsageError(msg)
+
+
 def training_material(data: DataConfig) -> tuple[TrainingMaterial, ...]:
     """Describes the training data for a manifest.
 

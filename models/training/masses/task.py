@@ -75,7 +75,7 @@ def split_chests(chests: list[Chest], data: DataConfig) -> tuple[list[Chest], li
         The chests that train, and those that validate.
 
     Raises:
-        UsageError: A chest is of a patient who is held out.
+        UsageError: A chest is of a patient who is held out, or either part has no lungs.
     """
     for chest in chests:
         if chest.patient_id in data.held_out_patients:
@@ -87,4 +87,13 @@ def split_chests(chests: list[Chest], data: DataConfig) -> tuple[list[Chest], li
     held = {c.name: zlib.crc32(c.patient_id.encode()) % FOLDS == data.fold for c in chests}
     validation = [chest for chest in chests if not chest.synthetic or held[chest.name]]
     training = [chest for chest in chests if not chest.synthetic or not held[chest.name]]
+    for part, members in (("training", training), ("validation", validation)):
+        with_lungs = sum(bool(chest.lungs.any()) for chest in members)
+        if not with_lungs:
+            msg = (
+                f"there is no lung to put masses into in the {part} part: {with_lungs} of "
+                f"{len(members)} chests there, of {len(chests)} in data.cases; add chests or "
+                "choose another data.fold"
+            )
+            raise UsageError(msg)
     return training, validation

@@ -17,6 +17,7 @@ from hounsfield.models.training.engine.material import (
     read_cases,
     read_nodules,
     require_cases,
+    require_nodules,
 )
 from hounsfield.models.training.engine.network import make_network
 from hounsfield.models.training.engine.task import TrainingTask
@@ -46,11 +47,14 @@ def reducer_task(config: ReducerTrainingConfig) -> TrainingTask:
         A `ReduceNet` with training and validation samples.
 
     Raises:
-        UsageError: The configuration or its material cannot be used.
+        UsageError: The configuration or its material cannot be used, or holds no nodule.
         OutputError: The detector's candidates cannot be written to the cache.
     """
     sampling, optimisation = config.sampling, config.optimisation
     training = require_cases(read_cases(config.data, "training"))
+    validation = held_out_cases(config.data)
+    require_nodules(training, read_nodules(config.data, "training"), part="training")
+    require_nodules(validation, read_nodules(config.data, "validation"), part="validation")
 
     def samples(cases: list[PreparedCase], part: Part, length: int, seed: int) -> ReductionSamples:
         mined = mine_candidates(
@@ -67,7 +71,7 @@ def reducer_task(config: ReducerTrainingConfig) -> TrainingTask:
         make_network(ReduceNet, config.network),
         samples(training, "training", optimisation.steps * optimisation.batch, config.seed),
         samples(
-            held_out_cases(config.data),
+            validation,
             "validation",
             optimisation.validation_samples,
             config.seed + 1,

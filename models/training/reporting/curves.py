@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hounsfield.models.training.reporting.sample_sheets import sheet, write_sheet
 from hounsfield.preprocessing.errors import writing_to
-from hounsfield.preprocessing.files.atomic_write import atomic_file
+from hounsfield.preprocessing.files.csv_files import (
+    csv_row_writer,
+    read_csv,
+    write_csv,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,10 +56,11 @@ class Curves:
         with writing_to(path):
             new = not path.exists()
             with path.open("a", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, ["step", *_columns(values)], restval="")
+                columns = _columns(values)
+                write = csv_row_writer(file)
                 if new:
-                    writer.writeheader()
-                writer.writerow({"step": step, **values})
+                    write(("step", *columns))
+                write((step, *(values.get(name, "") for name in columns)))
             if self.board is not None:
                 for name, value in values.items():
                     self.board.add_scalar(_curve(name), value, step)
@@ -124,19 +128,13 @@ def _remove_later_rows(path: Path, done: int) -> None:
     """Removes the rows that the resumed training will write again, and an incomplete one."""
     if not path.exists():
         return
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        kept: list[dict[str, Any]] = [
-            row for row in reader if None not in row.values() and int(row["step"]) <= done
-        ]
-        columns = reader.fieldnames or []
+    rows = list(read_csv(path))
+    columns = max(rows, key=len, default={})
+    kept = [row for row in rows if len(row) == len(columns) and int(row["step"]) <= done]
     if not kept:
         path.unlink()
         return
-    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(kept)
+    write_csv(path, (row.values() for row in kept), columns=columns)
 
 
 def _board(folder: Path, done: int) -> SummaryWriter | None:

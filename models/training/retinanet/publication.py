@@ -34,7 +34,7 @@ def retina_manifest(
         The manifest, without the hash of the weights.
 
     Raises:
-        UsageError: The held-out data cannot be read.
+        UsageError: The held-out data cannot be read, or hold no nodule at all.
     """
     training, validation_cases = retina_cases(config.data)
     plain = Manifest(

@@ -8,7 +8,7 @@ import numpy as np
 
 from hounsfield.models.networks.onnx_graph import GraphSpec
 from hounsfield.models.networks.retina_net import SIZE_DIVISOR_XYZ, retina_config, retina_net
-from hounsfield.models.training.engine.material import read_cases, require_cases
+from hounsfield.models.training.engine.material import read_cases, require_cases, require_nodules
 from hounsfield.models.training.engine.task import TrainingTask
 from hounsfield.models.training.retinanet.loss import RetinaLoss
 from hounsfield.models.training.retinanet.samples import RetinaSamples, bundle_augmentation
@@ -38,9 +38,11 @@ def retina_task(config: RetinaTrainingConfig) -> TrainingTask:
         A RetinaNet with training and validation patches.
 
     Raises:
-        UsageError: The configuration or its material cannot be used.
+        UsageError: The configuration or its material cannot be used, or holds no nodule.
     """
     training, validation = retina_cases(config.data)
+    require_nodules(training, (), part="training")
+    require_nodules(validation, (), part="validation")
     network_config = retina_config(config.network)
     _check_patch(config.sampling.patch_xyz)
     network = retina_net(network_config)
