@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from hounsfield.pipeline.assessment.population import INDICATIONS, Indication
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.files.delimited import read_rows
 
@@ -37,6 +38,11 @@ class ClinicalFacts:
         emphysema: Whether CT shows emphysema.
         smoker: Whether the patient smokes or has smoked.
         previous_cancer: Whether an extrathoracic cancer was diagnosed more than 5 years ago.
+        known_cancer: Whether there is a cancer now or was one in the last 5 years, or a lung
+            cancer at any time.
+        immunosuppressed: Whether the immune system is suppressed.
+        indication: Why the CT was made: screening for lung cancer, or anything else, so that
+            nodules are found by chance.
     """
 
     age_years: float | None = None
@@ -45,6 +51,9 @@ class ClinicalFacts:
     emphysema: bool | None = None
     smoker: bool | None = None
     previous_cancer: bool | None = None
+    known_cancer: bool | None = None
+    immunosuppressed: bool | None = None
+    indication: Indication | None = None
 
     def filled_from(self, other: ClinicalFacts) -> ClinicalFacts:
         """Returns these facts with the unknown ones taken from another set."""
@@ -127,8 +136,9 @@ def read_clinical(path: Path) -> ClinicalTable:
 
     Args:
         path: UTF-8 file with the columns ``patient_id``, ``study_uid`` or both, and any of
-            ``age`` (years), ``sex`` (female, male, f, m), ``family_history``, ``emphysema``,
-            ``smoker`` and ``previous_cancer`` (yes, no, 1, 0, true, false), in any order.
+            ``age`` (years), ``sex`` (female, male, f, m), ``indication`` (screening, incidental),
+            ``family_history``, ``emphysema``, ``smoker``, ``previous_cancer``, ``known_cancer``
+            and ``immunosuppressed`` (yes, no, 1, 0, true, false), in any order.
 
     Returns:
         The rows, indexed by study and by patient.
@@ -288,6 +298,14 @@ def _yes_or_no(cell: str) -> bool:
     return _YES_NO[cell]
 
 
+def _indication(cell: str) -> Indication:
+    for indication in INDICATIONS:
+        if cell == indication:
+            return indication
+    msg = f"{', '.join(INDICATIONS)} or empty, but is something else"
+    raise ValueError(msg)
+
+
 _READERS: dict[str, Callable[[str], object]] = {
     "age": _age,
     "sex": _sex,
@@ -295,5 +313,8 @@ _READERS: dict[str, Callable[[str], object]] = {
     "emphysema": _yes_or_no,
     "smoker": _yes_or_no,
     "previous_cancer": _yes_or_no,
+    "known_cancer": _yes_or_no,
+    "immunosuppressed": _yes_or_no,
+    "indication": _indication,
 }
 """Parser of each column that is not a key."""

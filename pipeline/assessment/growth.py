@@ -21,7 +21,7 @@ class EarlierNodule:
     Attributes:
         candidate: Its place, in that study's own frame, with the detector's size and score.
         size: Its measured size; None where no outline was found.
-        boundary: Its outline on the earlier study's native grid; None where none was found.
+        boundary: Its outline on the earlier study's upright grid; None where none was found.
         is_finding: False for a candidate below the operating point.
     """
 
@@ -80,7 +80,7 @@ class EarlierStudy:
     """The study that was compared.
 
     Attributes:
-        volume: Its series on the native grid.
+        volume: Its series, upright; outlines lie on its grid.
         days: Days from it to the later study, 1 or more.
         findings: How many findings it has at the same operating point.
         lung_overlap: Dice coefficient of the registered lungs, 0 to 1.

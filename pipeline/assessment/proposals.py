@@ -10,18 +10,25 @@ from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
 from hounsfield.pipeline.assessment.guidelines import IntervalChanges, NoduleFacts, classify_study
 from hounsfield.pipeline.assessment.guidelines.categories import GROWTH
-from hounsfield.pipeline.assessment.risk_models import RiskInputs, brock, mayo
+from hounsfield.pipeline.assessment.population import applicability
+from hounsfield.pipeline.assessment.risk_models import (
+    BROCK,
+    BROCK_POPULATION,
+    MAYO,
+    MAYO_POPULATION,
+    RiskInputs,
+    brock,
+    mayo,
+)
 from hounsfield.preprocessing.codes import NoticeCode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from hounsfield.models.findings import Finding
-    from hounsfield.pipeline.assessment.clinical_table import ClinicalTable, Sex
     from hounsfield.pipeline.assessment.guidelines import Guideline, StudyCategory
     from hounsfield.pipeline.assessment.risk_models import RiskEstimate
     from hounsfield.preprocessing.codes import Notice
-    from hounsfield.preprocessing.volume import SeriesFacts
 
 TOUCHING_MM = 1.0
 """A nodule this close to the surface of the lung touches it: the labels are no finer than that."""
@@ -32,7 +39,7 @@ CALCIFIED_THROUGH_FROM = 0.5
 _IN_UPPER_LOBE = {Zone.UPPER: True, Zone.MIDDLE: None, Zone.LOWER: False}
 """The zone stands in for the lobe, which is not segmented."""
 
-_SEXES: dict[str, Sex] = {"F": "female", "M": "male"}
+_RISK_MODELS = ((BROCK, BROCK_POPULATION, brock), (MAYO, MAYO_POPULATION, mayo))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ def propose_categories(
     findings: Sequence[Finding],
     notices: Collection[Notice],
     changes: Sequence[IntervalChanges] | None = None,
+    patient: ClinicalFacts = ClinicalFacts(),  # noqa: B008 - immutable
 ) -> tuple[Proposal, ...]:
     """Propose the category of a study, and of each finding, by each guideline.
 
@@ -61,6 +69,7 @@ def propose_categories(
         findings: All findings of the study, in the order of the report.
         notices: Notices of the series: cut lungs and suspect HU make a study incomplete.
         changes: Change of each finding since an earlier study; None where none was compared.
+        patient: What is known of the patient, from the headers too; nothing by default.
 
     Returns:
         One proposal for each guideline, in their order.
@@ -77,6 +86,7 @@ def propose_categories(
                 lungs_cut=NoticeCode.LUNGS_CUT in codes,
                 quality_failed=NoticeCode.HU_SUSPECT in codes,
                 assessed=() if changes is None or not guideline.has_growth_rules else {GROWTH},
+                patient=patient,
             ),
         )
         for name, guideline in guidelines.items()
@@ -122,15 +132,16 @@ def nodule_facts(
 def estimate_risks(
     finding: Finding, clinical: ClinicalFacts, *, nodule_count: int
 ) -> tuple[RiskEstimate, ...]:
-    """Estimate the probability of cancer by published models.
+    """Estimate the probability of cancer by the published models that are for the patient.
 
     Args:
         finding: The finding; its measured long axis, texture and margin count.
-        clinical: Facts about the patient, from `clinical_facts`.
+        clinical: What is known of the patient; nothing where no risk is asked for.
         nodule_count: Number of nodules in the study, this one included.
 
     Returns:
-        One estimate for each model; none where nothing is known of the patient.
+        One estimate for each model whose population the patient is not known to be outside of
+        (`refused_risks` names the others); none where nothing is known of the patient.
     """
     if clinical == ClinicalFacts():
         return ()
@@ -143,27 +154,25 @@ def estimate_risks(
         upper_lobe=_IN_UPPER_LOBE[finding.location.zone],
         nodule_count=nodule_count,
     )
-    return brock(inputs), mayo(inputs)
+    return tuple(
+        estimate(inputs)
+        for _, population, estimate in _RISK_MODELS
+        if not applicability(population, clinical).reasons_against
+    )
 
 
-def clinical_facts(table: ClinicalTable | None, series: SeriesFacts) -> ClinicalFacts:
-    """Look a patient up in a clinical table; age and sex come from the headers where it is silent.
+def refused_risks(clinical: ClinicalFacts) -> tuple[str, ...]:
+    """Say which risk models give no probability to a patient, and why.
 
     Args:
-        table: The table of ``--clinical``; None where there is none.
-        series: Header facts of the series, which name the patient and the study.
+        clinical: What is known of the patient; nothing where no risk is asked for.
 
     Returns:
-        The facts; all unknown where the table says nothing of the patient, since naming a patient
-        there is how risks are asked for.
-
-    Raises:
-        UsageError: The study's row names another patient.
+        A sentence without a full stop for each model that is not for the patient.
     """
-    if table is None:
-        return ClinicalFacts()
-    facts = table.facts_of(patient_id=series.patient_id, study_uid=series.study_uid)
-    if facts == ClinicalFacts():
-        return facts
-    sex = _SEXES.get(series.patient_sex)
-    return facts.filled_from(ClinicalFacts(age_years=series.patient_age_years, sex=sex))
+    fits = ((name, applicability(population, clinical)) for name, population, _ in _RISK_MODELS)
+    return tuple(
+        f"{name} gives no probability: {'; '.join(fit.reasons_against)}"
+        for name, fit in fits
+        if fit.reasons_against
+    )

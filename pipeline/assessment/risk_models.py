@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hounsfield.models.kinds import Texture
 from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
+from hounsfield.pipeline.assessment.population import Population, UsualAge, applicability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,22 @@ MAYO = "Mayo"
 MAYO_SOURCE = (
     "Swensen et al., Arch Intern Med 1997;157:849-855, doi:10.1001/archinte.1997.00440290031002"
 )
+
+BROCK_POPULATION = Population(
+    source=f"{BROCK_SOURCE}: screening at 50 to 75 years, no earlier lung cancer",
+    usual_age_years=UsualAge.model_validate(
+        {"from": 50, "to": 75, "population": "the population that the model was derived from"}
+    ),
+    excludes=("known_cancer",),
+)
+"""Adults of other ages get a probability with a caution: the British Thoracic Society uses the
+model for them too (Callister et al., Thorax 2015;70 Suppl 2:ii1-ii54)."""
+
+MAYO_POPULATION = Population(
+    source=f"{MAYO_SOURCE}: no cancer in the last 5 years, no earlier lung cancer",
+    excludes=("known_cancer",),
+)
+"""The paper states no ages; under 18 years there is no probability, as for every model."""
 
 _BROCK_TEXTURES: dict[Texture, float] = {
     Texture.SOLID: 0.0,
@@ -86,6 +103,7 @@ class RiskEstimate:
         upper: Highest probability; equal to `lower` where no input is missing.
         used: Known inputs, by name.
         missing: Names of the unknown inputs.
+        cautions: What is unusual in the patient for this model.
     """
 
     model: str
@@ -94,6 +112,7 @@ class RiskEstimate:
     upper: float
     used: Mapping[str, Value]
     missing: tuple[str, ...]
+    cautions: tuple[str, ...] = ()
 
     @property
     def probability(self) -> float | None:
@@ -108,7 +127,8 @@ def brock(inputs: RiskInputs) -> RiskEstimate:
     50 to 75 years in screening.
 
     Args:
-        inputs: Nodule and patient; unknown inputs widen the range.
+        inputs: Nodule and patient; unknown inputs widen the range. Whether the model is for the
+            patient is not asked here (`applicability`).
 
     Returns:
         The probability, or its range.
@@ -117,6 +137,7 @@ def brock(inputs: RiskInputs) -> RiskEstimate:
     return _estimate(
         BROCK,
         BROCK_SOURCE,
+        applicability(BROCK_POPULATION, clinical).cautions,
         -6.7892,
         (
             _term("age_years", clinical.age_years, lambda age: 0.0287 * (age - 62), AGE_YEARS),
@@ -139,7 +160,8 @@ def mayo(inputs: RiskInputs) -> RiskEstimate:
     patients without cancer in the last 5 years.
 
     Args:
-        inputs: Nodule and patient; unknown inputs widen the range.
+        inputs: Nodule and patient; unknown inputs widen the range. Whether the model is for the
+            patient is not asked here (`applicability`).
 
     Returns:
         The probability, or its range.
@@ -148,6 +170,7 @@ def mayo(inputs: RiskInputs) -> RiskEstimate:
     return _estimate(
         MAYO,
         MAYO_SOURCE,
+        applicability(MAYO_POPULATION, clinical).cautions,
         -6.8272,
         (
             _term("age_years", clinical.age_years, lambda age: 0.0391 * age, AGE_YEARS),
@@ -197,7 +220,9 @@ def _brock_size(diameter_mm: float) -> float:
     return -5.3854 * (1 / math.sqrt(diameter_mm / 10) - 1.58113883)
 
 
-def _estimate(model: str, source: str, intercept: float, terms: Sequence[_Term]) -> RiskEstimate:
+def _estimate(
+    model: str, source: str, cautions: tuple[str, ...], intercept: float, terms: Sequence[_Term]
+) -> RiskEstimate:
     return RiskEstimate(
         model,
         source,
@@ -205,6 +230,7 @@ def _estimate(model: str, source: str, intercept: float, terms: Sequence[_Term])
         upper=_logistic(intercept + sum(term.upper for term in terms)),
         used={term.name: term.value for term in terms if term.value is not None},
         missing=tuple(term.name for term in terms if term.value is None),
+        cautions=cautions,
     )
 
 

@@ -62,6 +62,7 @@ def build_report(
     candidates: Sequence[Candidate],
     provenance: ProvenanceDocument,
     times: TimesDocument,
+    refused_risks: Sequence[str] = (),
 ) -> Report:
     """Build the report document.
 
@@ -77,6 +78,7 @@ def build_report(
         candidates: Every candidate, best score first.
         provenance: The version, weights and configuration used.
         times: Seconds by stage and peak memory.
+        refused_risks: Why a risk model gives no probability for the patient, one text each.
 
     Returns:
         The document; its verdict tells whether there are notices.
@@ -93,7 +95,8 @@ def build_report(
         findings=documents,
         study_class=_study_class(study_class, documents),
         candidates=tuple(CandidateDocument(**_candidate(candidate)) for candidate in candidates),
-        guidelines=tuple(_guideline(proposal) for proposal in proposals),
+        guidelines=tuple(_guideline(proposal, len(findings)) for proposal in proposals),
+        refused_risks=tuple(refused_risks),
         growth=None if growth is None else growth_document(growth, volume),
         provenance=provenance,
         times=times,
@@ -111,8 +114,9 @@ def _study_class(given: StudyClass, findings: Sequence[FindingDocument]) -> Stud
     )
 
 
-def _guideline(proposal: Proposal) -> GuidelineDocument:
+def _guideline(proposal: Proposal, findings: int) -> GuidelineDocument:
     study = proposal.study
+    categories = tuple(finding.category for finding in study.findings)
     return GuidelineDocument(
         name=proposal.name,
         title=study.guideline,
@@ -122,7 +126,9 @@ def _guideline(proposal: Proposal) -> GuidelineDocument:
         follow_up=study.follow_up,
         not_assessed=study.not_assessed,
         driven_by=study.driven_by,
-        findings=tuple(finding.category for finding in study.findings),
+        findings=categories or ("",) * findings,
+        outside_population=study.outside_population,
+        cautions=study.cautions,
     )
 
 
@@ -134,6 +140,7 @@ def _risk(estimate: RiskEstimate) -> RiskDocument:
         upper=round(estimate.upper, _RISK_DIGITS),
         used=dict(estimate.used),
         missing=estimate.missing,
+        cautions=estimate.cautions,
     )
 
 

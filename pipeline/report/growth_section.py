@@ -119,7 +119,7 @@ def _study_entry(earlier: EarlierStudy) -> EarlierStudyDocument:
 def _cautions(later: Volume, earlier: Volume) -> tuple[str, ...]:
     """What makes the volumes of the two studies less comparable."""
     thin, thick = sorted(
-        max(volume.series.slice_thickness_mm or 0.0, volume.spacing_mm[2])
+        max(volume.series.slice_thickness_mm or 0.0, *volume.spacing_mm)
         for volume in (later, earlier)
     )
     if thick <= THICKNESS_RATIO * thin:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hounsfield.preprocessing.codes import NoticeCode
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -32,15 +34,27 @@ def leading_finding(findings: int, driven_by: Iterable[Sequence[int]]) -> int | 
 def headline(report: Report) -> str:
     """Sum up a report in one sentence: count, most suspicious finding, category, notices.
 
+    Before it stands why there is no category, where no guideline is for the patient.
+
     Args:
         report: The document, with or without guidelines.
 
     Returns:
-        The sentence, with a full stop.
+        The sentence, or both, with a full stop.
     """
     codes = list(dict.fromkeys(notice.code.replace("_", " ") for notice in report.notices))
     notices = f"quality notices: {', '.join(codes)}" if codes else "no quality notices"
-    return f"{_findings(report)}; {notices}."
+    return f"{_no_category(report)}{_findings(report)}; {notices}."
+
+
+def _no_category(report: Report) -> str:
+    """The sentence, and a space, on a patient for whom nothing here was made; else nothing."""
+    for notice in report.notices:
+        if notice.code is NoticeCode.OUTSIDE_TRAINING:
+            return f"{notice.message} "
+    if report.guidelines and all(each.outside_population for each in report.guidelines):
+        return "No category: no guideline is for this patient. "
+    return ""
 
 
 def _findings(report: Report) -> str:

@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from hounsfield.models.findings import HIGH_ABOVE, REVIEW_FROM, ConfidenceBand
+from hounsfield.pipeline.assessment.population import age_in_words
 from hounsfield.pipeline.report.filenames import KEY_PICTURE
 from hounsfield.pipeline.report.headline import headline
 from hounsfield.pipeline.report.labels import (
@@ -54,6 +55,7 @@ def report_page(report: Report, pictures: Mapping[str, bytes], *, shown: int | N
         measurement_rows=measurement_rows,
         measurement_text=measurement_text,
         risk_text=_risk_text,
+        age_in_words=age_in_words,
         research_use=RESEARCH_USE,
         research_classes=RESEARCH_CLASSES,
     )

@@ -85,6 +85,9 @@ class RiskDocument(Strict):
     upper: float = Field(ge=0, le=1)
     used: dict[str, float | str | bool]
     missing: tuple[str, ...]
+    cautions: tuple[str, ...] = Field(
+        default=(), description="What is unusual in the patient for this model."
+    )
 
 
 class GuidelineDocument(Strict):
@@ -93,12 +96,22 @@ class GuidelineDocument(Strict):
     name: str
     title: str
     source: str
-    category: str | None = Field(description="None where the guideline has none for this.")
+    category: str | None = Field(description="None where the guideline gives none.")
     meaning: str
     follow_up: tuple[str, ...]
     not_assessed: tuple[str, ...]
     driven_by: tuple[int, ...] = Field(description="Numbers of the findings that decide.")
-    findings: tuple[str, ...] = Field(description="Category of each finding, in their order.")
+    findings: tuple[str, ...] = Field(
+        description="Category of each finding, in their order; empty text where there is none."
+    )
+    outside_population: str | None = Field(
+        default=None,
+        description="Why the guideline is not for this patient, and gives no category.",
+    )
+    cautions: tuple[str, ...] = Field(
+        default=(),
+        description="What is unusual in the patient, or not known, for this guideline.",
+    )
 
 
 class ActivationMapDocument(Strict):
@@ -188,6 +201,9 @@ class Report(Strict):
     )
     candidates: tuple[CandidateDocument, ...] = Field(description="Kept or not; best score first.")
     guidelines: tuple[GuidelineDocument, ...] = ()
+    refused_risks: tuple[str, ...] = Field(
+        default=(), description="Why a risk model gives no probability for this patient."
+    )
     growth: GrowthDocument | None = Field(
         default=None, description="None where the input holds no other study of the patient."
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.preprocessing.formats.nifti import write_nifti
+from hounsfield.preprocessing.geometry.reorient import to_upright
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,15 +24,17 @@ def segmentation_file(volume: Volume, outlines: Sequence[Segmentation | None]) -
 
     Args:
         volume: The series on its native grid, which the labels share.
-        outlines: Boundary of each finding, best score first; None where it has none.
+        outlines: Boundary of each finding on the upright grid, best score first; None where it
+            has none.
 
     Returns:
         A gzipped NIfTI file with a RAS affine.
     """
     labels = np.zeros(volume.shape_zyx, np.min_scalar_type(len(outlines)))
+    upright = to_upright(volume.affine).view(labels)
     for number, outline in reversed(list(enumerate(outlines, start=1))):
         if outline is not None:
-            labels[outline.box][outline.mask] = number
+            upright[outline.box][outline.mask] = number
     stream = io.BytesIO()
     write_nifti(labels, volume.affine, stream)
     return stream.getvalue()

@@ -7,6 +7,9 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from hounsfield.preprocessing.printable_path import printable_text
 
 EN_DASH = "\N{EN DASH}"
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
@@ -42,6 +45,7 @@ def environment() -> Environment:
         loader=PackageLoader("hounsfield.pipeline", ""),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_printable,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -50,6 +54,13 @@ def environment() -> Environment:
         words=_words, unbroken=_unbroken, date=_date, figure=_figure, pair=_interval
     )
     return made
+
+
+def _printable(value: object) -> object:
+    """Text with control characters as escapes; finished HTML, such as a plot, as it is."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable_text(value)
+    return value
 
 
 def _words(code: str) -> str:

@@ -6,18 +6,23 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
 from hounsfield.pipeline.assessment.guidelines.rules import in_words, match_rule, rounded_mm
+from hounsfield.pipeline.assessment.population import applicability
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from hounsfield.pipeline.assessment.guidelines.facts import NoduleFacts
     from hounsfield.pipeline.assessment.guidelines.schema import Guideline, Risk
+    from hounsfield.pipeline.assessment.population import Applicability
 
 LUNGS_CUT = "a part of the lungs is not in the images"
 QUALITY_FAILED = "the images failed the quality check"
 GROWTH = "growth"
 """Key of `not_assessed` that is dropped once a prior study was compared."""
+NOT_FOR_THIS_PATIENT = "not for this patient"
+"""Title in place of a category where the patient is outside the guideline's population."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +54,16 @@ class StudyCategory:
     Attributes:
         guideline: Title of the guideline.
         source: Publication of its table.
-        category: Name of the category; None where a study without nodules cannot be evaluated and
-            the guideline has no category for that.
+        category: Name of the category; None where the patient is outside the guideline's
+            population, or where a study without nodules cannot be evaluated and the guideline has
+            no category for that.
         title: Meaning of the category.
         follow_up: Recommendations of the guideline.
         not_assessed: Criteria that were not measured, and assumptions that were made.
         driven_by: Numbers of the nodules with that category; empty where the study itself decides.
-        findings: Category of each nodule.
+        findings: Category of each nodule; empty for a patient outside the population.
+        outside_population: Why the guideline is not for this patient; None where it may be.
+        cautions: What is unusual in the patient, and what is not known, for this guideline.
     """
 
     guideline: str
@@ -66,6 +74,8 @@ class StudyCategory:
     not_assessed: tuple[str, ...]
     driven_by: tuple[int, ...]
     findings: tuple[FindingCategory, ...]
+    outside_population: str | None = None
+    cautions: tuple[str, ...] = ()
 
 
 def classify_finding(guideline: Guideline, nodule: NoduleFacts) -> FindingCategory:
@@ -113,8 +123,11 @@ def classify_study(
     quality_failed: bool,
     risk: Risk | None = None,
     assessed: Collection[str] = (),
+    patient: ClinicalFacts = ClinicalFacts(),  # noqa: B008 - immutable
 ) -> StudyCategory:
     """Proposes the category of a study: that of its most suspicious nodule, if it is evaluable.
+
+    A patient outside the guideline's population has no category, and none of the nodules has one.
 
     Args:
         guideline: Guideline whose rules are applied.
@@ -123,10 +136,14 @@ def classify_study(
         quality_failed: Whether the image quality is insufficient for reading.
         risk: Risk of the patient, for guidelines that depend on it; None is unknown.
         assessed: Keys of the guideline's `not_assessed` that were assessed after all.
+        patient: What is known of the patient; nothing by default.
 
     Returns:
         The category of the study and of each nodule, with follow-up and limitations.
     """
+    fit = applicability(guideline.population, patient)
+    if fit.reasons_against:
+        return _outside(guideline, "; ".join(fit.reasons_against))
     nodules = tuple(classify_finding(guideline, finding) for finding in findings)
     limitations = [
         text for holds, text in ((lungs_cut, LUNGS_CUT), (quality_failed, QUALITY_FAILED)) if holds
@@ -156,7 +173,27 @@ def classify_study(
             if not decided_by_study and nodule.category == name
         ),
         findings=nodules,
+        cautions=_cautions(fit),
     )
+
+
+def _outside(guideline: Guideline, reasons: str) -> StudyCategory:
+    return StudyCategory(
+        guideline=guideline.title,
+        source=guideline.source,
+        category=None,
+        title=NOT_FOR_THIS_PATIENT,
+        follow_up=(),
+        not_assessed=(),
+        driven_by=(),
+        findings=(),
+        outside_population=reasons,
+    )
+
+
+def _cautions(fit: Applicability) -> tuple[str, ...]:
+    unknown = (f"not known of the patient: {', '.join(fit.unknown)}",) if fit.unknown else ()
+    return (*fit.cautions, *unknown)
 
 
 def _decide(guideline: Guideline, worst: str | None, *, evaluable: bool) -> tuple[str | None, bool]:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from hounsfield.models.kinds import Margin, Texture
 from hounsfield.pipeline.assessment.guidelines.facts import Flag, IntervalChange
+from hounsfield.pipeline.assessment.population import ANY_ADULT, Population
 from hounsfield.preprocessing.documents import Strict
 
 Nodules = Literal["single", "multiple"]
@@ -140,7 +141,9 @@ class Guideline(Strict):
     Attributes:
         title: Name and edition of the guideline.
         source: Publication of its table.
-        applies_to: Patients that the guideline is for.
+        applies_to: Patients that the guideline is for, in words.
+        population: Ages, indication and conditions outside which a patient gets no category; by
+            default any adult is inside.
         round_to_decimals: Decimals to which lengths in mm are rounded, half up, before they are
             compared.
         categories: Categories, from the least to the most suspicious.
@@ -152,6 +155,7 @@ class Guideline(Strict):
     title: str = Field(min_length=1)
     source: str = Field(min_length=1)
     applies_to: str = Field(min_length=1)
+    population: Population = ANY_ADULT
     round_to_decimals: int = Field(ge=0, le=3)
     categories: tuple[Category, ...] = Field(min_length=1)
     rules: tuple[Rule, ...] = Field(min_length=1)
