@@ -1,23 +1,30 @@
 """The front half of every analysis: volume, lungs, quality, candidates, outlines, sizes.
 
 A run, the earlier study it compares with, ``hounsfield inspect`` and the Python API all go through
-`find_chest`; all but ``inspect`` go on through `examine`.
+`find_chest`; all but ``inspect`` go on through `examine`. Here, and nowhere else, the analysis
+turns from the grid of the files to the upright one, on which everything after it runs.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hounsfield.models.inference.outlines import segment_findings
 from hounsfield.models.measurements.nodule import SegmentedNodule, measure
 from hounsfield.pipeline.analysis.detection import detect_candidates, select_findings
+from hounsfield.preprocessing.codes import NoticeCode, Reason
+from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.extent import stack_rejection
+from hounsfield.preprocessing.geometry.reorient import upright
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import thread_map
 from hounsfield.preprocessing.quality.assess import assess_quality
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hounsfield.models.findings import Candidate, NoduleMeasurements
     from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.analysis.timing import StageTimer
@@ -34,11 +41,14 @@ class Chest:
 
     Attributes:
         volume: The series in HU on its native grid.
+        upright: These voxels with x to the patient's left, y to the back and z to the head: the
+            volume itself where it is stored so, else a view of it. Outlines lie on this grid.
         lungs: The lungs of the volume.
         notices: Notices about the series, in the order in which they arose.
     """
 
     volume: Volume
+    upright: Volume
     lungs: Lungs
     notices: tuple[Notice, ...]
 
@@ -52,7 +62,7 @@ class Examination:
         working: The working grid around the lungs.
         candidates: Every candidate, best score first.
         selected: The candidates that become findings, best score first.
-        nodules: The outlines of each selected candidate.
+        nodules: The outlines of each selected candidate, on the upright grid.
         measurements: The measurements of each selected candidate; None where it has no outline.
     """
 
@@ -77,14 +87,28 @@ def find_chest(volume: Volume, *, timer: StageTimer) -> Chest:
     Raises:
         SeriesError: The volume is too short for a chest, or no lungs are found.
     """
-    rejection = stack_rejection(volume.hu.shape[0], volume.spacing_mm[2])
+    upright_volume = upright(volume)
+    rejection = stack_rejection(upright_volume.hu.shape[0], upright_volume.spacing_mm[2])
     if rejection is not None:
         raise rejection
-    with timer.stage("lungs"):
+    with timer.stage("lungs"), _blaming_hu(volume):
         lungs = find_lungs(volume)
     with timer.stage("quality"):
         notices = (*volume.notices, *assess_quality(volume, lungs))
-    return Chest(volume, lungs, notices)
+    return Chest(volume, upright_volume, lungs, notices)
+
+
+@contextmanager
+def _blaming_hu(volume: Volume) -> Iterator[None]:
+    """Where no lungs are found in values that are no HU, that is the reason."""
+    try:
+        yield
+    except SeriesError as error:
+        doubts = [n for n in volume.notices if n.code is NoticeCode.HU_SUSPECT]
+        if not doubts or error.reason not in {Reason.LUNGS_NOT_FOUND, Reason.NOT_CHEST}:
+            raise
+        msg = f"{doubts[0].message}; no lungs were found"
+        raise SeriesError(Reason.HU_UNKNOWN, msg, path=error.path) from error
 
 
 def examine(
@@ -101,7 +125,7 @@ def examine(
     Returns:
         The candidates, and the outline and measurements of those that become findings.
     """
-    volume = chest.volume
+    volume = chest.upright
     working, candidates = detect_candidates(volume, chest.lungs, models=models, timer=timer)
     selected = select_findings(
         candidates,

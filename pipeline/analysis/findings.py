@@ -15,12 +15,33 @@ if TYPE_CHECKING:
     from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.analysis.examination import Examination
     from hounsfield.pipeline.analysis.timing import StageTimer
+    from hounsfield.preprocessing.volume import Volume
 
 OUT_OF_DISTRIBUTION = Notice(
     NoticeCode.OUTSIDE_TRAINING,
     "The surroundings of this finding are unlike everything the classifier was trained on: its "
     "class means nothing.",
 )
+
+
+def filled_slices_notice(
+    volume: Volume, centre_world_mm: tuple[float, float, float], diameter_mm: float
+) -> Notice | None:
+    """Return a notice if interpolated slices cross a nodule, else None.
+
+    Args:
+        volume: The series on its native grid.
+        centre_world_mm: Centre of the nodule, LPS mm.
+        diameter_mm: Its largest diameter in mm.
+    """
+    middle = float(volume.voxel_xyz(centre_world_mm)[2])
+    reach = diameter_mm / 2 / volume.spacing_mm[2]
+    crossing = sum(abs(index - middle) <= reach + 0.5 for index in volume.filled_slices)
+    if not crossing:
+        return None
+    slices = "1 slice" if crossing == 1 else f"{crossing} slices"
+    message = f"{slices} through this finding had to be interpolated: its size is uncertain."
+    return Notice(NoticeCode.MISSING_SLICES_FILLED, message, {"slices": crossing})
 
 
 def classify_findings(
@@ -46,7 +67,7 @@ def classify_findings(
     if models.rater is not None:
         with timer.stage("rate"):
             outlines = [nodule.reader_style for nodule in examination.nodules]
-            ratings = models.rater.rate(examination.chest.volume, selected, outlines)
+            ratings = models.rater.rate(examination.chest.upright, selected, outlines)
     with timer.stage("locate"):
         return tuple(
             thread_map(
@@ -64,18 +85,25 @@ def _finding(
     *,
     examination: Examination,
 ) -> Finding:
+    volume = examination.chest.volume
+    diameter_mm = measurements.sphere_diameter_mm if measurements else candidate.diameter_mm
+    longest_mm = max(diameter_mm, measurements.long_axis_mm if measurements else 0.0)
+    notices = (
+        OUT_OF_DISTRIBUTION if classes.out_of_distribution else None,
+        filled_slices_notice(volume, candidate.centre_world_mm, longest_mm),
+    )
     return Finding(
         centre_world_mm=candidate.centre_world_mm,
-        diameter_mm=measurements.sphere_diameter_mm if measurements else candidate.diameter_mm,
+        diameter_mm=diameter_mm,
         score=candidate.score,
         class_probabilities=classes.probabilities,
         confidence_band=confidence_band(
             classes.probabilities, out_of_distribution=classes.out_of_distribution
         ),
         location=locate_in_lungs(examination.working, candidate.centre_world_mm),
-        source=examination.chest.volume.source_pixel(candidate.centre_world_mm),
+        source=volume.source_pixel(candidate.centre_world_mm),
         measurements=measurements,
         malignancy=malignancy,
-        notices=(OUT_OF_DISTRIBUTION,) if classes.out_of_distribution else (),
+        notices=tuple(notice for notice in notices if notice is not None),
         activation_map=classes.activation_map,
     )

@@ -56,6 +56,7 @@ class Analysis:
         examination: Volume, lungs, candidates, outlines and measurements.
         findings: Findings, best score first.
         risks: Estimates of the risk models for each finding.
+        refused_risks: Why a risk model that was asked for gives no probability, in words.
         study_class: Class of the study, and the finding that decides it.
         proposals: Categories that guidelines propose.
         growth: Comparison with an earlier study; None where there is none.
@@ -68,6 +69,7 @@ class Analysis:
     examination: Examination
     findings: tuple[Finding, ...]
     risks: tuple[tuple[RiskEstimate, ...], ...]
+    refused_risks: tuple[str, ...]
     study_class: StudyClass
     proposals: tuple[Proposal, ...]
     growth: GrowthComparison | None
@@ -131,13 +133,14 @@ class Analysis:
 
 def _render(analysis: Analysis) -> RenderedReport:
     config = analysis.config.report
+    upright = analysis.examination.chest.upright
     boundaries = [nodule.boundary for nodule in analysis.examination.nodules]
     shown = leading_finding(
         len(analysis.findings), [proposal.study.driven_by for proposal in analysis.proposals]
     )
     with analysis.timer.stage("pictures"):
         pictures = report_pictures(
-            analysis.volume,
+            upright,
             analysis.examination.working,
             analysis.findings,
             boundaries,
@@ -146,7 +149,7 @@ def _render(analysis: Analysis) -> RenderedReport:
         )
         if analysis.growth is not None:
             pictures |= pair_pictures(
-                analysis.growth, analysis.volume, analysis.findings, boundaries, config
+                analysis.growth, upright, analysis.findings, boundaries, config
             )
     report = build_report(
         analysis.volume,
@@ -154,6 +157,7 @@ def _render(analysis: Analysis) -> RenderedReport:
         notices=analysis.notices,
         findings=analysis.findings,
         risks=analysis.risks,
+        refused_risks=analysis.refused_risks,
         study_class=analysis.study_class,
         proposals=analysis.proposals,
         growth=analysis.growth,

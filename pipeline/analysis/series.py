@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hounsfield.models.findings import ConfidenceBand
 from hounsfield.models.inference.loading import load_model_set
 from hounsfield.pipeline.analysis.examination import examine, find_chest
 from hounsfield.pipeline.analysis.findings import classify_findings
@@ -12,10 +13,11 @@ from hounsfield.pipeline.analysis.growth.comparison import compare_with_prior
 from hounsfield.pipeline.analysis.result import Analysis, RenderedReport
 from hounsfield.pipeline.analysis.timing import StageTimer, reset_peak_memory
 from hounsfield.pipeline.assessment.guidelines import load_guideline
+from hounsfield.pipeline.assessment.patient import find_patient
 from hounsfield.pipeline.assessment.proposals import (
-    clinical_facts,
     estimate_risks,
     propose_categories,
+    refused_risks,
 )
 from hounsfield.pipeline.assessment.study_class import study_class
 from hounsfield.pipeline.report.provenance import find_configured_models, provenance_of
@@ -93,10 +95,13 @@ class Analyser:
 
         Raises:
             SeriesError: No lungs are found.
+            UsageError: The clinical table names another patient for the study.
         """
         timer = timer or StageTimer()
         config, models = self.config, self.models
+        patient = find_patient(self.clinical, volume.series)
         chest = find_chest(volume, timer=timer)
+        chest = replace(chest, notices=(*patient.notices, *chest.notices))
         examination = examine(chest, models=models, config=config.detection, timer=timer)
         findings = classify_findings(
             examination,
@@ -104,6 +109,9 @@ class Analyser:
             activation_maps=config.report.activation_maps,
             timer=timer,
         )
+        if patient.is_child:
+            outside = ConfidenceBand.OUT_OF_DISTRIBUTION
+            findings = tuple(replace(finding, confidence_band=outside) for finding in findings)
         growth = None
         if prior is not None:
             growth = compare_with_prior(
@@ -112,13 +120,18 @@ class Analyser:
         changes = None
         if growth is not None and growth.findings is not None:
             changes = [finding.interval_changes for finding in growth.findings]
-        patient = clinical_facts(self.clinical, volume.series)
         return Analysis(
             examination=examination,
             findings=findings,
-            risks=tuple(estimate_risks(f, patient, nodule_count=len(findings)) for f in findings),
+            risks=tuple(
+                estimate_risks(finding, patient.risk_facts, nodule_count=len(findings))
+                for finding in findings
+            ),
+            refused_risks=refused_risks(patient.risk_facts),
             study_class=study_class(findings),
-            proposals=propose_categories(self.guidelines, findings, chest.notices, changes),
+            proposals=propose_categories(
+                self.guidelines, findings, chest.notices, changes, patient=patient.facts
+            ),
             growth=growth,
             series=series,
             config=config,

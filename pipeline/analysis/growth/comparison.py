@@ -76,7 +76,7 @@ def compare_with_prior(
     with timer.stage("register"):
         registration = register_lungs(later.chest.lungs, earlier.chest.lungs)
     study = EarlierStudy(
-        earlier.chest.volume,
+        earlier.chest.upright,
         prior.days,
         len(earlier.selected),
         registration.overlap,
@@ -167,8 +167,8 @@ def _below_operating_point(
         return None
     nodule = SegmentedNodule()
     if models.segmenter is not None:
-        (nodule,) = segment_findings(models.segmenter, earlier.chest.volume, [candidate])
-    size = NoduleSize.of(measure(nodule, earlier.chest.volume))
+        (nodule,) = segment_findings(models.segmenter, earlier.chest.upright, [candidate])
+    size = NoduleSize.of(measure(nodule, earlier.chest.upright))
     if models.segmenter is not None and size is None:
         return None
     return EarlierNodule(candidate, size, nodule.boundary, is_finding=False)
