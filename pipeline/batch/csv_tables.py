@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from hounsfield.models.findings import NoduleClass
+from hounsfield.pipeline.batch.output_folder import content_suffix
 from hounsfield.pipeline.report.filenames import REPORT_HTML, REPORT_JSON
 from hounsfield.pipeline.report.schema import Report
 from hounsfield.preprocessing.codes import Verdict
 from hounsfield.preprocessing.documents import read_document
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.files.atomic_write import atomic_file
+from hounsfield.preprocessing.files.csv_files import csv_row_writer, read_csv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,9 +118,9 @@ def write_tables(
                 continue
             for finding in report.findings:
                 cells = _finding_cells(finding, report)
-                write_finding((row.study_uid, row.series_uid, *cells))
+                write_finding((*_uids(row), *cells))
             for candidate in report.candidates:
-                write_candidate((row.series_uid, *candidate.centre_world_mm, candidate.score))
+                write_candidate((_uids(row)[1], *candidate.centre_world_mm, candidate.score))
             worklist.append(_analysed(row, report))
     worklist.sort(key=lambda row: row.urgency)
     columns = tuple(field.name for field in fields(WorklistRow))
@@ -139,7 +140,7 @@ def read_findings(out: Path) -> Iterator[dict[str, str]]:
     Yields:
         Each row as text by column.
     """
-    yield from _rows(out / FINDINGS_CSV)
+    yield from read_csv(out / FINDINGS_CSV)
 
 
 def read_worklist(out: Path) -> Iterator[dict[str, str]]:
@@ -151,12 +152,7 @@ def read_worklist(out: Path) -> Iterator[dict[str, str]]:
     Yields:
         Each row as text by column.
     """
-    yield from _rows(out / WORKLIST_CSV)
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        yield from csv.DictReader(file)
+    yield from read_csv(out / WORKLIST_CSV)
 
 
 def _table(
@@ -165,9 +161,9 @@ def _table(
     """Open a table that appears when the stack ends without an error; return its row writer."""
     temporary = stack.enter_context(atomic_file(path))
     file = stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    return writer.writerow
+    write = csv_row_writer(file)
+    write(columns)
+    return write
 
 
 def _finding_cells(finding: FindingDocument, report: Report) -> tuple[object, ...]:
@@ -192,10 +188,19 @@ def _finding_cells(finding: FindingDocument, report: Report) -> tuple[object, ..
     )
 
 
+def _uids(row: Row) -> tuple[str, str]:
+    """Study and series, told apart from others that bear the same UIDs in this output folder."""
+    suffix = content_suffix(row.content_id)
+    is_told_apart = f"-{suffix}" in (row.folder or "").rpartition("/")[2]
+    end = f"#{suffix}" if is_told_apart else ""
+    return f"{row.study_uid}{end}", f"{row.series_uid}{end}"
+
+
 def _analysed(row: Row, report: Report) -> WorklistRow:
+    study_uid, series_uid = _uids(row)
     return WorklistRow(
-        study_uid=row.study_uid,
-        series_uid=row.series_uid,
+        study_uid=study_uid,
+        series_uid=series_uid,
         patient_id=report.series.patient_id,
         study_date=report.series.study_date,
         verdict=row.verdict,
@@ -230,9 +235,10 @@ def _unreadable(row: Row) -> WorklistRow:
 
 def _without_report(row: Row, *, findings: int | str, report: str) -> WorklistRow:
     """A row of what the ledger alone knows."""
+    study_uid, series_uid = _uids(row)
     return WorklistRow(
-        study_uid=row.study_uid,
-        series_uid=row.series_uid,
+        study_uid=study_uid,
+        series_uid=series_uid,
         patient_id="",
         study_date="",
         verdict=row.verdict,

@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, get_type_hints
 
-from hounsfield.pipeline.errors import OutputError
+from hounsfield.pipeline.batch.ledger_file import (
+    LEDGER_NAME,
+    LEDGER_VERSION,
+    damaged,
+    ledger_errors,
+    open_ledger,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
-LEDGER_NAME = "ledger.sqlite"
-LEDGER_VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS series (
-    path TEXT NOT NULL,             -- file, archive or folder
-    study_uid TEXT NOT NULL,        -- empty for a file that belongs to no series
-    series_uid TEXT NOT NULL,
-    part INTEGER NOT NULL,          -- from 1: acquisitions of one series at one path
-    verdict TEXT NOT NULL,
-    reason TEXT NOT NULL,           -- empty where it was analysed
-    message TEXT NOT NULL,
-    seconds REAL NOT NULL,
-    peak_memory_mb REAL NOT NULL,
-    notices TEXT NOT NULL,          -- codes, with commas
-    findings INTEGER NOT NULL,
-    folder TEXT UNIQUE,             -- of its report, inside the output folder
-    fingerprint TEXT NOT NULL,      -- of version, weights and configuration
-    input_stamp TEXT NOT NULL,      -- of its files' names, sizes and dates
-    finished_at TEXT NOT NULL,      -- ISO 8601, UTC
-    PRIMARY KEY (path, study_uid, series_uid, part)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS run (
-    started_at TEXT NOT NULL,       -- ISO 8601, UTC
-    finished_at TEXT,               -- empty while it goes on, or when it was stopped
-    studies INTEGER NOT NULL,       -- that hold something to analyse
-    studies_done INTEGER NOT NULL,  -- of those: finished in this run, or found finished
-    studies_before INTEGER NOT NULL -- of those done: found finished from an earlier run
-);
-"""
+__all__ = ["LEDGER_NAME", "LEDGER_VERSION", "Ledger", "Row", "RunRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +40,34 @@ class Row:
     fingerprint: str = ""
     input_stamp: str = ""
     finished_at: str = ""
+    content_id: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, int]:
         """The primary key."""
         return (self.path, self.study_uid, self.series_uid, self.part)
 
+    def has_images_of(self, *, path: str, study_uid: str, series_uid: str, content_id: str) -> bool:
+        """Whether this row is of the same images, wherever they were read.
 
-_COLUMNS = ", ".join(each.name for each in fields(Row))
-_PLACES = ", ".join("?" for _ in fields(Row))
+        Args:
+            path: Where they are now; decides only where one content is not known.
+            study_uid: Their StudyInstanceUID, or what stands in its place.
+            series_uid: Their SeriesInstanceUID, or what stands in its place.
+            content_id: Their `Series.content_id`; may be empty.
+        """
+        if (self.study_uid, self.series_uid) != (study_uid, series_uid):
+            return False
+        if self.content_id and content_id:
+            return self.content_id == content_id
+        return self.path == path
+
+
+_NAMES = [each.name for each in fields(Row)]
+_COLUMNS = ", ".join(_NAMES)
+_PLACES = ", ".join("?" for _ in _NAMES)
+_KEY = ("path", "study_uid", "series_uid", "part")
+_UPDATES = ", ".join(f"{name} = excluded.{name}" for name in _NAMES if name not in _KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +79,11 @@ class RunRow:
     studies: int
     studies_done: int
     studies_before: int
+
+
+_TYPES: dict[type[Row | RunRow], tuple[tuple[str, Any], ...]] = {
+    kind: tuple(get_type_hints(kind).items()) for kind in (Row, RunRow)
+}
 
 
 class Ledger:
@@ -100,22 +99,9 @@ class Ledger:
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self._path = folder / LEDGER_NAME
-        with self._failing_as_output():
-            mode = "ro" if read_only else "rwc"
-            uri = f"{self._path.resolve().as_uri()}?mode={mode}"
-            self._connection = sqlite3.connect(uri, uri=True, timeout=30)
-            if not read_only:
-                self._connection.executescript(_SCHEMA)
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0 and not read_only:
-                self._connection.execute(f"PRAGMA user_version = {LEDGER_VERSION}")
-                version = LEDGER_VERSION
-        if version != LEDGER_VERSION:
-            msg = (
-                f"{self._path} must be of version {LEDGER_VERSION}, got {version}: "
-                "another version of Hounsfield made it; choose another --out"
-            )
-            raise OutputError(msg)
+        self._connection, version = open_ledger(self._path, read_only=read_only)
+        has_content = version >= 2  # an earlier ledger is read as it is, while nobody writes it
+        self._columns = _COLUMNS if has_content else _COLUMNS.replace("content_id", "''")
 
     def __enter__(self) -> Self:
         """Closes the ledger at the end."""
@@ -130,15 +116,26 @@ class Ledger:
         self._connection.close()
 
     def record(self, rows: Iterable[Row]) -> None:
-        """Write rows; each replaces a row with the same key or folder."""
-        statement = f"INSERT OR REPLACE INTO series ({_COLUMNS}) VALUES ({_PLACES})"  # noqa: S608
-        with self._failing_as_output(), self._connection:
+        """Write rows; each replaces a row with the same key.
+
+        Raises:
+            sqlite3.IntegrityError: A row has the folder of another one; nothing is written.
+        """
+        statement = (
+            f"INSERT INTO series ({_COLUMNS}) VALUES ({_PLACES}) "  # noqa: S608 - our own words
+            f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {_UPDATES}"
+        )
+        with ledger_errors(self._path), self._connection:
             self._connection.executemany(statement, (astuple(row) for row in rows))
 
     def forget_folder(self, folder: str) -> None:
         """Delete the row of the report in `folder`, before the folder is replaced."""
-        with self._failing_as_output(), self._connection:
+        with ledger_errors(self._path), self._connection:
             self._connection.execute("DELETE FROM series WHERE folder = ?", (folder,))
+
+    def owner(self, folder: str) -> Row | None:
+        """Return the row of the report in `folder`, or None where the folder is free."""
+        return next(self._select("WHERE folder = ?", (folder,)), None)
 
     def find(self, key: tuple[str, str, str, int]) -> Row | None:
         """Return the row of a key, or None."""
@@ -152,12 +149,15 @@ class Ledger:
     def counts(self) -> dict[tuple[str, str], int]:
         """Count the rows by (verdict, reason)."""
         query = "SELECT verdict, reason, COUNT(*) FROM series GROUP BY 1, 2 ORDER BY 1, 2"
-        with self._failing_as_output():
-            return {(verdict, reason): n for verdict, reason, n in self._connection.execute(query)}
+        with ledger_errors(self._path):
+            counted = self._connection.execute(query).fetchall()
+        if not all(isinstance(cell, str) for *cells, _ in counted for cell in cells):
+            raise damaged(self._path, "a verdict or reason is no text")
+        return {(verdict, reason): n for verdict, reason, n in counted}
 
     def start_run(self, row: RunRow) -> None:
         """Record the start of a run."""
-        with self._failing_as_output(), self._connection:
+        with ledger_errors(self._path), self._connection:
             self._connection.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?)", astuple(row))
 
     def note_progress(self, studies_done: int, *, finished_at: str | None = None) -> None:
@@ -171,29 +171,26 @@ class Ledger:
             "UPDATE run SET studies_done = ?, finished_at = ? "
             "WHERE rowid = (SELECT MAX(rowid) FROM run)"
         )
-        with self._failing_as_output(), self._connection:
+        with ledger_errors(self._path), self._connection:
             self._connection.execute(statement, (studies_done, finished_at))
 
     def latest_run(self) -> RunRow | None:
         """Return the run that was started last, or None."""
-        with self._failing_as_output():
+        with ledger_errors(self._path):
             query = "SELECT * FROM run ORDER BY rowid DESC LIMIT 1"
             run = self._connection.execute(query).fetchone()
-        return None if run is None else RunRow(*run)
+        return None if run is None else RunRow(*self._checked(RunRow, run))
 
     def _select(self, clause: str, values: tuple[str | int, ...]) -> Iterator[Row]:
-        with self._failing_as_output():
-            query = f"SELECT {_COLUMNS} FROM series {clause}"  # noqa: S608 - only our own words
+        with ledger_errors(self._path):
+            query = f"SELECT {self._columns} FROM series {clause}"  # noqa: S608 - our own words
             for row in self._connection.execute(query, values):
-                yield Row(*row)
+                yield Row(*self._checked(Row, row))
 
-    @contextmanager
-    def _failing_as_output(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            msg = (
-                f"{self._path} cannot be read or written: {error}. What was finished is kept; "
-                "make room or choose another --out, and run again to resume."
-            )
-            raise OutputError(msg) from error
+    def _checked(self, kind: type[Row | RunRow], values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """SQLite keeps whatever a column is given; a cell of another type did not come from us."""
+        for (name, wanted), value in zip(_TYPES[kind], values, strict=True):
+            if not isinstance(value, wanted):
+                cause = f"column {name} holds {type(value).__name__} instead of its own type"
+                raise damaged(self._path, cause)
+        return values

@@ -16,23 +16,40 @@ if TYPE_CHECKING:
 PARTIAL_FOLDER = ".partial"
 """Unfinished output inside the output folder: on one file system, so that a rename is atomic."""
 
-_MAX_NAME = 80
+_MAX_NAME = 100
+_IDENTIFIER = re.compile(
+    r"(?:[0-9]+(?:\.[0-9]+)*|(?:file|series|study|no-uid)-[0-9a-f]{8,64})(?:#[0-9]+|-part[0-9]+)*"
+)
+"""A UID (PS3.5 section 9.1), or what stands in its place, with the numbers of parts."""
 
 
 def folder_name(uid: str) -> str:
-    """Turn an identifier into a folder name of letters, digits, dots, dashes and underscores.
+    """Turn an identifier into the name of its folder, by which the log names it too.
 
     Args:
         uid: StudyInstanceUID, SeriesInstanceUID, or whatever a file has in its place.
 
     Returns:
-        The identifier itself where it is safe. Otherwise its safe characters and a hash of it, so
-        that distinct identifiers get distinct names.
+        A UID as it is, and so an identifier that Hounsfield made; the number of a part behind it
+        as ``-2`` for ``#2``. Of anything else, which may be a name, a hash only. Distinct
+        identifiers get distinct names.
     """
-    safe = re.sub(r"[^A-Za-z0-9._-]", "_", uid)[:_MAX_NAME].strip(".") or "_"
-    if safe == uid:
-        return safe
-    return f"{safe}-{hashlib.sha256(uid.encode()).hexdigest()[:8]}"
+    match = _IDENTIFIER.fullmatch(uid)
+    if match and len(uid) <= _MAX_NAME:
+        return uid.replace("#", "-")
+    return f"id-{hashlib.sha256(uid.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+def content_suffix(content_id: str) -> str:
+    """Return what tells images apart from others with the same identifiers.
+
+    Args:
+        content_id: Identifies the images of a series, as in `Series.content_id`.
+
+    Returns:
+        Twelve hexadecimal digits; the end of the folder's name where the name by UIDs is taken.
+    """
+    return hashlib.sha256(content_id.encode()).hexdigest()[:12]
 
 
 def write_partial_folder(out: Path, files: Mapping[str, bytes]) -> Path:

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.batch.messages import Outcome, StartFailure
+from hounsfield.pipeline.batch.run_log import with_details
 from hounsfield.pipeline.batch.worker import READY, serve
 from hounsfield.pipeline.batch.worker import make_analyser as load_analyser
 from hounsfield.preprocessing.codes import Reason
@@ -129,7 +130,7 @@ class WorkerPool:
                 self._lose(worker, Reason.WORKER_CRASHED, _how_it_ended(worker))
                 break
             if isinstance(reply, StartFailure):
-                _log.error("a worker could not start\n%s", reply.details)
+                _log.error("a worker could not start", extra=with_details(reply.details))
                 msg = f"a worker could not start: {reply.message}; the traceback is in the log"
                 raise RuntimeError(msg)  # noqa: TRY004 - the reply's type is no mistake
             if isinstance(reply, Exception):

@@ -16,8 +16,9 @@ from rich.progress import (
 from rich.progress import (
     Progress as Bar,
 )
+from rich.text import Text
 
-from hounsfield.preprocessing.printable_path import printable_path
+from hounsfield.preprocessing.printable_path import printable_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ class Progress:
 
     def say(self, sentence: str) -> None:
         """Print a sentence."""
-        self._console.print(f"{sentence}.", markup=False)
+        self._print(f"{sentence}.")
 
     def files_examined(self, files: int) -> None:
         """Print, every 10,000 files, how many files of the input were examined."""
@@ -55,9 +56,7 @@ class Progress:
 
     def reading(self, series: Series) -> None:
         """Print which series is read next."""
-        self.say(
-            f"Reading {printable_path(series.path)} {series.facts.series_description}".rstrip()
-        )
+        self.say(f"Reading {series.path} {series.facts.series_description}".rstrip())
 
     @contextmanager
     def studies(self, total: int) -> Iterator[None]:
@@ -88,4 +87,8 @@ class Progress:
             return
         what = f"{row.findings} findings" if row.folder else f"{row.reason}: {row.message}"
         line = f"{row.series_uid}  {row.verdict}  {row.seconds:.1f} s  {what}"
-        self._console.print(line, markup=False)
+        self._print(line)
+
+    def _print(self, line: str) -> None:
+        """Print one line; a `Text` has neither markup nor emoji in it."""
+        self._console.print(Text(printable_text(line)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -26,6 +26,7 @@ from hounsfield.pipeline.batch.work_plan import make_plan, require_separate_fold
 from hounsfield.pipeline.batch.worker import make_analyser as load_analyser
 from hounsfield.pipeline.errors import OutputHeldError, writing_to
 from hounsfield.pipeline.report.provenance import find_configured_models, provenance_of
+from hounsfield.preprocessing.files.atomic_write import private_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,13 +79,20 @@ def run(
     provenance = provenance_of(
         find_configured_models(config.models), config, clinical_sha256=clinical_sha256
     )
-    with _held(out), log_to_folder(out / LOGS_FOLDER), Ledger(out) as ledger:
+    with (
+        private_files() if config.run.private_output else nullcontext(),
+        _held(out),
+        log_to_folder(out / LOGS_FOLDER),
+        Ledger(out) as ledger,
+    ):
         _log.info("version %s", provenance.hounsfield_version)
         remove_partials(out)
         progress.say("Looking through the input")
         plan = make_plan(
             inputs,
             kernel=config.series.kernel,
+            out=out,
+            ledger=ledger,
             compare_with_prior=config.report.compare_with_prior,
             on_file=progress.files_examined,
         )
@@ -133,7 +141,7 @@ def write_results(out: Path, ledger: Ledger, progress: Progress) -> None:
     worklist = write_tables(out, ledger, on_unreadable=unreadable.append)
     write_index(out, worklist, ledger.counts())
     for sentence in unreadable:
-        _log.warning("left out of the tables: %s", sentence)
+        _log.warning("left out of the tables: %s", sentence.replace(f"{out}/", ""))
     if unreadable:
         reports = "1 report" if len(unreadable) == 1 else f"{len(unreadable)} reports"
         progress.say(

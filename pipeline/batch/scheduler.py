@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.analysis.growth.prior import Prior
 from hounsfield.pipeline.batch.ledger import Row, RunRow
+from hounsfield.pipeline.batch.output_folder import folder_name
+from hounsfield.pipeline.batch.run_log import with_details
 from hounsfield.pipeline.batch.run_summary import RunSummary
 from hounsfield.pipeline.report.filenames import REPORT_JSON
 from hounsfield.preprocessing.codes import Reason, Verdict
@@ -143,6 +145,7 @@ class StudyScheduler:
         if (
             row is None
             or (row.fingerprint, row.input_stamp) != (self._fingerprint, planned.input_stamp)
+            or row.content_id != planned.series.content_id
             or row.reason == Reason.BETTER_SERIES_CHOSEN
             or (row.verdict == Verdict.FAILED and self._options.retry_failed)
             or (row.folder is not None and not (self._out / row.folder / REPORT_JSON).is_file())
@@ -193,6 +196,7 @@ class StudyScheduler:
             fingerprint=self._fingerprint,
             input_stamp=planned.input_stamp,
             finished_at=_now(),
+            content_id=planned.series.content_id,
         )
 
     def _not_chosen(self, chosen: PlannedSeries, others: _Study) -> list[Row]:
@@ -208,6 +212,7 @@ class StudyScheduler:
                 fingerprint=self._fingerprint,
                 input_stamp=other.input_stamp,
                 finished_at=_now(),
+                content_id=other.series.content_id,
             )
             for other in others
         ]
@@ -234,10 +239,11 @@ def _retry_without_prior(planned: PlannedSeries, outcome: Outcome) -> PlannedSer
 
 
 def _log_outcome(row: Row, outcome: Outcome) -> None:
+    series = folder_name(row.series_uid)
     _log.info(
         "study %s series %s: %s %s, %.1f s, %.0f MB, %d findings",
-        row.study_uid,
-        row.series_uid,
+        folder_name(row.study_uid),
+        series,
         row.verdict,
         row.reason,
         row.seconds,
@@ -245,7 +251,7 @@ def _log_outcome(row: Row, outcome: Outcome) -> None:
         row.findings,
     )
     if outcome.details:
-        _log.error("series %s: %s", row.series_uid, outcome.details)
+        _log.error("series %s: internal error", series, extra=with_details(outcome.details))
 
 
 def _now() -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os.path
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from hounsfield.pipeline.batch.ledger import LEDGER_NAME, Ledger
+from hounsfield.pipeline.batch.ledger_file import damaged
 from hounsfield.preprocessing.codes import Verdict
 from hounsfield.preprocessing.documents import Strict
 from hounsfield.preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_CENTURY_S = 3.2e9
 
 
 class Status(Strict):
@@ -46,6 +51,49 @@ class Status(Strict):
         return lines
 
 
+class ListedSeries(Strict):
+    """What became of one series, or of a file that belongs to none, and where it was."""
+
+    path: str = Field(description="File, archive or folder of the input.")
+    study_uid: str
+    series_uid: str
+    verdict: str
+    reason: str
+    folder: str | None = Field(description="Of its report, inside the output folder.")
+
+    def line(self) -> str:
+        """Format the series for a terminal."""
+        words = (self.verdict, self.reason, self.folder or self.series_uid, self.path)
+        return "  ".join(filter(None, words))
+
+
+def list_series(out: Path) -> list[ListedSeries]:
+    """List every series and file that the ledger knows: which report belongs to which file.
+
+    Args:
+        out: Output folder of a run.
+
+    Returns:
+        The series by study, series and path; files of no series first.
+
+    Raises:
+        UsageError: No run was ever started there.
+    """
+    _require_ledger(out)
+    with Ledger(out, read_only=True) as ledger:
+        return [
+            ListedSeries(
+                path=row.path,
+                study_uid=row.study_uid,
+                series_uid=row.series_uid,
+                verdict=row.verdict,
+                reason=row.reason,
+                folder=row.folder,
+            )
+            for row in ledger.rows()
+        ]
+
+
 def read_status(out: Path) -> Status:
     """Read the ledger of an output folder, also while a run is writing.
 
@@ -58,9 +106,7 @@ def read_status(out: Path) -> Status:
     Raises:
         UsageError: No run was ever started there.
     """
-    if not (out / LEDGER_NAME).is_file():
-        msg = f"{out} must be the output folder of a run, but holds no {LEDGER_NAME}"
-        raise UsageError(msg)
+    _require_ledger(out)
     with Ledger(out, read_only=True) as ledger:
         counts, run = ledger.counts(), ledger.latest_run()
     if run is None:
@@ -69,11 +115,15 @@ def read_status(out: Path) -> Status:
     verdicts: dict[str, int] = {}
     for (verdict, _), number in counts.items():
         verdicts[verdict] = verdicts.get(verdict, 0) + number
-    end = datetime.fromisoformat(run.finished_at) if run.finished_at else datetime.now(UTC)
-    hours = max((end - datetime.fromisoformat(run.started_at)).total_seconds(), 1.0) / 3600
+    try:
+        end = _time(run.finished_at) if run.finished_at else datetime.now(UTC)
+        hours = max((end - _time(run.started_at)).total_seconds(), 1.0) / 3600
+    except ValueError as error:
+        raise damaged(out / LEDGER_NAME, str(error)) from error
     done_now = run.studies_done - run.studies_before
     rate = done_now / hours if done_now else None
-    left = run.studies - run.studies_done
+    left = max(0, run.studies - run.studies_done)
+    seconds_left = 0.0 if not left else 3600 * left / rate if rate and rate > 0 else None
     return Status(
         verdicts=verdicts,
         failures={
@@ -84,5 +134,17 @@ def read_status(out: Path) -> Status:
         started_at=run.started_at,
         finished_at=run.finished_at,
         studies_an_hour=rate,
-        seconds_left=0.0 if not left else 3600 * left / rate if rate else None,
+        seconds_left=seconds_left if seconds_left is None else min(seconds_left, _CENTURY_S),
     )
+
+
+def _require_ledger(out: Path) -> None:
+    if not os.path.isfile(out / LEDGER_NAME):  # noqa: PTH113 - false for an impossible path too
+        msg = f"{out} must be the output folder of a run, but holds no {LEDGER_NAME}"
+        raise UsageError(msg)
+
+
+def _time(text: str) -> datetime:
+    """A time that the ledger holds; one without a zone is in UTC, like all of them."""
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

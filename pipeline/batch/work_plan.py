@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.batch.ledger import Row
-from hounsfield.pipeline.batch.output_folder import folder_name
+from hounsfield.pipeline.batch.output_folder import content_suffix, folder_name
 from hounsfield.pipeline.batch.prior_studies import find_priors
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError
+from hounsfield.preprocessing.files.walk import impossible_path, require_reachable
 from hounsfield.preprocessing.printable_path import printable_path
 from hounsfield.preprocessing.selection import KernelChoice, by_study, rank_series
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hounsfield.pipeline.analysis.growth.prior import Prior
+    from hounsfield.pipeline.batch.ledger import Ledger
     from hounsfield.preprocessing.discovery import SkippedFile
     from hounsfield.preprocessing.errors import SeriesError
     from hounsfield.preprocessing.series import Series
@@ -51,8 +54,7 @@ class PlannedSeries:
     @property
     def key(self) -> tuple[str, str, str, int]:
         """Its key in the ledger."""
-        facts = self.series.facts
-        return (printable_path(self.series.path), facts.study_uid, facts.series_uid, self.part)
+        return (*_identity(self.series), self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ def make_plan(
     inputs: Sequence[Path],
     *,
     kernel: KernelChoice,
+    out: Path | None = None,
+    ledger: Ledger | None = None,
     compare_with_prior: bool = False,
     on_file: Callable[[int], None] | None = None,
 ) -> Plan:
@@ -80,6 +84,9 @@ def make_plan(
     Args:
         inputs: Files, folders and archives, in any mixture.
         kernel: Preferred reconstruction kernel where a study has several.
+        out: Output folder of the run; where a link in the input leads to it, it is not examined.
+        ledger: What the output folder holds; a series never gets the folder or the row of the
+            results of other images. None for an empty output folder.
         compare_with_prior: Whether to look for earlier studies of the same patients.
         on_file: Called with the number of files examined so far.
 
@@ -89,16 +96,17 @@ def make_plan(
     Raises:
         UsageError: An input does not exist.
     """
-    discovery = discover([path.absolute() for path in inputs], progress=on_file)
-    names = _Names()
+    discovery = discover([path.absolute() for path in inputs], exclude=out, progress=on_file)
+    names = _Names(ledger)
     studies: list[tuple[PlannedSeries, ...]] = []
     excluded = [_skipped(file) for file in discovery.skipped_files]
     for series_of_study in by_study(discovery.series).values():
         planned: list[PlannedSeries] = []
         for series, rejection in rank_series(series_of_study, kernel=kernel):
-            part, folder = names.give(series)
+            part = names.part(series)
             if rejection is None or rejection.reason is Reason.BETTER_SERIES_CHOSEN:
                 preferred = rejection.message if rejection else ""
+                folder = names.folder(series)
                 planned.append(PlannedSeries(series, part, folder, input_stamp(series), preferred))
             else:
                 excluded.append(_rejected(series, part, rejection))
@@ -117,13 +125,34 @@ def require_separate_folders(inputs: Sequence[Path], out: Path) -> None:
         out: Output folder, which need not exist.
 
     Raises:
-        UsageError: The output folder is an input, lies inside one, or is the parent of one.
+        UsageError: The output folder is an input, or one lies inside the other; or one of the
+            paths is none that the system can follow.
     """
     for path in inputs:
-        beside = out.resolve() == path.resolve().parent
-        if beside or out.resolve().is_relative_to(path.resolve()):
+        require_reachable(path)
+    place = _followed(out)
+    for path in inputs:
+        real = path.resolve()
+        if place.is_relative_to(real) or real.is_relative_to(place):
             msg = f"--out {out} must be apart from the input {path}; choose another folder"
             raise UsageError(msg)
+
+
+def _followed(out: Path) -> Path:
+    """The output folder without links in its path."""
+    try:
+        out.stat()
+        return out.resolve()
+    except FileNotFoundError:
+        return out.resolve()
+    except ValueError as error:
+        raise impossible_path(out) from error
+    except (OSError, RuntimeError) as error:  # too long a name; pathlib's own loop of links
+        if isinstance(error, OSError) and error.errno not in {errno.ELOOP, errno.ENAMETOOLONG}:
+            return out.absolute()  # not a folder, forbidden: creating it says so
+        cause = getattr(error, "strerror", None) or "it is a loop of links"
+        msg = f"--out {out} cannot be a folder: {cause}; choose another one"
+        raise UsageError(msg) from error
 
 
 def input_stamp(series: Series) -> str:
@@ -171,21 +200,60 @@ def _joined(stamps: Sequence[str]) -> str:
 
 
 class _Names:
-    """Gives each series of a run its own part number and folder."""
+    """Gives each series of a run its own part number and folder.
 
-    def __init__(self) -> None:
-        self._keys: Counter[tuple[str, str, str]] = Counter()
-        self._folders: Counter[str] = Counter()
+    UIDs alone do not: two files may bear the same ones by mistake. What the ledger holds of other
+    images stays theirs, so that one patient's results never take the place of another's.
+    """
 
-    def give(self, series: Series) -> tuple[int, str]:
+    def __init__(self, ledger: Ledger | None) -> None:
+        self._ledger = ledger
+        self._keys: set[tuple[str, str, str, int]] = set()
+        self._folders: set[str] = set()
+
+    def part(self, series: Series) -> int:
+        """The first number that no other series of this run and no other result has."""
+        for part in count(1):
+            key = (*_identity(series), part)
+            row = self._ledger.find(key) if self._ledger else None
+            is_taken = row is not None and row.folder is not None and not _is_of(row, series)
+            if key not in self._keys and not is_taken:
+                self._keys.add(key)
+                return part
+        raise AssertionError
+
+    def folder(self, series: Series) -> str:
+        """The folder by UIDs, or one that is named after the content too where that is taken."""
         facts = series.facts
-        key = (printable_path(series.path), facts.study_uid, facts.series_uid)
-        self._keys[key] += 1
-        study, name = folder_name(facts.study_uid), folder_name(facts.series_uid)
-        folder = f"{STUDIES_FOLDER}/{study}/{name}"
-        self._folders[folder] += 1
-        again = self._folders[folder]
-        return self._keys[key], folder if again == 1 else f"{folder}-part{again}"
+        by_uid = f"{STUDIES_FOLDER}/{folder_name(facts.study_uid)}/{folder_name(facts.series_uid)}"
+        suffix = content_suffix(series.content_id)
+        by_content = f"{by_uid}-{suffix}" if series.content_id else by_uid
+        parts = (f"{by_content}-part{number}" for number in count(2))
+        owner = self._ledger.owner(by_content) if self._ledger else None
+        first = by_content if owner is not None and _is_of(owner, series) else by_uid
+        for folder in chain((first, by_content), parts):
+            if self._is_free(folder, series):
+                self._folders.add(folder)
+                return folder
+        raise AssertionError
+
+    def _is_free(self, folder: str, series: Series) -> bool:
+        if folder in self._folders:
+            return False
+        owner = self._ledger.owner(folder) if self._ledger else None
+        return owner is None or _is_of(owner, series)
+
+
+def _identity(series: Series) -> tuple[str, str, str]:
+    return printable_path(series.path), series.facts.study_uid, series.facts.series_uid
+
+
+def _is_of(row: Row, series: Series) -> bool:
+    """Whether a row of the ledger is of the images of a series."""
+    path, study_uid, series_uid = _identity(series)
+    return row.has_images_of(
+        path=path, study_uid=study_uid, series_uid=series_uid, content_id=series.content_id
+    )
 
 
 def _skipped(file: SkippedFile) -> Row:
@@ -210,4 +278,5 @@ def _rejected(series: Series, part: int, rejection: SeriesError) -> Row:
         reason=rejection.reason.value,
         message=rejection.sentence_for(series.path),
         notices=",".join(notice.code.value for notice in series.notices),
+        content_id=series.content_id,
     )

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import time
-import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.analysis.timing import peak_memory_mb, reset_peak_memory
 from hounsfield.pipeline.batch.messages import Outcome, StartFailure
 from hounsfield.pipeline.batch.output_folder import write_partial_folder
+from hounsfield.pipeline.batch.run_log import traceback_without_names
 from hounsfield.pipeline.errors import OutputError
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import HounsfieldError, SeriesError
+from hounsfield.preprocessing.safety_net import INTERRUPTIONS, is_out_of_memory
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
-    from pathlib import Path
 
     from hounsfield.pipeline.analysis.growth.prior import Prior
     from hounsfield.pipeline.batch.messages import AnalyseSeries, MakeAnalyser, WorkerSettings
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 READY = "ready"
 """A worker's message once its models are loaded and its series may be timed."""
 
+_MAX_WORDS = 200
+"""A library's message may hold a backtrace."""
+
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
-_TORCH_OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
 
 def make_analyser(settings: WorkerSettings) -> AnalyseSeries:
@@ -74,9 +77,12 @@ def serve(pipe: Connection, settings: WorkerSettings, make: MakeAnalyser) -> Non
         except HounsfieldError as error:
             pipe.send(error)
             return
-        except Exception as error:  # noqa: BLE001 - no models, no run: the parent reports it
+        except INTERRUPTIONS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - no models, no run: the parent reports it
             words = " ".join(str(error).split())
-            pipe.send(StartFailure(f"{type(error).__name__}: {words}", traceback.format_exc()))
+            details = traceback_without_names(error)
+            pipe.send(StartFailure(f"{type(error).__name__}: {words}", details))
             return
         pipe.send(READY)
         while True:
@@ -109,12 +115,26 @@ def _attempt(
         return failed(error.reason, error.sentence_for(series.path))
     except OutputError as error:
         return error
-    except MemoryError as error:
-        return failed(Reason.OUT_OF_MEMORY, f"More memory was needed than there is: {error}")
-    except Exception as error:  # noqa: BLE001 - no error in one series may end the others
-        if any(words in str(error) for words in _TORCH_OUT_OF_MEMORY):
-            return failed(Reason.OUT_OF_MEMORY, f"More memory was needed than there is: {error}")
+    except INTERRUPTIONS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - no error in one series may end the others
+        if is_out_of_memory(error):
+            return failed(Reason.OUT_OF_MEMORY, _out_of_memory_sentence(error))
         msg = f"Internal error: {type(error).__name__}; the traceback is in the log."
-        return failed(Reason.INTERNAL, msg, traceback.format_exc())
+        return failed(Reason.INTERNAL, msg, traceback_without_names(error, names=_names_of(series)))
     seconds = time.perf_counter() - start
     return Outcome(seconds, peak_memory_mb(), output.report, partial)
+
+
+def _names_of(series: Series) -> set[str]:
+    """The folders and files of a series, by path and by name."""
+    paths = {source.path for source in series.sources} | {Path(series.path)}
+    members = {source.entry.name for source in series.sources if source.entry is not None}
+    names = {path.name for path in paths} | {path.parent.name for path in paths}
+    return names | {str(path) for path in paths} | members
+
+
+def _out_of_memory_sentence(error: BaseException) -> str:
+    """One sentence, with the library's own words: they often say how much it asked for."""
+    words = " ".join(str(error).split())[:_MAX_WORDS]
+    return f"More memory was needed than there is: {words or type(error).__name__}"
