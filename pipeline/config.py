@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from hounsfield.preprocessing.documents import Strict, read_yaml, validated
+from hounsfield.preprocessing.documents import Strict, is_file, read_yaml, validated
 from hounsfield.preprocessing.errors import UsageError
 
 CONFIGS_FOLDER = Path(__file__).parent.parent / "configs"
 DEFAULT_CONFIG = "default"
+MAX_PATH_SHOWN = 200
 
 
 class SeriesConfig(Strict):
@@ -57,6 +58,7 @@ class ExecutionConfig(Strict):
     workers: int = Field(ge=1)
     threads: int = Field(ge=0)
     timeout_s: float = Field(gt=0)
+    private_output: bool
 
 
 class RunConfig(Strict):
@@ -95,14 +97,15 @@ def load_config(name_or_file: str = DEFAULT_CONFIG, *, workers: int | None = Non
 
 def _find(name_or_file: str) -> Path:
     path = Path(name_or_file)
-    if path.is_file():
+    if is_file(path):
         return path
     named = CONFIGS_FOLDER / f"{name_or_file}.yaml"
-    if path.name == name_or_file and named.is_file():
+    if path.name == name_or_file and is_file(named):
         return named
     stems = (file.stem for file in CONFIGS_FOLDER.glob("*.yaml"))
     names = ", ".join(sorted(stem for stem in stems if not stem.startswith("train_")))
-    msg = f"the configuration must be a file or one of: {names}; got {name_or_file!r}"
+    shown = name_or_file if len(name_or_file) <= MAX_PATH_SHOWN else f"{name_or_file[:60]}..."
+    msg = f"the configuration must be a file or one of: {names}; got {shown!r}"
     raise UsageError(msg)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from hounsfield.pipeline.series_choice import choose_series
+from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.files.atomic_write import atomic_file
 from hounsfield.preprocessing.formats.writing import VolumeFormat, write_volume
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.safety_net import as_series_error
 from hounsfield.preprocessing.working_grid import to_working_volume
 
 if TYPE_CHECKING:
@@ -61,7 +63,8 @@ def convert(
     volume = read_volume(series)
     written: Volume | WorkingVolume = volume
     if grid == "working":
-        written = to_working_volume(volume, find_lungs(volume), spacing_mm=spacing_mm)
+        with as_series_error(series.path, "The series", reason=Reason.INTERNAL):
+            written = to_working_volume(volume, find_lungs(volume), spacing_mm=spacing_mm)
     with atomic_file(out) as temporary, temporary.open("wb") as file:
         write_volume(written, cast("BinaryIO", file), volume_format)
     return volume

@@ -15,6 +15,7 @@ from hounsfield.preprocessing.documents import Strict
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.printable_path import printable_path
 from hounsfield.preprocessing.reading import read_volume
+from hounsfield.preprocessing.safety_net import as_series_error
 from hounsfield.preprocessing.selection import KernelChoice, Ranked, by_study, rank_series
 
 if TYPE_CHECKING:
@@ -138,7 +139,8 @@ def _study_rows(
         if on_series is not None:
             on_series(series)
         try:
-            notices = notices_of(series)
+            with as_series_error(series.path, "The series", reason=Reason.INTERNAL):
+                notices = notices_of(series)
         except SeriesError as error:
             yield _series_row(series, error, series.notices)
         else:

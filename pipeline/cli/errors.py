@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.errors import ExitCode
 from hounsfield.preprocessing.errors import INSTALL_TRAIN, HounsfieldError, SeriesError
+from hounsfield.preprocessing.printable_path import printable_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +68,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _end(sentence: str, code: int, *, debug: bool) -> None:
     if debug:
-        traceback.print_exc()
-    sys.stderr.write(f"hounsfield: {sentence}\n")
+        lines = map(printable_text, traceback.format_exc().splitlines())
+        sys.stderr.writelines(f"    {line}\n" for line in lines)  # none passes for the sentence
+    sys.stderr.write(f"hounsfield: {printable_text(sentence)}\n")
     raise SystemExit(int(code))

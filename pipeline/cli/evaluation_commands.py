@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hounsfield.pipeline.cli.options import Debug, Json, Out
+from hounsfield.pipeline.cli.printing import print_document, print_lines
 
 app = typer.Typer(help="Evaluate predictions against ground truth.", no_args_is_help=True)
 
@@ -51,9 +52,10 @@ def evaluate_luna16(
             resamplings=resamplings,
             seed=seed,
         )
-        typer.echo(
-            evaluation.model_dump_json(indent=2) if json else "\n".join(luna16_summary(evaluation))
-        )
+        if json:
+            print_document(evaluation.model_dump_json(indent=2))
+        else:
+            print_lines(*luna16_summary(evaluation))
 
 
 @app.command("classification")
@@ -90,5 +92,7 @@ def evaluate_classification(
         evaluation = classification_command(
             predictions=predictions, out=out, truth=truth, resamplings=resamplings, seed=seed
         )
-        lines = classification_summary(evaluation)
-        typer.echo(evaluation.model_dump_json(indent=2) if json else "\n".join(lines))
+        if json:
+            print_document(evaluation.model_dump_json(indent=2))
+        else:
+            print_lines(*classification_summary(evaluation))

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from hounsfield.preprocessing.codes import Verdict
+from hounsfield.preprocessing.printable_path import printable_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def print_table(rows: Sequence[InspectionRow], console: Console | None = None) -
     console = console or Console(highlight=False, width=width)
     root = _common_folder(rows)
     if root:
-        console.print(f"In {root}", markup=False)
+        console.print(Text(f"In {printable_text(root)}"))
     console.print(
         _COLUMNS.format("series or file", "columns rows z", "mm (x y z)", "verdict"), style="bold"
     )
@@ -62,13 +63,14 @@ def _print_group(group: Sequence[InspectionRow], root: str, console: Console) ->
         place = f"{_relative(str(PurePath(row.path).parent), root)}: {len(group)} of them"
         reason = row.reason.value if row.reason else ""
         line = f"{_shortened(place):<42}  {reason:<32}  {verdict}"
-        console.print(Text(line, style=_STYLES[row.verdict]))
+        console.print(Text(printable_text(line), style=_STYLES[row.verdict]))
         return
-    place = _shortened(_relative(row.path, root))
+    place = _shortened(printable_text(_relative(row.path, root)))
     line = _COLUMNS.format(place, _size(row), _spacing(row), verdict)
     console.print(Text(line.rstrip(), style=_STYLES[row.verdict]))
     for sentence in _sentences(row):
-        console.print(Padding(Text(sentence), (0, 0, 0, _INDENT), expand=False))
+        text = Text(printable_text(sentence))
+        console.print(Padding(text, (0, 0, 0, _INDENT), expand=False))
 
 
 def _grouped(rows: Sequence[InspectionRow]) -> list[list[InspectionRow]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from hounsfield.pipeline.cli.options import Debug, Json, Out, Quiet
+from hounsfield.pipeline.cli.printing import print_document, print_lines
 
 app = typer.Typer()
 models_app = typer.Typer(help="Manage model weights.", no_args_is_help=True)
@@ -22,7 +23,10 @@ def models_list(json: Json = False, debug: Debug = False) -> None:
     with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.models_output import list_lines, manifests_as_json
 
-        typer.echo(manifests_as_json() if json else "\n".join(list_lines()))
+        if json:
+            print_document(manifests_as_json())
+        else:
+            print_lines(*list_lines())
 
 
 @models_app.command("show")
@@ -33,7 +37,7 @@ def models_show(name: ModelName, debug: Debug = False) -> None:
     with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.models_output import card
 
-        typer.echo(card(name))
+        print_lines(*card(name).splitlines())
 
 
 @models_app.command("import")
@@ -57,7 +61,7 @@ def models_import(
     with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.models_output import import_lines
 
-        typer.echo("\n".join(import_lines(source, name=name, out=out)))
+        print_lines(*import_lines(source, name=name, out=out))
 
 
 @models_app.command("export")
@@ -73,7 +77,7 @@ def models_export(
         from hounsfield.pipeline.cli.models_output import export_model
 
         export_model(name, out)
-        typer.echo(out)
+        print_lines(out)
 
 
 @models_app.command("verify")
@@ -84,7 +88,7 @@ def models_verify(debug: Debug = False) -> None:
     with exit_on_error(debug=debug):
         from hounsfield.pipeline.cli.models_output import verify_lines
 
-        typer.echo("\n".join(verify_lines()))
+        print_lines(*verify_lines())
 
 
 @app.command()
@@ -129,9 +133,9 @@ def prepare(
 
         report = prepare_dataset(dataset, source, out, held_out=held_out, quiet=quiet)
         if json:
-            typer.echo(report.model_dump_json(indent=2))
+            print_document(report.model_dump_json(indent=2))
         elif not quiet:
-            typer.echo("\n".join(report_lines(report, out)))
+            print_lines(*report_lines(report, out))
     raise typer.Exit(exit_code(report))
 
 
@@ -165,9 +169,12 @@ def train(
         import logging
 
         from hounsfield.models.training.reporting.progress import TrainingProgress
+        from hounsfield.pipeline.batch.run_log import PrintableFormatter
 
         level = logging.WARNING if quiet else logging.INFO
-        logging.basicConfig(level=level, format="%(asctime)s %(message)s")
+        handler = logging.StreamHandler()
+        handler.setFormatter(PrintableFormatter("%(asctime)s %(message)s"))
+        logging.basicConfig(level=level, handlers=[handler])
         progress = TrainingProgress(quiet=quiet)
         if fold:
             from hounsfield.pipeline.evaluation.cross_validation import (
@@ -177,10 +184,10 @@ def train(
 
             result = cross_validate(config, out, fold, steps=steps, progress=progress)
             if result is not None:
-                typer.echo("\n".join(cross_validation_summary(result)))
+                print_lines(*cross_validation_summary(result))
             return
         from hounsfield.models.training.train import run_training
 
         manifest = run_training(config, out, steps=steps, progress=progress)
         if manifest is not None and not quiet:
-            typer.echo(f"{manifest.name} {manifest.version} is in {out}")
+            print_lines(f"{manifest.name} {manifest.version} is in {out}")

@@ -13,7 +13,7 @@ from hounsfield.models.store.folders import (
     verified_graph,
     verified_weights,
 )
-from hounsfield.preprocessing.errors import writing_to
+from hounsfield.preprocessing.errors import UsageError, writing_to
 from hounsfield.preprocessing.files.atomic_write import atomic_file
 
 if TYPE_CHECKING:
@@ -44,9 +44,14 @@ def card(name: str) -> str:
         The card in Markdown.
 
     Raises:
-        UsageError: There is no such model.
+        UsageError: There is no such model, or its card cannot be read.
     """
-    return (model_folder(name) / "README.md").read_text(encoding="utf-8")
+    card = model_folder(name) / "README.md"
+    try:
+        return card.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        msg = f"{card} cannot be read: {error.strerror}; install or train the model again"
+        raise UsageError(msg) from error
 
 
 def verify_lines() -> list[str]:

@@ -10,10 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hounsfield.data.preparation import prepare
 from hounsfield.pipeline.errors import ExitCode, writing_to
+from hounsfield.preprocessing.printable_path import file_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hounsfield.data.prepared.case_source import ExcludedCase
     from hounsfield.data.prepared.folder import PreparationReport
 
 _SENTENCES_A_REASON = 3
@@ -76,18 +78,31 @@ def report_lines(report: PreparationReport, out: Path) -> list[str]:
         f"{report.patients} patients, {report.nodules} findings, {report.ignored} places to ignore"
     )
     lines = [counts]
+    if not report.prepared + report.kept:
+        lines.append("nothing was prepared: the source holds no case that can be used")
+    elif not report.nodules:
+        lines.append(
+            "WARNING: no case has a finding that counts: these are negatives alone, from which no "
+            "detector can learn; check the tables of the source if there should be some"
+        )
     by_reason = defaultdict(list)
     if report.replaced:
         lines.append(f"damaged and prepared again: {len(report.replaced)}")
         lines += [f"  {message}" for message in report.replaced[:_SENTENCES_A_REASON]]
     for case in report.excluded:
-        by_reason[case.reason].append(case.message)
+        by_reason[case.reason].append(_sentence(case))
     for reason, messages in by_reason.items():
         lines.append(f"excluded, {reason}: {len(messages)}")
         lines += [f"  {message}" for message in messages[:_SENTENCES_A_REASON]]
         if len(messages) > _SENTENCES_A_REASON:
             lines.append(f"  and {len(messages) - _SENTENCES_A_REASON} more in preparation.json")
     return lines
+
+
+def _sentence(case: ExcludedCase) -> str:
+    """The message, led by the last part of the case's name unless it names the case itself."""
+    name = file_name(case.name)
+    return case.message if name in case.message else f"{name}: {case.message}"
 
 
 def exit_code(report: PreparationReport) -> ExitCode:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from hounsfield.pipeline.batch.csv_tables import read_findings, read_worklist
 from hounsfield.pipeline.batch.index_page import INDEX_HTML
 from hounsfield.pipeline.batch.run_document import RunDocument
+from hounsfield.pipeline.cli.printing import print_document
 from hounsfield.pipeline.errors import ExitCode
 from hounsfield.pipeline.report.schema import RESEARCH_USE
+from hounsfield.preprocessing.printable_path import printable_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +40,7 @@ def print_run_summary(out: Path, summary: RunSummary) -> None:
     if summary.findings:
         console.print(_findings_table(out))
     for line in summary_lines(out, summary):
-        console.print(line, markup=False)
+        console.print(Text(printable_text(line)))
 
 
 def summary_lines(out: Path, summary: RunSummary) -> list[str]:
@@ -84,7 +87,7 @@ def print_run_json(out: Path, summary: RunSummary) -> None:
         reasons=dict(sorted(summary.reasons.items())),
         exit_code=int(summary.exit_code),
     )
-    sys.stdout.write(document.model_dump_json(indent=2) + "\n")
+    print_document(document.model_dump_json(indent=2))
 
 
 def _findings_table(out: Path) -> Table:
@@ -99,7 +102,7 @@ def _findings_table(out: Path) -> Table:
     for name in ("location", "class", "confidence"):
         table.add_column(name)
     for row in best:
-        table.add_row(
+        cells = (
             _shortened(row["series_uid"]),
             row["finding"],
             f"{float(row['score']):.2f}",
@@ -109,6 +112,7 @@ def _findings_table(out: Path) -> Table:
             row["class"].replace("_", " "),
             row["confidence_band"],
         )
+        table.add_row(*(Text(printable_text(cell)) for cell in cells))  # Text: no markup in it
     return table
 
 

@@ -1,12 +1,14 @@
 """Commands for studies; each imports its implementation when it is called."""
 
 # typer reads the signatures at run time, so their types are imported plainly.
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from hounsfield.pipeline.cli.options import Config, Debug, Inputs, Json, Out, Quiet, Verbose
+from hounsfield.pipeline.cli.printing import print_document, print_lines
 
 app = typer.Typer()
 
@@ -22,7 +24,9 @@ def run(
     ] = None,
     clinical: Annotated[
         Path | None,
-        typer.Option(help="CSV of clinical facts about the patients, for the risk models."),
+        typer.Option(
+            help="CSV of clinical facts about the patients, for guidelines and risk models."
+        ),
     ] = None,
     retry_failed: Annotated[
         bool,
@@ -95,7 +99,7 @@ def inspect(
             notices_of=notices_from_headers if headers_only else notices_from_pixels,
         )
         if json:
-            typer.echo(as_json(rows))
+            print_document(as_json(rows))
         else:
             print_table(rows)
 
@@ -126,13 +130,17 @@ def convert(
         volume = convert_series(source, out, series_uid=series, grid=grid, kernel=kernel)
         if not quiet:
             for notice in volume.notices:
-                typer.echo(f"{notice.code}: {notice.message}", err=True)
-            typer.echo(out)
+                print_lines(f"{notice.code}: {notice.message}", err=True)
+            print_lines(out)
 
 
 @app.command()
 def status(
     out: Annotated[Path, typer.Argument(help="Output folder of a run.")],
+    every: Annotated[
+        bool,
+        typer.Option("--list", help="List every series instead, with its report and its file."),
+    ] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -140,10 +148,20 @@ def status(
     from hounsfield.pipeline.cli.errors import exit_on_error
 
     with exit_on_error(debug=debug):
-        from hounsfield.pipeline.batch.status import read_status
+        from hounsfield.pipeline.batch.status import list_series, read_status
 
+        if every:
+            listed = list_series(out)
+            if json:
+                print_document(dumps([series.model_dump() for series in listed], indent=2))
+            else:
+                print_lines(*(series.line() for series in listed))
+            return
         state = read_status(out)
-        typer.echo(state.model_dump_json(indent=2) if json else "\n".join(state.lines()))
+        if json:
+            print_document(state.model_dump_json(indent=2))
+        else:
+            print_lines(*state.lines())
 
 
 @app.command()
@@ -182,4 +200,4 @@ def phantom(
         with writing_to(out):
             write_phantom(make_phantom(seed, settings=settings), out, formats=formats)
         if not quiet:
-            typer.echo(out)
+            print_lines(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import logging
 import time
@@ -13,6 +12,7 @@ from hounsfield.pipeline.batch.csv_tables import LUNA16_COLUMNS
 from hounsfield.preprocessing.documents import Strict, read_document
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.files.atomic_write import atomic_file
+from hounsfield.preprocessing.files.csv_files import write_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,15 +72,12 @@ def predict_fold(
         OutputError: A file cannot be written.
     """
     fold, started = config.data.fold, time.monotonic()
-    with (
-        atomic_file(folder / PREDICTIONS_CSV) as path,
-        path.open("w", newline="", encoding="utf-8") as stream,
-    ):
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(LUNA16_COLUMNS)
-        for case in _with_progress(cases, fold):
-            for candidate in detector.detect(case.volume)[:MAX_CANDIDATES]:
-                writer.writerow((case.series_uid, *candidate.centre_world_mm, candidate.score))
+    rows = (
+        (case.series_uid, *candidate.centre_world_mm, candidate.score)
+        for case in _with_progress(cases, fold)
+        for candidate in detector.detect(case.volume)[:MAX_CANDIDATES]
+    )
+    write_csv(folder / PREDICTIONS_CSV, rows, columns=LUNA16_COLUMNS)
     record = FoldRecord(
         fold=fold,
         config_sha256=config.sha256(),

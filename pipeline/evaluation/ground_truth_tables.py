@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.preprocessing.files.atomic_write import atomic_file
+from hounsfield.preprocessing.files.csv_files import write_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from hounsfield.data.prepared.case import CaseFacts
@@ -60,14 +59,6 @@ def write_ground_truth_tables(scans: Sequence[CaseFacts], folder: Path) -> Groun
             for finding in scan.findings
             if finding.ignored == ignored
         )
-        _write(path, [_COLUMNS, *rows])
-    _write(tables.series, ((scan.series_uid,) for scan in scans))
+        write_csv(path, rows, columns=_COLUMNS)
+    write_csv(tables.series, ((scan.series_uid,) for scan in scans))
     return tables
-
-
-def _write(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    with (
-        atomic_file(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as stream,
-    ):
-        csv.writer(stream, lineterminator="\n").writerows(rows)

@@ -9,6 +9,7 @@ from hounsfield.pipeline.evaluation.luna16.document import KEYS, PLOT_RATES
 from hounsfield.pipeline.evaluation.luna16.evaluate import Luna16Tables, evaluate_tables
 from hounsfield.pipeline.evaluation.output import render_page, write_files
 from hounsfield.pipeline.evaluation.plots import froc_plot, render_figure
+from hounsfield.preprocessing.files.csv_files import csv_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,8 +76,8 @@ def luna16_command(
         svg=svg,
         values={"e": document, "misses": _largest_misses(nodule_rows)},
     )
-    nodules = outcome_tables.csv_text(outcome_tables.NODULE_COLUMNS, nodule_rows)
-    outcomes = outcome_tables.csv_text(outcome_tables.PREDICTION_COLUMNS, prediction_rows)
+    nodules = csv_text(outcome_tables.NODULE_COLUMNS, nodule_rows)
+    outcomes = csv_text(outcome_tables.PREDICTION_COLUMNS, prediction_rows)
     write_files(
         out,
         {

@@ -23,6 +23,9 @@ _CENTRE: Aliases = {
     "coordY": ("y", "y_mm", "coord_y"),
     "coordZ": ("z", "z_mm", "coord_z"),
 }
+MAX_DIGITS = 18
+"""Of the number of a scan."""
+
 _SERIES_OR_ID: Aliases = {"seriesuid": (*_SERIES["seriesuid"], *_ID["id"], "id")}
 
 
@@ -203,7 +206,7 @@ def read_predictions(path: Path, scans: ScanList) -> Predictions:
     if len(table) and not (scan >= 0).any():
         advice = (
             "pass the table that maps numbers to scans (--ids)"
-            if all(name.isdecimal() for name in names)
+            if all(map(_is_number, names))
             else "check that both files name scans in the same way"
         )
         msg = (
@@ -258,7 +261,12 @@ def _numbers_by_scan(
 
 def _resolved(name: str, uid_of_number: Mapping[int, str]) -> str:
     """Returns the scan that a number stands for; any other name as it is."""
-    return uid_of_number.get(int(name), name) if name.isdecimal() else name
+    return uid_of_number.get(int(name), name) if _is_number(name) else name
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell counts scans: digits alone, and no more than a number needs."""
+    return cell.isdecimal() and len(cell) <= MAX_DIGITS
 
 
 def _read_numbers(ids: Path) -> dict[int, str]:
@@ -276,8 +284,8 @@ def _read_uids(path: Path) -> tuple[tuple[str, ...], dict[int, str]]:
     numbers = table.columns.get("id")
     if numbers is None:
         return tuple(uids), {}
-    if all(uid.isdecimal() for uid in uids) and not all(n.isdecimal() for n in numbers):
+    if all(map(_is_number, uids)) and not all(map(_is_number, numbers)):
         uids, numbers = numbers, uids
-    if not all(number.isdecimal() for number in numbers):
+    if not all(map(_is_number, numbers)):
         return tuple(uids), {}
     return tuple(uids), {int(n): uid for n, uid in zip(numbers, uids, strict=True)}

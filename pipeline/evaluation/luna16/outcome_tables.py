@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +9,6 @@ import numpy as np
 from hounsfield.pipeline.evaluation.luna16.protocol import PredictionOutcome, radii_mm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from hounsfield.pipeline.evaluation.luna16.document import GroundTruth, Submission
 
 NODULE_COLUMNS = (
@@ -90,23 +86,6 @@ def prediction_rows(submission: Submission, truth: GroundTruth) -> list[list[str
             strict=True,
         )
     ]
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Formats a header and rows as comma separated text.
-
-    Args:
-        columns: Names in the header.
-        rows: Cells of each row, in the order of the columns.
-
-    Returns:
-        The text, with a newline after each row.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _text(value: float) -> str:

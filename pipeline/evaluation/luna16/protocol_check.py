@@ -21,6 +21,9 @@ if TYPE_CHECKING:
         ScanList,
     )
 
+MAX_CHEST_MM = 500.0
+"""Longer than any chest along any axis."""
+
 
 def check_protocol(
     all_predictions: Predictions,
@@ -51,6 +54,8 @@ def check_protocol(
         *_not_finite(all_predictions),
         *_over_limit(predictions, matches),
         *_coordinate_frame(within_limit, nodules, facts),
+        *_repeated_nodules(nodules, scans),
+        *_impossible_nodules(nodules, scans),
     ]
 
 
@@ -126,6 +131,44 @@ def _duplicates(predictions: Predictions) -> Iterator[ProtocolWarning]:
                 "script."
             ),
             predictions=len(repeated),
+        )
+
+
+def _repeated_nodules(nodules: Findings, scans: ScanList) -> Iterator[ProtocolWarning]:
+    places = np.column_stack([nodules.scan, nodules.centre_world_mm])
+    _, first = np.unique(places, axis=0, return_index=True)
+    repeated = sorted(set(range(len(places))) - set(first.tolist()))
+    if repeated:
+        yield ProtocolWarning(
+            code="annotations_repeated",
+            message=(
+                f"{len(repeated)} annotations have the place of an earlier one, the first on "
+                f"{scans.uids[nodules.scan[repeated[0]]]}; each counts again, as in the official "
+                "script."
+            ),
+            annotations=len(repeated),
+        )
+
+
+def _impossible_nodules(nodules: Findings, scans: ScanList) -> Iterator[ProtocolWarning]:
+    """Warns of annotations that no chest can hold together, and of diameters that none has."""
+    order = np.argsort(nodules.scan, kind="stable")
+    starts = np.flatnonzero(np.diff(nodules.scan[order])) + 1
+    wrong = np.flatnonzero((nodules.diameter_mm == 0) | (nodules.diameter_mm > MAX_CHEST_MM))
+    suspects = set(nodules.scan[wrong].tolist())
+    for members in np.split(order, starts):
+        extent_mm = np.ptp(nodules.centre_world_mm[members], axis=0) if len(members) else 0
+        if np.any(extent_mm > MAX_CHEST_MM):
+            suspects.add(int(nodules.scan[members[0]]))
+    if suspects:
+        yield ProtocolWarning(
+            code="annotations_impossible",
+            message=(
+                f"{len(suspects)} scans have annotations over {MAX_CHEST_MM:g} mm apart or with a "
+                f"diameter that no nodule has, the first is {scans.uids[min(suspects)]}; they "
+                "count all the same, as in the official script. Check the table."
+            ),
+            scans=len(suspects),
         )
 
 
