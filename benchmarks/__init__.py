@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
     from hounsfield.models.inference.loading import Models
 
 
@@ -31,17 +27,3 @@ def shipped_models(*, threads: int) -> Models:
         reducer=chosen.reducer,
         threads=threads,
     )
-
-
-def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Writes a CSV file.
-
-    Args:
-        path: File to write, which is replaced.
-        header: Names of the columns.
-        rows: One sequence per row, as long as the header.
-    """
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(header)
-        writer.writerows(rows)

@@ -11,7 +11,15 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-NO_BENCHMARKS = {"__main__", "real_nodules"}
+NO_BENCHMARKS = {
+    "__main__",
+    "encoded_pixels",
+    "inserted_spheres",
+    "reader_inputs",
+    "real_nodules",
+    "slice_removal",
+    "sphere_search",
+}
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import shipped_models, write_table
+from benchmarks import shipped_models
 from benchmarks.phantom_detection import unseen_scan
 from hounsfield.data.phantom import HISTOLOGIES, draw_nodule, make_phantom
 from hounsfield.models.findings import Candidate, NoduleClass
@@ -26,6 +26,7 @@ from hounsfield.pipeline.evaluation.classification.command import (
     classification_command,
     classification_summary,
 )
+from hounsfield.preprocessing.files.csv_files import write_csv
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import available_processors
 from hounsfield.preprocessing.working_grid import to_working_volume
@@ -94,7 +95,7 @@ def _classify_phantoms(seeds: Sequence[int], folder: Path) -> None:
         ("end_to_end", [row for result in results for row in result.at_findings]),
     ):
         table = folder / f"{name}.csv"
-        write_table(table, COLUMNS, rows)
+        write_csv(table, rows, columns=COLUMNS)
         evaluation = classification_command(predictions=table, out=folder / name)
         print(f"\n{name.replace('_', ' ')}", *classification_summary(evaluation), sep="\n")
         matrix = evaluation.model.confusion_matrix

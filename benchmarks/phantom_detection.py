@@ -7,7 +7,6 @@ predictions and evaluation.
 
 from __future__ import annotations
 
-import csv
 import sys
 import tempfile
 import time
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import shipped_models, write_table
+from benchmarks import shipped_models
 from hounsfield.data.phantom import HISTOLOGIES, PhantomSettings, draw_nodule, make_phantom
 from hounsfield.pipeline.evaluation.luna16.command import luna16_command, luna16_summary
+from hounsfield.preprocessing.files.csv_files import read_csv, write_csv
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.parallel import available_processors
 from hounsfield.preprocessing.working_grid import to_working_volume
@@ -71,10 +71,10 @@ def _search_phantoms(count: int, folder: Path) -> None:
         print(f"{len(series)} of {count} phantoms", end="\r", file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
     truth = [(uid, *nodule.centre_world_mm, nodule.diameter_mm) for uid, nodule in nodules]
-    write_table(folder / "annotations.csv", ("seriesuid", *PLACE, "diameter_mm"), truth)
+    write_csv(folder / "annotations.csv", truth, columns=("seriesuid", *PLACE, "diameter_mm"))
     scored = [(uid, *candidate.centre_world_mm, candidate.score) for uid, candidate in candidates]
-    write_table(folder / "predictions.csv", ("seriesuid", *PLACE, "probability"), scored)
-    write_table(folder / "series.csv", ("seriesuid",), [(uid,) for uid in series])
+    write_csv(folder / "predictions.csv", scored, columns=("seriesuid", *PLACE, "probability"))
+    write_csv(folder / "series.csv", [(uid,) for uid in series], columns=("seriesuid",))
     evaluation = luna16_command(
         annotations=folder / "annotations.csv",
         excluded=None,
@@ -83,8 +83,8 @@ def _search_phantoms(count: int, folder: Path) -> None:
         out=folder / "evaluation",
     )
     print("\n".join(luna16_summary(evaluation)))
-    with (folder / "evaluation" / "nodules.csv").open(newline="", encoding="utf-8") as stream:
-        rates = [row["false_positives_per_scan"] for row in csv.DictReader(stream)]
+    nodules_csv = folder / "evaluation" / "nodules.csv"
+    rates = [row["false_positives_per_scan"] for row in read_csv(nodules_csv)]
     _print_kinds([nodule for _, nodule in nodules], [float(rate or "inf") for rate in rates])
     print(f"\ndetection: {np.median(seconds):.2f} s per phantom (median), {threads} threads")
 

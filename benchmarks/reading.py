@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
-from hounsfield.preprocessing.dicom.header import read_instance
-from hounsfield.preprocessing.dicom.series import group_instances
+from hounsfield.preprocessing.dicom.grouping.series import group_instances
+from hounsfield.preprocessing.dicom.headers.instance import read_instance
 from hounsfield.preprocessing.dicom.volume import read_dicom_volume
 from hounsfield.preprocessing.files.sources import ByteSource
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
