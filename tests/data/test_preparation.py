@@ -20,18 +20,18 @@ from hounsfield.preprocessing.series import Series, SeriesFormat
 from hounsfield.preprocessing.volume import SeriesFacts
 from tests.data.luna16_download import write_mhd, write_tables
 
-NODULE, EXCLUDED = ("1.1", 35.0, 2.0, 3.0, 8.0), ("1.2", -30.0, 0.0, 5.0, -1)
+NODULE, EXCLUDED = ("1.3.6.1", 35.0, 2.0, 3.0, 8.0), ("1.3.6.2", -30.0, 0.0, 5.0, -1)
 
 
 @pytest.fixture(scope="module")
 def download(tmp_path_factory):
     """Two good series, a copy of the first under another name, and one without its data."""
     folder = tmp_path_factory.mktemp("download")
-    write_mhd(folder / "subset0", "1.1")
-    write_mhd(folder / "subset4", "1.2", shift_hu=3)
-    write_mhd(folder / "subset5", "1.3")
-    write_mhd(folder / "subset5", "1.4")
-    (folder / "subset5" / "1.4.raw").unlink()
+    write_mhd(folder / "subset0", "1.3.6.1")
+    write_mhd(folder / "subset4", "1.3.6.2", shift_hu=3)
+    write_mhd(folder / "subset5", "1.3.6.3")
+    write_mhd(folder / "subset5", "1.3.6.4")
+    (folder / "subset5" / "1.3.6.4.raw").unlink()
     write_tables(folder, NODULE, excluded=[EXCLUDED])
     return folder
 
@@ -51,14 +51,17 @@ def test_usable_series_are_prepared_and_the_rest_is_excluded_with_a_reason(made)
     out, report = made
     assert (report.prepared, report.kept, report.nodules, report.ignored) == (2, 0, 1, 1)
     messages = {case.reason: case.message for case in report.excluded}
-    assert "1.3 of 1.3 has the same voxels as 1.1 of 1.1" in messages["duplicate_series"]
-    assert "1.4.raw" in messages["unreadable"]
+    assert (
+        "1.3.6.3 of 1.3.6.3 has the same voxels as 1.3.6.1 of 1.3.6.1"
+        in messages["duplicate_series"]
+    )
+    assert "1.3.6.4.raw" in messages["unreadable"]
     assert json.loads((out / "preparation.json").read_text())["prepared"] == 2
 
 
 def test_a_case_holds_the_working_volume_and_its_findings(made):
     out, _ = made
-    case = load_case(out / "cases" / "1.1")
+    case = load_case(out / "cases" / "1.3.6.1")
     (finding,) = case.findings
     assert finding.centre_world_mm == NODULE[1:4]
     x, y, z = np.rint(case.volume.voxel_xyz(finding.centre_world_mm)).astype(int)
@@ -72,7 +75,7 @@ def test_the_table_of_findings_is_in_mm(made):
     assert (nodule["x_mm"], nodule["y_mm"], nodule["z_mm"]) == ("35.0", "2.0", "3.0")
     assert (nodule["diameter_mm"], nodule["ignored"], nodule["malignancy"]) == ("8.0", "0", "")
     assert (ignored["series_uid"], ignored["diameter_mm"], ignored["ignored"]) == (
-        "1.2",
+        "1.3.6.2",
         "10.0",
         "1",
     )
@@ -81,17 +84,17 @@ def test_the_table_of_findings_is_in_mm(made):
 def test_the_folds_are_the_official_subsets(made):
     out, _ = made
     assert [(entry.series_uid, entry.fold) for entry in read_split(out).series] == [
-        ("1.1", 0),
-        ("1.2", 4),
+        ("1.3.6.1", 0),
+        ("1.3.6.2", 4),
     ]
-    assert case_files([out], "test", held=4) == [out / "cases" / "1.2"]
-    assert case_files([out], "validation", held=9) == [out / "cases" / "1.1"]
+    assert case_files([out], "test", held=4) == [out / "cases" / "1.3.6.2"]
+    assert case_files([out], "validation", held=9) == [out / "cases" / "1.3.6.1"]
 
 
 def test_a_second_call_reads_only_copies_and_changes_nothing(made, download, monkeypatch):
     out, _ = made
     before = {path: path.read_bytes() for path in out.rglob("*.npy")}
-    only_copies = {"1.3"}
+    only_copies = {"1.3.6.3"}
 
     def read(series):
         assert series.facts.series_uid in only_copies
@@ -109,13 +112,13 @@ def test_changed_labels_are_prepared_again_and_deleted_series_stay(made, downloa
     changed = tmp_path / "download"
     shutil.copytree(download / "subset0", changed / "subset0")
     write_tables(changed, (*NODULE[:4], 9.5))
-    cut = out / "cases" / ".1.1.partial"  # as an interrupted call left it
+    cut = out / "cases" / ".1.3.6.1.partial"  # as an interrupted call left it
     cut.mkdir()
     (cut / "hu.npy").write_bytes(b"cut")
     report = prepare("luna16", changed, out)
     assert (report.prepared, report.kept) == (1, 0)
     assert [row["diameter_mm"] for row in rows_of(out)] == ["9.5", "10.0"]
-    assert [entry.series_uid for entry in read_split(out).series] == ["1.1", "1.2"]
+    assert [entry.series_uid for entry in read_split(out).series] == ["1.3.6.1", "1.3.6.2"]
     assert not [path for path in out.rglob("*") if "partial" in path.name]
 
 
@@ -157,26 +160,26 @@ def cut_voxels(case):
 @pytest.mark.parametrize("damage", [damaged, without_mask, cut_voxels])
 def test_a_damaged_case_is_prepared_again(made, download, tmp_path, damage):
     out = shutil.copytree(made[0], tmp_path / "prepared")
-    whole = {path: path.read_bytes() for path in (out / "cases" / "1.1").iterdir()}
-    damage(out / "cases" / "1.1")
+    whole = {path: path.read_bytes() for path in (out / "cases" / "1.3.6.1").iterdir()}
+    damage(out / "cases" / "1.3.6.1")
     report = prepare("luna16", download, out)
     assert (report.prepared, report.kept) == (1, 1)
     (sentence,) = report.replaced
-    assert "1.1" in sentence
-    assert {path: path.read_bytes() for path in (out / "cases" / "1.1").iterdir()} == whole
-    assert [entry.series_uid for entry in read_split(out).series] == ["1.1", "1.2"]
+    assert "1.3.6.1" in sentence
+    assert {path: path.read_bytes() for path in (out / "cases" / "1.3.6.1").iterdir()} == whole
+    assert [entry.series_uid for entry in read_split(out).series] == ["1.3.6.1", "1.3.6.2"]
 
 
 def test_a_damaged_case_without_its_source_is_excluded_with_a_sentence(made, download, tmp_path):
     out = shutil.copytree(made[0], tmp_path / "prepared")
-    damaged(out / "cases" / "1.1")
+    damaged(out / "cases" / "1.3.6.1")
     remaining = shutil.copytree(download / "subset4", tmp_path / "download" / "subset4")
     write_tables(remaining.parent, NODULE, excluded=[EXCLUDED])
     report = prepare("luna16", remaining.parent, out)
     (failed,) = report.failed
-    assert (failed.name, failed.reason) == ("1.1", "unreadable")
+    assert (failed.name, failed.reason) == ("1.3.6.1", "unreadable")
     assert "case.json: not JSON" in failed.message
-    assert [entry.series_uid for entry in read_split(out).series] == ["1.2"]
+    assert [entry.series_uid for entry in read_split(out).series] == ["1.3.6.2"]
 
 
 def labelled(tmp_path, *patients):
@@ -222,16 +225,16 @@ def test_earlier_cases_of_held_out_patients_are_removed_even_without_their_sourc
     out = shutil.copytree(made[0], tmp_path / "prepared")
     write_tables(tmp_path / "empty")
     rule = tmp_path / "mine.yaml"
-    rule.write_text("patients: ['1.1']")
+    rule.write_text("patients: ['1.3.6.1']")
     prepare("luna16", tmp_path / "empty", out, held_out=rule)
-    assert [entry.series_uid for entry in read_split(out).series] == ["1.2"]
-    assert not (out / "cases" / "1.1").exists()
+    assert [entry.series_uid for entry in read_split(out).series] == ["1.3.6.2"]
+    assert not (out / "cases" / "1.3.6.1").exists()
 
 
 def test_the_command_leaves_held_out_patients_out(made, download, tmp_path):
     out = shutil.copytree(made[0], tmp_path / "prepared")
     rule = tmp_path / "mine.yaml"
-    rule.write_text("patients: ['1.2']")
+    rule.write_text("patients: ['1.3.6.2']")
     words = ["prepare", "luna16", str(download), "--out", str(out), "--held-out", str(rule)]
     output = CliRunner().invoke(app, words).output
     assert "excluded, held_out: 1" in output

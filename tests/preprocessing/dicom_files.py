@@ -20,10 +20,10 @@ from pydicom.uid import (
     RLELossless,
     generate_uid,
 )
-from rle.utils import encode_pixel_data
 
-from hounsfield.preprocessing.dicom.header import Instance, read_instance
-from hounsfield.preprocessing.dicom.series import group_instances
+from benchmarks.encoded_pixels import encode_rle
+from hounsfield.preprocessing.dicom.grouping.series import group_instances
+from hounsfield.preprocessing.dicom.headers.instance import Instance, read_instance
 from hounsfield.preprocessing.files.sources import ByteSource
 from hounsfield.preprocessing.series import Series
 
@@ -117,16 +117,7 @@ def set_pixels(dataset: Dataset, stored: np.ndarray, *, fragments: int = 1) -> N
 
 def _encode(pixels: np.ndarray, syntax: UID) -> bytes:
     if syntax == RLELossless:
-        rows, columns = pixels.shape
-        return encode_pixel_data(
-            pixels.tobytes(),
-            rows=rows,
-            columns=columns,
-            samples_per_pixel=1,
-            bits_allocated=16,
-            number_of_frames=1,
-            byteorder="<",
-        )
+        return encode_rle(pixels)
     if syntax == JPEG2000Lossless:
         return imagecodecs.jpeg2k_encode(pixels, codecformat="j2k", reversible=True, level=0)
     unsigned = pixels.view(np.uint16)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
+from hounsfield.preprocessing.bounded_yaml import load_yaml
 from hounsfield.preprocessing.documents import (
     Strict,
     read_document,
@@ -125,3 +126,70 @@ def test_any_wrong_value_is_refused_in_one_line(value):
     with pytest.raises(ValidationError) as error:
         Document.model_validate_json(text)
     assert len(validation_sentence(error.value).splitlines()) == 1
+
+
+def billion_laughs(levels):
+    """Each level lists the one below ten times."""
+    lines = ["level0: &level0 [x]"]
+    for level in range(1, levels):
+        aliases = ", ".join([f"*level{level - 1}"] * 10)
+        lines.append(f"level{level}: &level{level} [{aliases}]")
+    return "\n".join([*lines, f"name: *level{levels - 1}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (billion_laughs(30), "line 6: stands for more than 50000 values once its aliases are read"),
+        ("name: " + "[" * 20_000, "line 1: is nested more than 30 deep"),
+        ("name: " + "{a: " * 20_000, "line 1: is nested more than 30 deep"),
+        ("\n".join("  " * n + "- " for n in range(90)), "line 30: is nested more than 30 deep"),
+        ("name: &a [*a]", "line 1: the alias 'a' stands within what it names"),
+        ("name: &a {<<: *a}", "line 1: the alias 'a' stands within what it names"),
+        ("- x\n" * 60_000, "line 50000: stands for more than 50000 values"),
+        ("name: " + "x" * 20_000, "line 1: a value has more than 10000 characters"),
+        ("#" * 2**20, "holds 1048576 characters, more than the 524288 of any configuration"),
+        ("name: !!int ''", "not YAML: "),
+        ("name: !!timestamp x", "not YAML: "),
+        ("name: !!python/object:os.system {}", "line 1: not YAML: could not determine"),
+        ("name: *gone", "line 1: not YAML: found undefined alias"),
+        (b"name: \xff", "not UTF-8: invalid start byte at byte 6"),
+        (b"\xff\xfen\0", "not UTF-8: invalid start byte at byte 0"),
+    ],
+)
+def test_a_yaml_file_that_would_grow_is_refused_before_it_does(tmp_path, text, sentence):
+    path = written(tmp_path, "a.yaml", text)
+    with pytest.raises(UsageError) as refusal:
+        read_document(path, Document)
+    assert str(refusal.value).startswith(f"{path}: {sentence}")
+    assert len(str(refusal.value)) < len(str(path)) + 600
+
+
+def test_aliases_within_the_limits_are_read(tmp_path):
+    text = "name: chest\nlimits_mm: &limits [1, 2]\nparts: []\n"
+    assert read_document(written(tmp_path, "a.yaml", text), Document).limits_mm == (1, 2)
+    shared = written(tmp_path, "b.yaml", "base: &base {a: 1}\nmore: {<<: *base, b: 2}\n")
+    assert read_yaml(shared)["more"] == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("number", [".nan", ".inf", "-.inf"])
+def test_nan_and_infinity_are_no_values(tmp_path, number):
+    path = written(tmp_path, "a.yaml", f"name: x\nlimits_mm: [0, {number}]\n")
+    with pytest.raises(UsageError, match=r"limits_mm\.1: Input should be a finite number"):
+        read_document(path, Document)
+
+
+def test_keys_and_values_are_quoted_in_short(tmp_path):
+    digits = "1:" * 3_000 + "1"  # in YAML 1.1 a number to the base 60
+    for text in (f"name: x\n{'k' * 5_000}: 1", f"name: {digits}", f"name: x\nparts: {'y' * 9_000}"):
+        with pytest.raises(UsageError) as refusal:
+            read_document(written(tmp_path, "a.yaml", text), Document)
+        assert len(str(refusal.value)) < len(str(tmp_path)) + 300
+
+
+@given(st.text(alphabet="ab: -[]{}&*!<>|'\"#%,?\n\t\x00\ud7ff0.", max_size=60))
+def test_any_text_is_yaml_or_refused_in_one_line(text):
+    try:
+        load_yaml(text)
+    except ValueError as refusal:
+        assert len(str(refusal).splitlines()) == 1  # noqa: PT017 - most texts are YAML

@@ -3,7 +3,7 @@
 import pytest
 
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.dicom.series import group_instances
+from hounsfield.preprocessing.dicom.grouping.series import group_instances
 from hounsfield.preprocessing.extent import crop_rejection, size_rejection, stack_rejection
 from hounsfield.preprocessing.files.sources import ByteSource
 from hounsfield.preprocessing.formats.nifti import describe_nifti
@@ -56,8 +56,42 @@ def test_dicom_and_nifti_of_one_short_stack_are_refused_in_the_same_words(tmp_pa
     assert series.rejection.message == nifti.rejection.message
 
 
-@pytest.mark.parametrize("shape_zyx", [(0, 512, 512), (-3, 20, 20), (1100, 1024, 1024)])
-def test_an_impossible_shape_is_refused(shape_zyx):
+@pytest.mark.parametrize(
+    ("shape_zyx", "reason"),
+    [
+        ((0, 512, 512), Reason.INCONSISTENT_GEOMETRY),
+        ((-3, 20, 20), Reason.INCONSISTENT_GEOMETRY),
+        ((2**21, 2**21, 2**21), Reason.IMPOSSIBLE_SIZE),
+    ],
+)
+def test_an_impossible_shape_is_refused(shape_zyx, reason):
     error = size_rejection(shape_zyx, "a.mhd")
-    assert (error.reason, error.path) == (Reason.INCONSISTENT_GEOMETRY, "a.mhd")
-    assert size_rejection((1024, 1024, 1024), "a.mhd") is None
+    assert (error.reason, error.path) == (reason, "a.mhd")
+
+
+@pytest.mark.parametrize(
+    ("shape_zyx", "spacing_mm"),
+    [
+        ((2000, 1024, 1024), (0.35, 0.35, 0.2)),  # a photon-counting scanner
+        ((700, 512, 512), (1.52, 1.52, 3.0)),  # head to feet, beyond the bore
+        ((512, 2200, 512), (1.0, 1.0, 0.8)),  # the same, stored in coronal planes
+        ((300, 1024, 1024), (0.05, 0.05, 0.1)),  # the inner ear
+    ],
+)
+def test_the_sizes_of_real_scanners_are_possible(shape_zyx, spacing_mm):
+    assert size_rejection(shape_zyx, "a.mhd", spacing_mm=spacing_mm) is None
+
+
+@pytest.mark.parametrize(
+    ("shape_zyx", "spacing_mm", "words"),
+    [
+        ((80, 256, 256), (10, 10, 3.5), "2560 x 2560 x 280 mm: no patient is so large"),
+        ((500, 512, 512), (0.7, 0.7, 5), "358.4 x 358.4 x 2500 mm"),
+        ((80, 256, 256), (1.4, 1.4, 1e6), "no patient is so large"),
+        ((80, 256, 256), (1.4, 1.4, 1e-6), "Voxels 1e-06 mm apart are finer than any CT"),
+    ],
+)
+def test_a_body_that_cannot_be_is_an_impossible_size(shape_zyx, spacing_mm, words):
+    error = size_rejection(shape_zyx, "a.mhd", spacing_mm=spacing_mm)
+    assert (error.reason, error.path) == (Reason.IMPOSSIBLE_SIZE, "a.mhd")
+    assert words in error.message

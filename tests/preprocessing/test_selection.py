@@ -46,7 +46,7 @@ def order(*series, kernel="soft"):
     ("worse", "words"),
     [
         ({"orientation": "coronal"}, "is axial"),
-        ({"length_mm": 120.0}, "covers more of the patient"),
+        ({"length_mm": 120.0}, "covers more of the lungs"),
         ({"image_type": ("DERIVED", "PRIMARY", "AXIAL")}, "is an original reconstruction"),
         ({"slice_mm": 5.0}, "has thinner slices (1 mm, here 5 mm)"),
         ({"slice_mm": 1.25}, "has thinner slices (1 mm, here 1.25 mm)"),
@@ -95,7 +95,7 @@ def test_series_are_grouped_by_study():
     other = make_series(2)
     other = replace(other, facts=replace(other.facts, study_uid="2"))
     studies = by_study([make_series(1), other, make_series(3)])
-    assert {uid: len(group) for uid, group in studies.items()} == {"1": 2, "2": 1}
+    assert {uid: len(group) for (uid, _), group in studies.items()} == {"1": 2, "2": 1}
 
 
 @pytest.mark.parametrize(
@@ -119,3 +119,30 @@ def test_series_are_grouped_by_study():
 )
 def test_sharp_kernels_are_recognised_by_each_manufacturers_names(manufacturer, kernel, sharp):
     assert is_sharp_kernel(manufacturer, kernel) is sharp
+
+
+def _field(width_mm, centre_x_mm=0.0, depth_mm=None):
+    """The box of an axial field of view of 300 mm length."""
+    half_x, half_y = width_mm / 2, (depth_mm or width_mm) / 2
+    return ((centre_x_mm - half_x, -half_y, -300.0), (centre_x_mm + half_x, half_y, 0.0))
+
+
+@pytest.mark.parametrize("zoom", [_field(180, 80), _field(250, 90), _field(180)])
+def test_a_thin_zoom_of_one_lung_never_beats_the_whole_chest(zoom):
+    thin = make_series(1, box_mm=zoom)
+    whole = make_series(2, slice_mm=5.0, box_mm=_field(360))
+    best, other = rank_series([thin, whole])
+    assert best.series is whole
+    assert "covers more of the lungs" in other.rejection.message
+
+
+def test_two_fields_that_are_wider_than_lungs_cover_them_alike():
+    thin = make_series(1, box_mm=_field(330, 10))
+    wide = make_series(2, slice_mm=5.0, box_mm=_field(500))
+    assert order(thin, wide) == [1, 2]
+
+
+def test_thickness_is_compared_with_a_tolerance():
+    soft = make_series(1, thickness_mm=2.5000000000012665, slice_mm=2.5)
+    sharp = make_series(2, thickness_mm=2.5, slice_mm=2.5, kernel="B70f")
+    assert order(soft, sharp) == [1, 2]

@@ -38,6 +38,7 @@ pytestmark = [
 TILT, UNEVEN = NoticeCode.GANTRY_TILT_CORRECTED, NoticeCode.UNEVEN_SPACING
 COPIES, FILLED = NoticeCode.DUPLICATE_SLICES_DROPPED, NoticeCode.MISSING_SLICES_FILLED
 PADDING, INFERRED = NoticeCode.PADDING_REPLACED, NoticeCode.SPACING_INFERRED
+CONFLICT = NoticeCode.HEADER_CONFLICT
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,10 @@ def volume(shape, spacing, *notices, hu=None, files=None, rejection=Reason.TOO_F
     return Verdict(files or {}, (ReadVolume(shape, spacing, notices, hu, rejection),))
 
 
-CT_SMALL = ReadVolume((1, 128, 128), (0.6615, 0.6615, 5.0), (COPIES, INFERRED), (-896, 1167))
+# Both were cropped from larger images: the field of view is not that of the pixels.
+CT_SMALL = ReadVolume(
+    (1, 128, 128), (0.6615, 0.6615, 5.0), (COPIES, INFERRED, CONFLICT), (-896, 1167)
+)
 DICOMDIR = {Reason.NOT_AN_IMAGE: 1}
 HOLE = "gap of 202.5 mm"
 
@@ -85,7 +89,10 @@ VERDICTS = {
             Reason.ARCHIVE_UNSAFE: 1,  # only the member that points outside
             Reason.NOT_CT: 11,
         },
-        (CT_SMALL, replace(CT_SMALL, notices=(INFERRED,), rejection=Reason.TOO_FEW_SLICES)),
+        (
+            CT_SMALL,
+            replace(CT_SMALL, notices=(INFERRED, CONFLICT), rejection=Reason.TOO_FEW_SLICES),
+        ),
     ),
     "duplicate/dicom-numpy-dupe": files("10 of 189 expected slices", missing_slices=10),
     "localizer/ge-scout-jpegll": files(localizer=1),
@@ -114,6 +121,7 @@ VERDICTS = {
     "other/dicomdir-fileset": volume(
         (5, 16, 16),
         (0.4883, 0.4883, 2.5),
+        CONFLICT,
         files={
             Reason.NOT_AN_IMAGE: 1,
             Reason.NOT_CT: 20,
@@ -126,7 +134,7 @@ VERDICTS = {
     "other/dicomdir-fileset/77654033/CR3": files(not_ct=1),
     "other/dicomdir-fileset/77654033/CT2": files(HOLE, missing_slices=4),
     "other/dicomdir-fileset/98892001/CT2N": files(localizer=2),
-    "other/dicomdir-fileset/98892001/CT5N": volume((5, 16, 16), (0.4883, 0.4883, 2.5)),
+    "other/dicomdir-fileset/98892001/CT5N": volume((5, 16, 16), (0.4883, 0.4883, 2.5), CONFLICT),
     "other/dicomdir-fileset/98892003/MR1": files(not_ct=3),
     "other/dicomdir-fileset/98892003/MR2": files(not_ct=7),
     "other/dicomdir-fileset/98892003/MR700": files(not_ct=7),

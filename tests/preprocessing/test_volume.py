@@ -77,6 +77,16 @@ def test_fractions_are_rounded_and_padding_becomes_air_with_a_notice():
     assert notice.numbers["voxels"] == 1
 
 
+def test_nan_that_reaches_the_edge_is_padding():
+    values = ramp(np.float32)
+    values[:, :, :2] = np.nan
+    volume = Volume.from_array(values, AFFINE)
+    assert set(volume.hu[:, :, :2].ravel()) == {-1000}
+    np.testing.assert_array_equal(volume.hu[:, :, 2:], ramp()[:, :, 2:])
+    [notice] = volume.notices
+    assert (notice.code, notice.numbers["voxels"]) == (NoticeCode.PADDING_REPLACED, 24)
+
+
 def test_a_view_with_any_strides_becomes_c_ordered():
     values = ramp().transpose(2, 1, 0)[::-1]
     volume = Volume.from_array(values, AFFINE)
@@ -109,6 +119,7 @@ UNPOSITIONED = AFFINE + np.array([[0, 0, 0, np.nan], *[[0.0] * 4] * 3])
         (np.zeros((3, 4, 5), bool), AFFINE, "integers or floats, got bool"),
         (np.zeros((3, 4, 5), complex), AFFINE, "integers or floats"),
         (np.full((3, 4, 5), np.nan), AFFINE, "got 60 that are NaN"),
+        (np.pad([[[np.nan]]], 1), AFFINE, "got 1 that are NaN"),
         (np.full((3, 4, 5), -np.inf), AFFINE, "HU must lie in"),
         (np.full((3, 4, 5), 40000), AFFINE, "HU must lie in"),
         (ramp(), np.eye(3), "4 x 4"),

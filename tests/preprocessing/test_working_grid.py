@@ -9,6 +9,7 @@ import pytest
 
 from hounsfield.preprocessing.geometry.reorient import upright_view
 from hounsfield.preprocessing.lungs.segment import find_lungs
+from hounsfield.preprocessing.volume import Volume
 from hounsfield.preprocessing.working_grid import normalise_hu, to_working_volume
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, RIGHT_LUNG
 from tests.preprocessing.synthetic_chest import SyntheticChest, reordered, value_at
@@ -85,6 +86,20 @@ def test_an_oblique_series_keeps_its_rotation(volume):
     assert value_at(turned.hu, turned.affine, (rotation[:3, :3] @ NODULE)) == pytest.approx(
         300, abs=20
     )
+
+
+@pytest.mark.parametrize("slices_mm", [0.7, 0.9, 1.1, 1.9, 2.1])
+def test_an_affine_rounded_to_float32_has_the_same_grids(volume, slices_mm):
+    affine = volume.affine.copy()
+    affine[2, 2] = slices_mm
+    shapes = []
+    for rounded in (affine, affine.astype(np.float32).astype(np.float64)):
+        # 105 slices, so that the middle of a voxel of 3 mm is the end of the stack
+        stored = Volume(volume.hu[:105], rounded, volume.series)
+        lungs = find_lungs(stored)
+        working = to_working_volume(stored, lungs, spacing_mm=slices_mm, margin_mm=1000)
+        shapes.append((lungs.hu.shape, working.hu.shape))
+    assert shapes[0] == shapes[1]
 
 
 def test_hu_windows_map_to_zero_and_one_and_clip():

@@ -18,8 +18,8 @@ HEADER = "path,patient_id,fold,x_mm,y_mm,z_mm,diameter_mm,ignored,histology,rema
 @pytest.fixture(scope="module")
 def series(tmp_path_factory):
     folder = tmp_path_factory.mktemp("series")
-    write_mhd(folder / "a", "1.1")
-    write_mhd(folder / "b", "1.2", shift_hu=3)
+    write_mhd(folder / "a", "1.3.6.1")
+    write_mhd(folder / "b", "1.3.6.2", shift_hu=3)
     return folder
 
 
@@ -64,7 +64,7 @@ def test_prepared_folders_of_different_data_sets_can_be_used_together(series, tm
     both = [tmp_path / "table", tmp_path / "nodules"]
     found = [*case_files(both, "training", held=0), *case_files(both, "test", held=0)]
     found += case_files(both, "validation", held=0)
-    assert sorted(path.name for path in found) == ["1.1", "1.2.n"]
+    assert sorted(path.name for path in found) == ["1.2.n", "1.3.6.1"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,10 @@ def test_prepared_folders_of_different_data_sets_can_be_used_together(series, tm
         ),
         (["a,Anna,,35,2,3,8,,,", "a,Anna,,,,,,,,"], "row 3: a series without findings"),
         (["a,Anna,,35,2,3,8,,,clear, round"], "row 2: must have 10 cells, got 11; put cells"),
-        (["a,Anna,,,,,,,,", "copy,Anna,,,,,,,,"], r"row 3: .*copy holds the series 1\.1, as does"),
+        (
+            ["a,Anna,,,,,,,,", "copy,Anna,,,,,,,,"],
+            r"row 3: .*copy holds the series 1\.3\.6\.1, as does",
+        ),
     ],
 )
 def test_a_wrong_row_is_refused_with_its_number(series, rows, message):
@@ -112,10 +115,7 @@ def test_a_path_without_exactly_one_series_is_excluded_with_its_row(series):
 def test_a_position_outside_the_series_is_refused_with_its_row(series, tmp_path):
     report = prepare("ct-table", table(series, "a,Anna,,35,2,900,8,,,"), tmp_path / "out")
     (failed,) = report.failed
-    assert (
-        "row 2: (35.0, 2.0, 900.0) mm lies outside the series; positions are in LPS"
-        in failed.message
-    )
+    assert "row 2: (35, 2, 900) mm lies outside the series; positions are in LPS" in failed.message
 
 
 def test_a_tab_separated_table_and_short_rows_are_read(series):

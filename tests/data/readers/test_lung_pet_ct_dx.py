@@ -72,13 +72,14 @@ def test_the_letter_gives_the_histology(tmp_path, letter, histology):
     [
         (("Z", 10, 20, 19, 29), "must be one of A, B, E, G, got 'Z'"),
         (("A", 19, 20, 10, 29), "must not end before it begins"),
-        (("A", "left", 20, 10, 29), "must be a number, got 'left'"),
+        (("A", "left", 20, 10, 29), "must be a finite number, got 'left'"),
     ],
 )
 def test_a_wrong_box_is_refused_with_its_file(tmp_path, box, message):
     (path,) = box_files(tmp_path, {3: [box]})
-    with pytest.raises(SeriesError, match=rf"{path.name}.*{message}"):
+    with pytest.raises(SeriesError, match=message) as refusal:
         read_boxes(path)
+    assert refusal.value.path == str(path)
 
 
 def test_boxes_without_their_images_are_reported(tmp_path):

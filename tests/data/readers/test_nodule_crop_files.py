@@ -111,7 +111,7 @@ def test_a_case_of_another_kind_is_no_nodule_crop():
 def test_a_centre_outside_its_crop_is_refused(tmp_path):
     write_crop(tmp_path, np.diag([-1.0, -1.0, 2.0, 1.0]), np.ones((9, 9, 3), np.int16))
     write_table(tmp_path, (4, 4, 40))
-    with pytest.raises(SeriesError, match=r"has its centre at \(4.0, 4.0, 40.0\) mm"):
+    with pytest.raises(SeriesError, match=r"\(4, 4, 40\) mm lies outside the series"):
         only_case(tmp_path)
 
 
@@ -120,8 +120,9 @@ def test_a_mask_on_another_grid_is_refused(tmp_path):
     write_crop(tmp_path, np.diag([-1.0, -1.0, 2.5, 1.0]), np.ones((9, 9, 3), np.int16), "other")
     (tmp_path / "other_mask.nii.gz").replace(tmp_path / "n_mask.nii.gz")
     write_table(tmp_path, (4, 4, 2))
-    with pytest.raises(SeriesError, match=r"n_mask.nii.gz must lie on the grid of n_ct"):
+    with pytest.raises(SeriesError, match=r"must lie on the grid of n_ct") as refusal:
         only_case(tmp_path)
+    assert refusal.value.path == str(tmp_path / "n_mask.nii.gz")
 
 
 def test_missing_and_damaged_files_are_reported_and_the_rest_is_prepared(tmp_path):
@@ -134,7 +135,7 @@ def test_missing_and_damaged_files_are_reported_and_the_rest_is_prepared(tmp_pat
     assert report.prepared == 1
     messages = {case.name: case.message for case in report.failed}
     assert "gone_ct.nii.gz, which nodules.csv names, is missing" in messages["1.2.gone"]
-    assert "cut_mask.nii.gz cannot be read as NIfTI" in messages["1.2.cut"]
+    assert "cut_mask.nii.gz: The file cannot be read as NIfTI" in messages["1.2.cut"]
 
 
 def test_a_folder_without_its_table_is_named(tmp_path):

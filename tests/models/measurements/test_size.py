@@ -47,3 +47,13 @@ def test_the_long_axis_by_moments_is_that_of_an_ellipsoid(radii):
     inside = (z / radii[0]) ** 2 + (y / radii[1]) ** 2 + (x / radii[2]) ** 2 <= 1
     axis_mm = long_axis_by_moments_mm(np.argwhere(inside), 3.0)
     assert axis_mm == pytest.approx(2 * max(radii) * 3.0, rel=0.03)
+
+
+@pytest.mark.parametrize("spacing_mm", np.linspace(0.5, 1.0, 26).tolist())
+def test_of_two_slices_of_one_length_the_first_is_measured_whatever_the_spacing(spacing_mm):
+    fraction = np.zeros((2, 11, 20), np.float32)
+    fraction[0, 5, 1:10] = fraction[1, 5, 8:17] = 1
+    fraction[0, 4:7, 5] = fraction[1, 3:8, 12] = 1
+    axes = axial_axes(fraction, (spacing_mm, spacing_mm, 1.0))
+    assert axes.slice_index == 0
+    assert axes.short_mm == pytest.approx(3 * spacing_mm)

@@ -31,6 +31,19 @@ def test_columns_are_read_in_any_order_and_spelling(table):
     assert facts == ClinicalFacts(70.5, "male", False, False, True, None)
 
 
+def test_what_decides_for_whom_a_guideline_is_can_be_stated(table):
+    path = table(
+        "patient_id,known_cancer,immunosuppressed,indication\na,no,Yes,Screening\n"
+        "b,1,0,incidental\nc,,,\n"
+    )
+    known = [read_clinical(path).facts_of(patient_id=name, study_uid="") for name in "abc"]
+    assert [(f.known_cancer, f.immunosuppressed, f.indication) for f in known] == [
+        (False, True, "screening"),
+        (True, False, "incidental"),
+        (None, None, None),
+    ]
+
+
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
 def test_tabs_and_a_byte_order_mark_are_accepted(table, bom):
     path = table(f"{bom}patient_id\tage\r\na\t68\r\n\r\n")
@@ -90,6 +103,10 @@ def test_a_study_row_with_another_patient_is_refused(table):
         ("patient_id,smoker\na,SECRET\n", "row 2, column smoker: must be yes, no, 1, 0, true"),
         ("patient_id,emphysema\na,2\n", "row 2, column emphysema: must be yes, no"),
         ("patient_id,family_history\na,maybe\n", "row 2, column family_history: must be yes"),
+        (
+            "patient_id,indication\na,SECRET\n",
+            "row 2, column indication: must be screening, incidental or empty, but is",
+        ),
         ("patient_id,previous_cancer\na,?\n", "row 2, column previous_cancer: must be yes"),
         ('patient_id,age\n"SECRET,68\n', "must be a comma or tab separated text in UTF-8"),
         (

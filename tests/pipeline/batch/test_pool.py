@@ -60,7 +60,7 @@ def started_pool(folder, make_analyser, **limits):
 
 
 def next_outcome(pool, task):
-    pool.submit(task, series=SimpleNamespace(path="series"))
+    pool.submit(task, series=SimpleNamespace(path="series", sources=()))
     end = time.monotonic() + LONGEST_WAIT_S
     while (finished := pool.wait(at_most_s=0.05)) is None:
         assert pool.is_busy
@@ -95,7 +95,7 @@ def test_an_internal_error_at_the_start_ends_the_run_with_a_sentence_and_logs_th
         outcome_of(tmp_path, fail_to_load, timeout_s=900)
     assert "a worker could not start: ZeroDivisionError: no models" in str(caught.value)
     assert "Traceback" not in str(caught.value)
-    assert "Traceback" in caplog.text
+    assert "Traceback" in caplog.records[-1].details
 
 
 def test_the_time_that_the_models_take_to_load_is_not_the_time_of_the_series(tmp_path):
@@ -110,3 +110,38 @@ def test_a_worker_that_died_while_idle_costs_no_series(tmp_path):
         process.kill()
         process.join()
         assert next_outcome(pool, 2).reason is Reason.NOT_CHEST
+
+
+class PanicException(BaseException):
+    """As pyo3 raises it out of a codec in Rust."""
+
+
+def load_panic(_settings):
+    return panic
+
+
+def panic(_series, _prior):
+    raise PanicException
+
+
+def load_greed(_settings):
+    return want_too_much
+
+
+def want_too_much(_series, _prior):
+    msg = "[CPU] Exception: could not allocate 9663676416 bytes\nbacktrace"
+    raise RuntimeError(msg)
+
+
+def test_a_panic_of_a_codec_is_an_internal_error_of_its_series_alone(tmp_path):
+    with started_pool(tmp_path, load_panic, timeout_s=900) as pool:
+        for task in range(2):
+            outcome = next_outcome(pool, task)
+            assert outcome.reason is Reason.INTERNAL
+            assert "PanicException" in outcome.message
+
+
+def test_a_lack_of_memory_is_named_whatever_library_met_it(tmp_path):
+    outcome = outcome_of(tmp_path, load_greed, timeout_s=900)
+    assert outcome.reason is Reason.OUT_OF_MEMORY
+    assert outcome.message.endswith("could not allocate 9663676416 bytes backtrace")

@@ -1,6 +1,7 @@
 """A run over many studies, with an analysis that does what the series' description says."""
 
 import csv
+import os
 import shutil
 import signal
 import subprocess
@@ -355,3 +356,41 @@ def test_the_worklist_puts_failed_studies_last(place):
     place.run()
     with (place.out / "worklist.csv").open(newline="") as file:
         assert [row["verdict"] for row in csv.DictReader(file)] == ["analysed", "failed"]
+
+
+@pytest.fixture
+def umask():
+    """The usual umask of a computer with several users."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def permissions(out):
+    made = [out, *out.rglob("*")]
+    return {(path.is_dir(), path.stat().st_mode & 0o777) for path in made}
+
+
+@pytest.mark.usefixtures("umask")
+def test_all_output_is_readable_by_its_owner_only(place):
+    place.write("1.1")
+    place.out = place.folder / "new" / "out"
+    place.run()
+    assert permissions(place.out) == {(True, 0o700), (False, 0o600)}
+    assert os.umask(0o022) == 0o022
+
+
+@pytest.mark.usefixtures("umask")
+def test_output_is_readable_as_the_umask_says_where_that_is_configured(place):
+    place.write("1.1")
+    place.run(config=scripted_config(place.folder, private_output=False))
+    assert permissions(place.out) == {(True, 0o755), (False, 0o644)}
+
+
+@pytest.mark.usefixtures("umask")
+def test_an_output_folder_that_is_there_keeps_its_permissions(place):
+    place.write("1.1")
+    place.out.mkdir(mode=0o755)
+    place.run()
+    assert place.out.stat().st_mode & 0o777 == 0o755
+    assert (place.out / "ledger.sqlite").stat().st_mode & 0o777 == 0o600

@@ -130,3 +130,17 @@ def test_a_submission_without_a_listed_scan_is_refused(tmp_path):
         UsageError, match=r"predictions\.csv, row 2, column seriesuid: .*'17'.*--ids"
     ):
         warnings_of(tmp_path, [(17, 0, 0, 0, 0.5)])
+
+
+def test_annotations_that_are_repeated_or_no_chest_holds_are_reported_and_still_count(tmp_path):
+    nodules, predictions = challenge()
+    again, far, flat = nodules[0], ("scan2", 0, 0, 900, 8.0), ("scan4", 1, 2, -100, 0)
+    wrong = [*nodules, again, far, flat]
+    options = {"scans": SCANS, "predictions": predictions}
+    document = evaluated(tmp_path, nodules=wrong, **options)
+    clean = evaluated(tmp_path, nodules=nodules, **options)
+    warnings = {warning.code: warning for warning in document.protocol_warnings}
+    assert document.nodules == clean.nodules + 3
+    assert warnings["annotations_repeated"].model_extra == {"annotations": 1}
+    assert warnings["annotations_impossible"].model_extra == {"scans": 2}
+    assert "the first is scan2" in warnings["annotations_impossible"].message

@@ -59,6 +59,31 @@ def test_without_a_category_the_best_score_leads():
     assert headline(report).startswith("2 findings, the best score has number 1: 10.0 mm")
 
 
+def outside(**values):
+    no_category = {"category": None, "driven_by": (), "findings": ("", ""), "follow_up": ()}
+    return guideline(**no_category | {"outside_population": "it is for adults"} | values)
+
+
+def test_a_child_has_the_sentence_on_training_instead_of_a_category():
+    child = NoticeDocument(code="outside_training", message="The patient is 1 year old.")
+    text = headline(full_report(notices=(child,), guidelines=(outside(),)))
+    assert text.startswith("The patient is 1 year old. 2 findings, the best score has number 1: ")
+    assert "Lung-RADS" not in text
+    assert text.endswith("; quality notices: outside training.")
+
+
+def test_the_first_guideline_for_the_patient_names_the_category():
+    other = guideline(title="Fleischner")
+    text = headline(full_report(guidelines=(outside(), other)))
+    assert text.startswith("2 findings, the most suspicious number 2: ")
+    assert "Fleischner 4B; quality" in text
+
+
+def test_without_a_guideline_for_the_patient_the_headline_says_so():
+    text = headline(full_report(guidelines=(outside(), outside(title="Fleischner"))))
+    assert text.startswith("No category: no guideline is for this patient. 2 findings, the best")
+
+
 def test_without_findings_the_headline_names_the_category():
     report = make_report(scores=())
     assert headline(report) == "No finding above the operating point; no quality notices."

@@ -173,6 +173,14 @@ def test_text_of_a_header_cannot_become_markup():
     assert "&lt;b&gt;bold" in page
 
 
+@pytest.mark.parametrize(
+    ("age_years", "words"), [(61.0, "61 years"), (1.0, "1 year"), (5 / 12, "5 months")]
+)
+def test_the_age_is_written_as_people_do(age_years, words):
+    page = page_of(make_report(scores=(0.9, 0.5), patient_age_years=age_years))
+    assert f"LIDC-IDRI-0001, F, {words}, 2000-01-31" in page
+
+
 def test_a_number_stays_on_one_line_with_its_unit_and_its_range():
     page = page_of(full_report())
     assert "CT in 3\u00a0to\u00a06\u00a0months." in page
@@ -180,6 +188,30 @@ def test_a_number_stays_on_one_line_with_its_unit_and_its_range():
     numbers = re.findall(r'<td class="([^"]*)"[^>]*>[\d.]+ mm', page)
     assert numbers
     assert {*numbers} <= {"number", "whole"}
+
+
+def test_a_guideline_that_is_not_for_the_patient_shows_its_reason_and_no_category():
+    outside = guideline(
+        title="Fleischner",
+        category=None,
+        meaning="not for this patient",
+        follow_up=(),
+        not_assessed=(),
+        driven_by=(),
+        findings=("", ""),
+        outside_population="it is for adults from 35 years",
+    )
+    page = page_of(full_report(guidelines=(guideline(cautions=("age not known",)), outside)))
+    assert "<b>no category</b>: it is for adults from 35\u00a0years</td>" in page
+    assert "Fleischner, not assessed" not in page
+    assert "<th>Fleischner</th>" not in page
+    assert "<th>Lung-RADS v2022</th>" in page
+    assert "Lung-RADS v2022, caution: age not known." in page
+
+
+def test_the_page_says_which_risk_model_gives_no_probability():
+    page = page_of(full_report(refused_risks=("Brock gives no probability: for adults",)))
+    assert ">Brock gives no probability: for adults.<" in page
 
 
 @pytest.mark.parametrize("band", list(ConfidenceBand))
@@ -192,7 +224,8 @@ def test_every_band_is_explained(band):
 
 def test_a_risk_with_a_missing_input_is_shown_as_a_range():
     known = {"model": "Brock", "source": "", "lower": 0.1, "upper": 0.1, "used": {}, "missing": ()}
-    ranged = known | {"model": "Mayo", "upper": 0.25, "missing": ("family_history",)}
+    cautious = {"cautions": ("outside the ages of its patients",)}
+    ranged = known | cautious | {"model": "Mayo", "upper": 0.25, "missing": ("family_history",)}
     report = full_report()
     risks = tuple(RiskDocument.model_validate(values) for values in (known, ranged))
     first = report.findings[0].model_copy(update={"risks": risks})
@@ -200,3 +233,4 @@ def test_a_risk_with_a_missing_input_is_shown_as_a_range():
     assert '<th>Probability of cancer, Brock</th><td><span class="whole">10.0%</span></td>' in page
     assert "10.0% to 25.0%" in page
     assert "not known: family history" in page
+    assert page.count('<br><span class="soft">outside the ages of its patients</span>') == 1

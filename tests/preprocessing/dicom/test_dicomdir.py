@@ -6,7 +6,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.dicom.dicomdir import is_dicomdir, referenced_files
+from hounsfield.preprocessing.dicom.headers.dicomdir import is_dicomdir, referenced_files
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.files.sources import ByteSource
 from tests.preprocessing.volumes import make_volume
@@ -69,3 +69,20 @@ def test_names_in_lower_case_count_as_the_files_of_a_dicomdir(disc):
 def test_a_damaged_dicomdir_does_not_stop_the_search(disc):
     disc.write_bytes(disc.read_bytes()[:1500])
     assert discover([disc.parent]).series[0].shape_zyx == (20, 24, 28)
+
+
+@pytest.mark.parametrize("vr", [b"US", b"SQ", b"FD", b"AT", b"ZZ", b"UN"])
+def test_a_file_name_of_another_type_passes_over_the_index_alone(disc, vr):
+    content = disc.read_bytes()
+    disc.write_bytes(content.replace(b"\x04\x00\x00\x15CS", b"\x04\x00\x00\x15" + vr))
+    found = discover([disc.parent])
+    assert [(file.path, file.reason) for file in found.skipped_files] == [
+        (str(disc), Reason.NOT_AN_IMAGE)
+    ]
+    assert len(found.series[0].instances) == 20
+
+
+def test_names_outside_the_disc_are_not_looked_up(disc):
+    content = disc.read_bytes()
+    disc.write_bytes(content.replace(b"CT\\S1\\", b"..\\..\\"))
+    assert "names 20 files that are not here" in message(disc)

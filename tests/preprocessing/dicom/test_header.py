@@ -7,7 +7,7 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
 
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.dicom.header import read_instance
+from hounsfield.preprocessing.dicom.headers.instance import read_instance
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.sources import ByteSource
 from tests.preprocessing.dicom_files import COMPRESSED, nested_sequence_file, save, slice_dataset
@@ -122,3 +122,16 @@ def test_text_in_other_alphabets_is_read(tmp_path):
     dataset = slice_dataset(HU, SpecificCharacterSet="ISO_IR 144", SeriesDescription="Лёгкие")
     instance = read_instance(ByteSource(save(dataset, tmp_path / "a.dcm")))
     assert instance.facts.series_description == "Лёгкие"
+
+
+@pytest.mark.parametrize(("age", "years"), [("063Y", 63), ("006M", 0.5), ("", None)])
+def test_an_age_is_told_in_years(tmp_path, age, years):
+    path = save(slice_dataset(HU, PatientAge=age), tmp_path / "a.dcm")
+    assert read_instance(ByteSource(path)).facts.patient_age_years == years
+
+
+@pytest.mark.parametrize("age", ["\xb2Y", "Y", "063", "-63Y", "6 3Y"])
+def test_an_age_that_makes_no_sense_is_unknown(tmp_path, age):
+    whole = _file_bytes(tmp_path, PatientAge="063Y")
+    value = age.encode("latin-1").ljust(4)[:4]
+    assert _read_bytes(tmp_path, whole.replace(b"063Y", value)).facts.patient_age_years is None

@@ -1,15 +1,36 @@
+import contextlib
 import struct
+import zlib
 
 import numpy as np
 import pytest
-from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
+from benchmarks.encoded_pixels import encode_rle
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.dicom.header import read_instance
-from hounsfield.preprocessing.dicom.pixels import read_hu
+from hounsfield.preprocessing.dicom.headers.dataset import deflated_start
+from hounsfield.preprocessing.dicom.headers.instance import PixelLayout, read_instance
+from hounsfield.preprocessing.dicom.pixels import codecs
+from hounsfield.preprocessing.dicom.pixels.codecs import decode_frame
+from hounsfield.preprocessing.dicom.pixels.reading import read_hu
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.sources import ByteSource
-from tests.preprocessing.dicom_files import COMPRESSED, NATIVE, save, set_pixels, slice_dataset
+from tests.preprocessing.dicom_files import (
+    COMPRESSED,
+    NATIVE,
+    save,
+    set_pixels,
+    slice_dataset,
+)
 
 BODY = np.full((32, 40), -1000, np.int16)
 BODY[8:24, 8:32] = np.arange(16 * 24).reshape(16, 24) - 150
@@ -173,7 +194,7 @@ def test_a_padding_range_that_contains_tissue_is_ignored(tmp_path):
 def test_a_rescale_slope_of_0_is_refused(tmp_path):
     with pytest.raises(SeriesError, match=r"RescaleSlope \(0028,1053\) is 0") as caught:
         _hu_of(slice_dataset(BODY, RescaleSlope="0"), tmp_path)
-    assert caught.value.reason is Reason.UNREADABLE
+    assert caught.value.reason is Reason.HU_UNKNOWN
 
 
 def test_compressed_pixels_with_a_native_transfer_syntax_are_refused(tmp_path):
@@ -184,3 +205,87 @@ def test_compressed_pixels_with_a_native_transfer_syntax_are_refused(tmp_path):
     with pytest.raises(SeriesError, match="The pixels are compressed") as caught:
         read_hu(instance, instance.frames[0], np.empty(BODY.shape, np.int16))
     assert caught.value.reason is Reason.UNSUPPORTED_ENCODING
+
+
+def _rle_hu(tmp_path, change):
+    """Reads a slice in RLE after `change` was applied to its one frame."""
+    dataset = slice_dataset(BODY, syntax=RLELossless)
+    dataset.PixelData = encapsulate(
+        [change(encode_rle((BODY.astype(np.int32) + 1024).astype("<u2")))]
+    )
+    return _hu_of(dataset, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda frame: frame[:40], "RLE header has 64 bytes"),
+        (lambda frame: struct.pack("<I", 3) + frame[4:], "names 3 segments"),
+        (lambda frame: struct.pack("<2I", 2, 2**31) + frame[8:], "names 2 segments"),
+        (lambda frame: frame[:-200] + bytes(200), "RLE segment holds"),
+        (lambda frame: frame[:64] + bytes(len(frame) - 64), "RLE segment holds"),
+    ],
+)
+def test_a_damaged_rle_frame_fails_the_slice_alone(tmp_path, change, sentence):
+    with pytest.raises(SeriesError, match=sentence) as raised:
+        _rle_hu(tmp_path, change)
+    assert raised.value.reason is Reason.UNREADABLE
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_no_damage_to_an_rle_frame_escapes_as_another_error(data):
+    frame = bytearray(encode_rle(BODY.view("<u2")))
+    for _ in range(data.draw(st.integers(1, 4))):
+        frame[data.draw(st.integers(0, len(frame) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(frame)))
+    layout = PixelLayout(32, 40, 1, "MONOCHROME2", 16, 16, 15, False, None, 0, 0)
+    with contextlib.suppress(SeriesError):
+        decode_frame(bytes(frame[:cut]), layout, RLELossless)
+
+
+class PanicException(BaseException):
+    """As pyo3 raises it out of a codec in Rust."""
+
+
+@pytest.mark.parametrize("error", [PanicException("index"), KeyError(3), ImportError("lib")])
+def test_whatever_a_codec_raises_the_slice_is_unreadable(tmp_path, monkeypatch, error):
+    def fail(_encoded, _layout):
+        raise error
+
+    monkeypatch.setattr(codecs, "DECODERS", {RLELossless: fail})
+    with pytest.raises(SeriesError, match="cannot be decoded") as raised:
+        _rle_hu(tmp_path, lambda frame: frame)
+    assert raised.value.reason is Reason.UNREADABLE
+
+
+def test_a_codec_without_memory_does_not_make_a_slice_that_may_be_filled(tmp_path, monkeypatch):
+    def fail(_encoded, _layout):
+        msg = "std::bad_alloc"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(codecs, "DECODERS", {RLELossless: fail})
+    with pytest.raises(MemoryError):
+        _rle_hu(tmp_path, lambda frame: frame)
+
+
+def test_a_deflated_stream_that_does_not_end_where_its_bytes_do_is_damaged(tmp_path):
+    path = save(slice_dataset(BODY, syntax=DeflatedExplicitVRLittleEndian), tmp_path / "a.dcm")
+    assert read_instance(ByteSource(path)).damage is None
+    content = path.read_bytes()
+    path.write_bytes(content[:-8])
+    assert read_instance(ByteSource(path)).damage.reason is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize(("behind", "damaged"), [(b"", False), (b"\x10\x00" * 8, True)])
+def test_bytes_behind_deflated_pixels_must_be_an_element(tmp_path, behind, damaged):
+    dataset = slice_dataset(BODY, syntax=DeflatedExplicitVRLittleEndian)
+    dataset.DataSetTrailingPadding = bytes(20)
+    content = save(dataset, tmp_path / "a.dcm").read_bytes()
+    start = deflated_start(content)
+    inflated = zlib.decompress(content[start:], -zlib.MAX_WBITS)
+    end = inflated.rindex(b"\xfc\xff\xfc\xff")
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(inflated[:end] + behind + inflated[end:]) + packer.flush()
+    (tmp_path / "a.dcm").write_bytes(content[:start] + packed)
+    assert (read_instance(ByteSource(tmp_path / "a.dcm")).damage is not None) == damaged

@@ -11,9 +11,9 @@ from pydicom.encaps import generate_frames
 from pydicom.uid import ExplicitVRLittleEndian
 
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.dicom.header import read_instance
-from hounsfield.preprocessing.dicom.pixels import read_hu
-from hounsfield.preprocessing.dicom.series import group_instances
+from hounsfield.preprocessing.dicom.grouping.series import group_instances
+from hounsfield.preprocessing.dicom.headers.instance import read_instance
+from hounsfield.preprocessing.dicom.pixels.reading import read_hu
 from hounsfield.preprocessing.dicom.volume import read_dicom_volume
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.sources import ByteSource

@@ -12,6 +12,7 @@ from tests.preprocessing.dicom_files import (
     save,
     save_stack,
     series_of,
+    set_pixels,
     stack_datasets,
 )
 
@@ -86,9 +87,11 @@ def test_slices_without_position_are_not_a_volume(tmp_path):
     assert series.rejection.reason is Reason.NO_POSITION
 
 
-def test_headless_files_are_series_of_their_own(tmp_path):
+def test_a_few_files_without_uids_are_one_series_of_their_folder(tmp_path):
     datasets = stack_datasets(DEPTHS[:2], SeriesInstanceUID=None, StudyInstanceUID=None)
-    assert len(series_of(save_stack(datasets, tmp_path))) == 2
+    save_stack(datasets, tmp_path / "a")
+    save_stack(datasets, tmp_path / "b")
+    assert [len(series.instances) for series in series_of(tmp_path)] == [2, 2]
 
 
 def test_exact_copies_are_dropped_with_a_notice(tmp_path):
@@ -138,7 +141,9 @@ def test_acquisitions_without_numbers_are_separated_by_their_order(tmp_path):
 
 def test_acquisitions_that_nothing_distinguishes_are_refused(tmp_path):
     first = stack_datasets(DEPTHS)
-    second = _with(stack_datasets(DEPTHS[[2, 5, 9]]), RescaleIntercept="-1014")
+    second = stack_datasets(DEPTHS[[2, 5, 9]])
+    for dataset in second:
+        set_pixels(dataset, np.full((dataset.Rows, dataset.Columns), 1000))
     save_stack(_with([*first, *second], InstanceNumber=1), tmp_path)
     series = only_series(tmp_path)
     assert series.rejection.reason is Reason.INCONSISTENT_GEOMETRY
@@ -210,6 +215,31 @@ def test_a_pixel_spacing_that_makes_the_sheared_volume_huge_allocates_nothing(tm
         np.arange(0, 60, 5.0), shape=(16, 16), spacing_mm=(0.001, 0.001), shift_mm=(0.3, 0.3)
     )
     series = only_series(save_stack(tilted, tmp_path))
-    assert series.rejection.reason is Reason.INCONSISTENT_GEOMETRY
-    assert "are not a CT volume" in series.rejection.message
+    assert series.rejection.reason is Reason.IMPOSSIBLE_SIZE
+    assert "0.001 mm apart are finer than any CT" in series.rejection.message
     assert not series.readable
+
+
+def test_slices_that_are_all_damaged_alike_are_one_row(tmp_path):
+    datasets = stack_datasets(DEPTHS)
+    for dataset in datasets:
+        dataset.Columns -= 1
+    (series,) = series_of(save_stack(datasets, tmp_path))
+    assert series.rejection.reason is Reason.UNREADABLE
+    assert "(and 11 more like it)" in series.rejection.message
+
+
+def test_the_other_half_of_a_scan_in_another_matrix_is_told_with_its_range(tmp_path):
+    upper = stack_datasets(DEPTHS[6:], shape=(12, 10), spacing_mm=(2.0, 2.0))
+    save_stack([*stack_datasets(DEPTHS[:6]), *upper], tmp_path)
+    first, _ = series_of(tmp_path)
+    (notice,) = [n for n in first.notices if n.code == "header_conflict"]
+    assert "6 slices at z 30.0 to 55.0 mm (other Rows and Columns" in notice.message
+
+
+def test_slices_of_a_negative_spacing_are_one_row(tmp_path):
+    datasets = stack_datasets(DEPTHS)
+    for dataset in datasets:
+        dataset.PixelSpacing = ["-1", "-1"]
+    (series,) = series_of(save_stack(datasets, tmp_path))
+    assert series.rejection.reason is Reason.INCONSISTENT_GEOMETRY

@@ -3,8 +3,14 @@
 import pytest
 from pydicom.datadict import keyword_for_tag
 
-from hounsfield.preprocessing.dicom.dataset import parse_header
-from hounsfield.preprocessing.dicom.values import number, numbers, tag_of, text, unsigned_short
+from hounsfield.preprocessing.dicom.headers.dataset import parse_header
+from hounsfield.preprocessing.dicom.headers.values import (
+    number,
+    numbers,
+    tag_of,
+    text,
+    unsigned_short,
+)
 from tests.preprocessing.dicom_files import plane_hu, save, slice_dataset
 
 AXES = ((1, 0, 0), (0, 1, 0))

@@ -64,18 +64,19 @@ def test_each_slice_has_its_own_rescale(tmp_path):
 
 
 def test_a_few_missing_slices_are_filled_and_noted(tmp_path):
-    datasets = stack_datasets(np.delete(np.arange(20) * 2.0, [4, 11, 12]))
+    datasets = stack_datasets(np.delete(np.arange(20) * 1.5, [4, 11, 12]))
     for number, dataset in enumerate(datasets, start=1):
         dataset.InstanceNumber = number
     volume = _volume(save_stack(datasets, tmp_path))
     (notice,) = [n for n in volume.notices if n.code == "missing_slices_filled"]
     assert notice.numbers["missing"] == 3
-    assert notice.numbers["missing_z_mm"] == "8.00, 22.00, 24.00"
+    assert notice.numbers["missing_z_mm"] == "6.00, 16.50, 18.00"
     names = sorted((path.name for path in tmp_path.iterdir()), key=_number)
-    for place, below in (("8.0", 3), ("22.0", 9), ("24.0", 9)):
+    for place, below in (("6.0", 3), ("16.5", 9), ("18.0", 9)):
         files = f"{names[below]} and {names[below + 1]}"
         assert f"at z {place} mm, between {files}" in notice.message
     assert volume.shape_zyx[0] == 20
+    assert volume.filled_slices == (4, 11, 12)
     assert len(volume.source_frames) == 17
     assert largest_error_hu(volume) <= 4.0
 

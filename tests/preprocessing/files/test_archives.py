@@ -1,15 +1,20 @@
 """Zip archives are listed and read within limits, and nothing of them reaches the disk."""
 
+import contextlib
 import io
+import os
+import random
 import struct
 import zipfile
+import zlib
 
 import pytest
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files import archives
-from hounsfield.preprocessing.files.archives import list_archive, read_entry, read_entry_head
+from hounsfield.preprocessing.files.archives import list_archive
+from hounsfield.preprocessing.files.members import open_entry, read_entry, read_entry_head
 from hounsfield.preprocessing.files.sources import ByteSource
 
 
@@ -138,3 +143,47 @@ def test_an_archive_without_files_says_so(tmp_path):
     path.write_bytes(buffer.getvalue())
     with pytest.raises(SeriesError, match="holds no files"):
         list_archive(path)
+
+
+def test_a_member_that_packs_too_well_is_refused_and_the_rest_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "RATIO_FREE_BYTES", 2**20)
+    noise = bytes(range(256)) * 8000
+    members = {"bomb": bytes(2**21), "good": zlib.compress(noise), "big": os.urandom(2**20)}
+    listing = list_archive(make_zip(tmp_path / "a.zip", members))
+    assert [entry.name for entry in listing.entries] == ["good", "big"]
+    [(name, error)] = listing.refused
+    assert (name, error.reason) == ("bomb", Reason.ARCHIVE_UNSAFE)
+    assert "more than 100 times its compressed size" in error.message
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_archive_costs_that_archive_only(tmp_path, seed):
+    rng = random.Random(seed)
+    path = make_zip(tmp_path / "a.zip", {f"{n}.dcm": bytes(range(256)) * n for n in range(9)})
+    data = bytearray(path.read_bytes())
+    for _ in range(rng.randint(1, 30)):
+        data[rng.randrange(data.index(b"PK\x01\x02"), len(data))] = rng.randrange(256)
+    path.write_bytes(data)
+    try:
+        listing = list_archive(path)
+    except SeriesError:
+        return
+    for entry in listing.entries:
+        with contextlib.suppress(SeriesError):
+            read_entry(path, entry)
+        with contextlib.suppress(SeriesError), open_entry(path, entry) as stream:
+            stream.read()
+
+
+def test_an_archive_whose_directory_lost_a_member_is_damaged(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a", "b", "c"):
+            archive.writestr(name, name)
+    content = bytearray(path.read_bytes())
+    end = content.rfind(b"PK\x05\x06")
+    content[end + 8 : end + 12] = (4).to_bytes(2, "little") * 2
+    path.write_bytes(bytes(content))
+    with pytest.raises(SeriesError, match="lists 3 members, its end record counts 4") as raised:
+        list_archive(path)
+    assert raised.value.reason is Reason.UNREADABLE

@@ -10,6 +10,7 @@ from hounsfield.preprocessing.files.atomic_write import (
     atomic_folder,
     exchange_names,
     partial_folder,
+    private_files,
     publish_folder,
     remove_folder,
 )
@@ -205,3 +206,15 @@ def test_two_threads_of_a_process_write_the_same_file_apart(tmp_path):
             second.write_text("second")
         assert path.read_text() == "second"
     assert _content(tmp_path) == {"a.txt": "first"}
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o600), (0o277, 0o400)])
+def test_private_files_are_the_owners_only_and_a_stricter_umask_stays(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        with private_files():
+            (tmp_path / "file").touch()
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode

@@ -50,13 +50,45 @@ def test_a_hole_is_found_by_position():
 
 @pytest.mark.parametrize(
     "missing",
-    [[5, 6, 7], [5, 9, 13, 17], [5, 6, 12, 13]],
-    ids=["three side by side", "four alone", "four in pairs"],
+    [[5, 6, 7, 8, 9], [5, 9, 13, 17], [5, 6, 12, 13]],
+    ids=["five side by side", "four alone", "four in pairs"],
 )
 def test_more_missing_slices_than_the_limits_fail(missing):
     error = _refusal(np.delete(np.arange(30.0), missing), thickness=[1.0] * (30 - len(missing)))
     assert error.reason is Reason.MISSING_SLICES
     assert f"{30 - len(missing)} of 30 expected slices" in error.message
+
+
+@pytest.mark.parametrize(
+    ("count", "step", "missing"),
+    [
+        (231, 1.25, [10, 50, 90, 130, 170, 210]),
+        (300, 1.0, [20, 21, 22, 23]),
+        (80, 5.0, [40]),
+        (20, 2.5, [4, 9, 15]),
+    ],
+    ids=["3 % of a long series", "up to 5 mm", "one thick slice", "three of a short series"],
+)
+def test_missing_slices_within_the_limits_are_filled(count, step, missing):
+    depths = np.delete(np.arange(count) * step, missing)
+    geometry = fit_stack(_frames(depths, thickness=[step] * len(depths)))
+    assert geometry.missing == tuple(missing)
+
+
+@pytest.mark.parametrize(
+    ("count", "step", "missing"),
+    [
+        (231, 1.25, [10, 40, 70, 100, 130, 160, 190]),
+        (300, 1.0, [20, 21, 22, 23, 24]),
+        (80, 2.5, [40, 41]),
+        (80, 5.5, [40]),
+    ],
+    ids=["over 3 %", "over 5 mm", "over two steps", "over 10 mm"],
+)
+def test_missing_slices_beyond_the_limits_fail(count, step, missing):
+    depths = np.delete(np.arange(count) * step, missing)
+    error = _refusal(depths, thickness=[step] * len(depths))
+    assert error.reason is Reason.MISSING_SLICES
 
 
 def test_a_gap_wider_than_a_nodule_fails_although_few_slices_are_missing():
@@ -73,6 +105,35 @@ def test_contiguous_slices_of_two_thicknesses_are_uneven_not_missing():
     depths = [*np.arange(10) * 5.0, *(50 + np.arange(10) * 10.0)]
     geometry = fit_stack(_frames(depths, thickness=[5.0] * 10 + [10.0] * 10))
     assert geometry.grid_index is None
+
+
+def test_a_stack_whose_spacing_changes_keeps_every_thin_slice():
+    depths = [*np.arange(24) * 2.5, *(60 + np.arange(28) * 7.5)]
+    geometry = fit_stack(_frames(depths, thickness=[2.5] * 24 + [7.5] * 28))
+    assert geometry.spacing_mm == pytest.approx(2.5)
+    grid = np.arange(geometry.slices) * geometry.spacing_mm
+    assert np.abs(grid[:, None] - np.array(depths)).min(axis=0).max() < 1e-6
+
+
+def _turned(degrees):
+    frames = _frames(np.arange(20.0))
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turned = {"row_direction": (cosine, sine, 0.0), "column_direction": (-sine, cosine, 0.0)}
+    return [
+        Frame(**{**_fields(frame), **(turned if i % 2 else {})}) for i, frame in enumerate(frames)
+    ]
+
+
+def test_slices_that_a_writer_turned_by_rounding_are_one_stack_in_their_mean():
+    geometry = fit_stack(_turned(0.09))
+    assert geometry.jitter_degrees == pytest.approx(0.045, rel=1e-3)
+    expected = [np.cos(np.radians(0.045)), np.sin(np.radians(0.045)), 0]
+    np.testing.assert_allclose(geometry.row_direction, expected, atol=1e-9)
+
+
+def test_slices_that_are_really_turned_are_not_one_stack():
+    with pytest.raises(SeriesError, match=r"turned by up to 0\.50 degrees"):
+        fit_stack(_turned(1.0))
 
 
 def test_an_uneven_stack_is_not_resampled_to_more_than_three_times_its_slices():

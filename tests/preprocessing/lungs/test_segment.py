@@ -284,7 +284,15 @@ def test_a_spacing_that_makes_the_patient_too_large_is_refused(chest):
     affine[:3, :3] *= 100
     with pytest.raises(SeriesError, match="no patient is so large") as caught:
         find_lungs(Volume(chest.hu[:8, :16, :16].copy(), affine, chest.series))
-    assert caught.value.reason is Reason.INCONSISTENT_GEOMETRY
+    assert caught.value.reason is Reason.IMPOSSIBLE_SIZE
+
+
+def test_lungs_of_30_litres_are_no_patients():
+    lungs = np.ones((20, 30, 50), bool)
+    assert lungs_rejection(lungs, voxel_ml=0.4, cut_cm2=0, body_part_examined="") is None
+    error = lungs_rejection(lungs, voxel_ml=1.0, cut_cm2=0, body_part_examined="")
+    assert error.reason is Reason.IMPOSSIBLE_SIZE
+    assert "30 litres of lung" in error.message
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hounsfield.preprocessing.codes import NoticeCode
 from hounsfield.preprocessing.lungs.segment import find_lungs
 from hounsfield.preprocessing.quality.assess import assess_quality
-from hounsfield.preprocessing.volume import Volume
+from hounsfield.preprocessing.volume import SourceFrame, Volume
 from tests.preprocessing.synthetic_chest import (
     CHEST,
     LEFT_CENTRE,
@@ -131,6 +131,35 @@ def test_other_than_axial_and_upright_images_are_unusual(plain, order_zyx, flipp
         assert NoticeCode.ORIENTATION_UNUSUAL not in notices
     else:
         assert words in notices[NoticeCode.ORIENTATION_UNUSUAL].message
+
+
+@pytest.mark.parametrize(
+    ("order_zyx", "flipped"), [((0, 1, 2), (1, 2)), ((0, 1, 2), (0,)), ((1, 0, 2), (0, 1))]
+)
+def test_how_a_scan_is_stored_changes_no_notice_but_that_of_its_orientation(order_zyx, flipped):
+    chest = SyntheticChest()
+    chest.paint((0, 50, 0), (8, 8, 20), 3000)
+    chest.hu[60:] = np.roll(chest.hu[60:], 4, axis=1)
+    volume = crop(chest.volume(noise_hu=90), z=slice(30, None))
+    first = notices_of(volume)
+    assert {NoticeCode.MOTION_SUSPECT, NoticeCode.METAL, NoticeCode.NOISE_HIGH} <= set(first)
+    again = notices_of(reordered(volume, order_zyx, flipped))
+    again.pop(NoticeCode.ORIENTATION_UNUSUAL, None)
+    assert again == first
+
+
+def test_the_slices_of_a_file_without_images_are_axial_and_those_of_dicom_its_images():
+    thin = Volume(np.zeros((4, 4, 4), np.int16), np.diag([0.7, 0.7, 1.0, 1]), CHEST)
+    coronal = reordered(replace(thin, affine=np.diag([0.7, 5.0, 1.0, 1])), (1, 0, 2), ())
+    frames = tuple(SourceFrame(f"1.{i}", 1, coronal.affine) for i in range(4))
+    codes = [
+        {notice.code for notice in assess_quality(volume, None)}
+        for volume in (coronal, replace(coronal, source_frames=frames))
+    ]
+    assert NoticeCode.THICK_SLICES not in codes[0]
+    assert NoticeCode.RESOLUTION_LOW in codes[0]
+    assert NoticeCode.THICK_SLICES in codes[1]
+    assert NoticeCode.RESOLUTION_LOW not in codes[1]
 
 
 def test_notices_come_in_the_order_of_their_codes(plain):
