@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.codes import Notice, NoticeCode
 from hounsfield.preprocessing.dicom.grouping.kinds import rejection_by_kind
+from hounsfield.preprocessing.dicom.grouping.numbering import are_numbered_through
 from hounsfield.preprocessing.dicom.headers.patient import distinct_patients
+from hounsfield.preprocessing.dicom.headers.plane import Plane
 from hounsfield.preprocessing.extent import MIN_SLICES
 
 if TYPE_CHECKING:
@@ -69,7 +71,11 @@ def with_one_study(
         people = distinct_patients(instance.patient for instance in members)
         if len(counts) == 1 or len(set(people.values())) > 1:
             continue
+        # Two patients whose other identifiers are constant overlap, or are numbered alike.
+        planes = [Plane(i, frame) for i in members for frame in i.frames if frame.position_mm]
         study_uid, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
+        if count > 1 and not are_numbered_through(planes):
+            continue
         if count == 1:
             digest = hashlib.blake2b("".join(sorted(counts)).encode(), digest_size=8)
             study_uid = f"study-{digest.hexdigest()}"
@@ -100,7 +106,7 @@ def spoilt_series(by_series: Mapping[SeriesKey, Sequence[Instance]]) -> list[Spo
     whole: dict[Hashable, list[Sequence[Instance]]] = defaultdict(list)
     for (_, _, series_uid, _), members in by_series.items():
         slices = [i for i in members if i.frames and rejection_by_kind(i) is None]
-        if series_uid and len(slices) >= MIN_SLICES:
+        if series_uid and sum(len(i.frames) for i in slices) >= MIN_SLICES:
             whole[_frame_and_place(slices[0])].append(slices)
             continue
         for instance in slices:

@@ -114,3 +114,10 @@ def test_no_identifier_is_made_from_the_name_of_a_file(tmp_path):
     (series,) = series_of(tmp_path)
     assert series.facts.series_uid.startswith("series-")
     assert "DOE" not in series.facts.series_uid + series.facts.study_uid
+
+
+def test_two_studies_under_one_series_uid_stay_two_where_their_slices_overlap(tmp_path):
+    blank = {"PatientID": "", "FrameOfReferenceUID": "1.2.3"}
+    save_stack(_patient(StudyInstanceUID="1.2.5", **blank), tmp_path / "1")
+    save_stack(_patient(StudyInstanceUID="1.2.6", **blank), tmp_path / "2")
+    assert len(by_study(discover([tmp_path]).series)) == 2
