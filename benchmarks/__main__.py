@@ -15,6 +15,7 @@ NO_BENCHMARKS = {
     "__main__",
     "encoded_pixels",
     "inserted_spheres",
+    "mutations",
     "reader_inputs",
     "real_nodules",
     "slice_removal",

@@ -18,6 +18,7 @@ from hounsfield.preprocessing.dicom.grouping.numbering import (
 )
 from hounsfield.preprocessing.dicom.grouping.scan_times import split_by_time
 from hounsfield.preprocessing.dicom.grouping.steps import is_step_and_shoot, ranges_overlap
+from hounsfield.preprocessing.dicom.headers.patient import distinct_patients
 from hounsfield.preprocessing.dicom.headers.plane import Plane, depths_mm
 from hounsfield.preprocessing.extent import MIN_SLICES
 
@@ -112,17 +113,21 @@ _PROPERTIES = (
 )
 
 
+_MADE_ANEW = 4
+"""Planes that may share a value which a converter made anew for each file or for a few."""
+
+
 def split_incoherent(planes: Sequence[Plane]) -> list[list[Plane]]:
     """Separates planes that one volume must not hold together.
 
     Args:
-        planes: Planes of one patient and one shape, each with a position, without copies.
+        planes: Planes of one shape, each with a position; copies may be among them.
 
     Returns:
-        Groups of one frame of reference, acquisition, time, phase, kernel, tube voltage and
-        rescale, the largest first.
+        Groups of one patient, frame of reference, acquisition, time, phase, kernel, tube voltage
+        and rescale, the largest first.
     """
-    groups = [list(planes)]
+    groups = _by_patient(planes)
     for prop in _PROPERTIES:
         groups = [part for group in groups for part in _split_by(group, prop)]
     for split in (_split_by_acquisition_number, split_by_time, split_by_numbering):
@@ -157,10 +162,20 @@ def difference(planes: Sequence[Plane], other: Sequence[Plane]) -> str:
     return ", ".join(words) or "position and content"
 
 
+def _by_patient(planes: Sequence[Plane]) -> list[list[Plane]]:
+    """A second look: identifiers group by patient already."""
+    person_of = distinct_patients(plane.instance.patient for plane in planes)
+    people: dict[int, list[Plane]] = defaultdict(list)
+    for plane in planes:
+        people[person_of[plane.instance.patient]].append(plane)
+    return list(people.values())
+
+
 def _split_by(planes: list[Plane], prop: _Property) -> list[list[Plane]]:
     groups = _grouped(planes, prop.value_of)
-    # A value that is another for nearly every plane counts slices, or was made anew for each file.
-    if len(groups) == 1 or len(groups) > max(2, len(planes) // 4):
+    # A value that is another for every few planes counts slices, or was made anew for each file.
+    is_spoilt = len(groups) > 2 and max(map(len, groups.values())) <= _MADE_ANEW
+    if len(groups) == 1 or is_spoilt:
         return [planes]
     if prop.rule is _Rule.SHOTS and _are_shots(planes[0], list(groups.values())):
         return [planes]

@@ -48,7 +48,7 @@ def group_by_identity(instances: Iterable[Instance]) -> list[SeriesGroup]:
     """Groups instances by who the patient is, and by study and series.
 
     Two patients under one StudyInstanceUID are two studies. Slices whose UIDs are missing, or are
-    made anew for each file, form a series by folder, patient and geometry.
+    made anew for each file, form a series by patient, frame of reference (or folder) and geometry.
 
     Args:
         instances: Headers of all DICOM files, in any order.
@@ -61,11 +61,12 @@ def group_by_identity(instances: Iterable[Instance]) -> list[SeriesGroup]:
     by_series = _by_series(mended)
     spoilt = spoilt_series(by_series)
     taken = {id(instance) for group in spoilt for instance in group.members}
-    groups = [_spoilt_group(group) for group in spoilt]
+    person_of = {id(i): person for (person, *_), members in by_series.items() for i in members}
+    groups = [_spoilt_group(group, person_of[id(group.members[0])]) for group in spoilt]
     for (person, *_), members in by_series.items():
         rest = [instance for instance in members if id(instance) not in taken]
         if rest:
-            notices = study_notices.get(rest[0].facts.series_uid, ())
+            notices = study_notices.get((rest[0].facts.study_uid, rest[0].facts.series_uid), ())
             groups.append(replace(_ordinary_group(person, rest), notices=notices))
     return groups
 
@@ -85,16 +86,17 @@ def _by_series(instances: Iterable[Instance]) -> dict[SeriesKey, list[Instance]]
     return by_series
 
 
-def _spoilt_group(spoilt: SpoiltSeries) -> SeriesGroup:
+def _spoilt_group(spoilt: SpoiltSeries, person: int) -> SeriesGroup:
     """Gives the instances of a spoilt series identifiers: the one that is left, or its content."""
     members = spoilt.members
     digits = content_id(members)[:16]
     studies = {instance.facts.study_uid for instance in members}
     study_uid = next(iter(studies)) if len(studies) == 1 else ""
     series_uid = spoilt.series_uid or f"series-{digits}"
-    apart = [_ordinary_group(0, part) for part in _by_series(members).values()]
+    apart = [_ordinary_group(person, part) for part in _by_series(members).values()]
     return SeriesGroup(
         _renamed(members, study_uid or f"study-{digits}", series_uid),
+        person,
         spoilt_uid=SERIES_UID,
         notices=(spoilt.notice,),
         apart=tuple(apart) if spoilt.has_uids or spoilt.series_uid else (),

@@ -47,7 +47,7 @@ class SpoiltSeries:
 
 def with_one_study(
     instances: Sequence[Instance],
-) -> tuple[list[Instance], dict[str, tuple[Notice, ...]]]:
+) -> tuple[list[Instance], dict[tuple[str, str], tuple[Notice, ...]]]:
     """Gives the instances of one series one StudyInstanceUID.
 
     A series belongs to one study. Several are mended only where series, patient, date and frame of
@@ -57,7 +57,8 @@ def with_one_study(
         instances: Headers of all DICOM files.
 
     Returns:
-        The instances in their order, and a notice for each SeriesInstanceUID that was mended.
+        The instances in their order, and a notice for each series that was mended, by
+        its StudyInstanceUID now and its SeriesInstanceUID.
     """
     series: dict[Hashable, list[Instance]] = defaultdict(list)
     for instance in instances:
@@ -65,7 +66,7 @@ def with_one_study(
         if facts.series_uid and frame:
             series[facts.series_uid, frame, facts.study_date].append(instance)
     study_of: dict[int, str] = {}
-    notices: dict[str, tuple[Notice, ...]] = {}
+    notices: dict[tuple[str, str], tuple[Notice, ...]] = {}
     for members in series.values():
         counts = Counter(instance.facts.study_uid for instance in members)
         people = distinct_patients(instance.patient for instance in members)
@@ -85,7 +86,7 @@ def with_one_study(
             "series; they were taken for one study"
         )
         notice = Notice(NoticeCode.HEADER_CONFLICT, message, {"studies": len(counts)})
-        notices[members[0].facts.series_uid] = (notice,)
+        notices[study_uid, members[0].facts.series_uid] = (notice,)
     mended = [
         replace(i, facts=replace(i.facts, study_uid=study_of[id(i)])) if id(i) in study_of else i
         for i in instances
@@ -147,7 +148,11 @@ def _described(
 ) -> SpoiltSeries:
     """The series, joined to the one whose geometry it shares if its own UIDs are missing."""
     has_uids = all(instance.facts.series_uid for instance in members)
-    same = whole.get(_frame_and_place(members[0]), [])
+    same = [
+        slices
+        for slices in whole.get(_frame_and_place(members[0]), [])
+        if _are_one_patient([*slices, *members])
+    ]
     series_uid = ""
     if not has_uids and members[0].frame_of_reference_uid and len(same) == 1:
         series_uid = same[0][0].facts.series_uid
@@ -162,6 +167,10 @@ def _described(
     )
     notice = Notice(NoticeCode.HEADER_CONFLICT, message, {"slices": len(members)})
     return SpoiltSeries(members, series_uid, has_uids, notice)
+
+
+def _are_one_patient(instances: Sequence[Instance]) -> bool:
+    return len(set(distinct_patients(i.patient for i in instances).values())) == 1
 
 
 def _place(instance: Instance) -> Hashable:

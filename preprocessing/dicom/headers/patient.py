@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PATIENT_KEYWORDS = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
 
 
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+
+
 @dataclass(frozen=True, slots=True)
 class Patient:
     """Who the patient of an instance is, as hashes: a name is never kept. Empty where unknown.
@@ -36,9 +39,18 @@ class Patient:
     def may_be(self, other: Patient) -> bool:
         """Whether nothing that is known of both contradicts that they are one person.
 
+        The same id and date of birth are one person, however name and sex are written.
+
         A longer spelling of a name contradicts a shorter one only where a part of each is missing
         in the other.
         """
+        if self.id_hash and self.birth_date_hash:
+            mine, theirs = (
+                (self.id_hash, self.birth_date_hash),
+                (other.id_hash, other.birth_date_hash),
+            )
+            if mine == theirs:
+                return True
         pairs = (
             (self.id_hash, other.id_hash),
             (self.birth_date_hash, other.birth_date_hash),
@@ -46,8 +58,8 @@ class Patient:
         )
         if any(mine and theirs and mine != theirs for mine, theirs in pairs):
             return False
-        mine, theirs = self.name_hashes, other.name_hashes
-        return not mine or not theirs or mine <= theirs or theirs <= mine
+        names, others = self.name_hashes, other.name_hashes
+        return not names or not others or names <= others or others <= names
 
     @property
     def sort_key(self) -> tuple[int, str, list[str], str, str]:
@@ -97,10 +109,9 @@ def _patient(patient_id: str, name: str, birth_date: str, sex: str) -> Patient:
 
 
 def _plain(name: str) -> str:
-    """A name without accents and umlauts, however they are spelled: Müller is Mueller."""
-    letters = unicodedata.normalize("NFKD", name.casefold())
-    spelled = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return re.sub(r"([aou])e", r"\1", spelled)
+    """A name without accents, its umlauts spelled out: Müller is Mueller, Xue is not Xu."""
+    letters = unicodedata.normalize("NFKD", name.casefold().translate(_UMLAUTS))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _hash(value: str) -> str:

@@ -325,3 +325,11 @@ def test_a_few_positions_with_two_different_images_cost_these_slices_alone(tmp_p
     assert volume.filled_slices == (9,)
     (notice,) = [n for n in volume.notices if n.code == "missing_slices_filled"]
     assert "Another image has the same position" in notice.message
+
+
+def test_slices_of_several_kernels_are_never_one_volume(tmp_path):
+    datasets = _stack(20, 0.0, 0.0, USUAL)
+    for number, dataset in enumerate(datasets[14:]):
+        dataset.ConvolutionKernel = f"B{40 + number}f"
+    for series in series_of(save_stack(datasets, tmp_path)):
+        assert len({instance.acquisitions[0].kernel for instance in series.instances}) == 1

@@ -22,9 +22,33 @@ def _patient(**attributes):
     return stack_datasets(DEPTHS, SliceThickness="5", **attributes)
 
 
+@pytest.mark.parametrize("uids", ["kept", "blank", "half blank", "anew"])
+@pytest.mark.parametrize("numbered", [True, False])
+def test_two_patients_are_never_one_volume_whatever_the_uids(tmp_path, uids, numbered):
+    datasets = []
+    for patient, offset in (("A", 0.0), ("B", 2.5)):
+        stack = stack_datasets(DEPTHS + offset, SliceThickness="5", PatientID=patient)
+        for number, dataset in enumerate(stack):
+            dataset.FrameOfReferenceUID = "1.2.3.4"
+            dataset.InstanceNumber = 2 * number + (patient == "B")
+            if not numbered:
+                del dataset.InstanceNumber
+            if uids == "blank" or (uids == "half blank" and patient == "B"):
+                dataset.SeriesInstanceUID = ""
+            elif uids == "anew":
+                dataset.SeriesInstanceUID = f"1.2.{ord(patient)}.{number}"
+        datasets += stack
+    series = discover([save_stack(datasets, tmp_path)]).series
+    assert [len(s.instances) for s in series] == [12, 12]
+    for each in series:
+        assert len({instance.patient for instance in each.instances}) == 1
+    assert [len(study) for study in by_study(series).values()] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
+        ({"PatientName": "XU^WEI"}, {"PatientName": "XUE^WEI"}),
         ({"PatientID": "A"}, {"PatientID": "B"}),
         ({"PatientName": "DOE^JOHN"}, {"PatientName": "ROE^JANE"}),
         ({"PatientBirthDate": "19500101"}, {"PatientBirthDate": "19500102"}),
