@@ -65,7 +65,9 @@ def _rescale_missing(product: Product) -> None:
 
 def _two_patients(product: Product) -> None:
     expect([row.shape_zyx for row in product.chosen], [(80, 256, 256)] * 2)
-    expect(len({row.study_uid for row in product.chosen}), 2)
+    worklist = product.run().table("worklist.csv")
+    expect(len({(row["study_uid"], row["series_uid"]) for row in worklist}), 2)
+    expect(sorted(row["patient_id"] for row in worklist), ["CASE-1", "CASE-2"])
 
 
 def _non_square_pixels(product: Product) -> None:
