@@ -7,15 +7,12 @@ turns from the grid of the files to the upright one, on which everything after i
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hounsfield.models.inference.outlines import segment_findings
 from hounsfield.models.measurements.nodule import SegmentedNodule, measure
 from hounsfield.pipeline.analysis.detection import detect_candidates, select_findings
-from hounsfield.preprocessing.codes import NoticeCode, Reason
-from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.extent import stack_rejection
 from hounsfield.preprocessing.geometry.reorient import upright
 from hounsfield.preprocessing.lungs.segment import find_lungs
@@ -23,8 +20,6 @@ from hounsfield.preprocessing.parallel import thread_map
 from hounsfield.preprocessing.quality.assess import assess_quality
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hounsfield.models.findings import Candidate, NoduleMeasurements
     from hounsfield.models.inference.loading import Models
     from hounsfield.pipeline.analysis.timing import StageTimer
@@ -91,24 +86,11 @@ def find_chest(volume: Volume, *, timer: StageTimer) -> Chest:
     rejection = stack_rejection(upright_volume.hu.shape[0], upright_volume.spacing_mm[2])
     if rejection is not None:
         raise rejection
-    with timer.stage("lungs"), _blaming_hu(volume):
+    with timer.stage("lungs"):
         lungs = find_lungs(volume)
     with timer.stage("quality"):
         notices = (*volume.notices, *assess_quality(volume, lungs))
     return Chest(volume, upright_volume, lungs, notices)
-
-
-@contextmanager
-def _blaming_hu(volume: Volume) -> Iterator[None]:
-    """Where no lungs are found in values that are no HU, that is the reason."""
-    try:
-        yield
-    except SeriesError as error:
-        doubts = [n for n in volume.notices if n.code is NoticeCode.HU_SUSPECT]
-        if not doubts or error.reason not in {Reason.LUNGS_NOT_FOUND, Reason.NOT_CHEST}:
-            raise
-        msg = f"{doubts[0].message}; no lungs were found"
-        raise SeriesError(Reason.HU_UNKNOWN, msg, path=error.path) from error
 
 
 def examine(

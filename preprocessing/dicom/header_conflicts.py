@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _TOLD_JITTER_DEGREES: Final = 0.01
 """Less is how far the decimals of the header go, and moves no pixel by 0.05 mm."""
 
+_TOLD_SPACING_MM: Final = 2e-4
+"""Less moves the edge of a slice by 0.05 mm."""
+
 _FIELD_TOLERANCE: Final = 0.02
 """Fraction by which the field of view may differ from the pixels: some scanners round it to mm."""
 
@@ -34,6 +37,7 @@ def header_conflicts(planes: Sequence[Plane], geometry: StackGeometry) -> list[N
         _conflicting_spacing(planes, geometry),
         _slice_location(planes, geometry),
         _field_of_view(planes, geometry),
+        _pixel_spacings(planes),
         _turned(geometry),
         _frames_of_reference(planes),
         _decimal_commas(planes),
@@ -103,6 +107,19 @@ def _conflicting_spacing(planes: Sequence[Plane], geometry: StackGeometry) -> No
     )
     numbers = {"header_mm": header_mm, "spacing_mm": round(geometry.spacing_mm, 4)}
     return Notice(NoticeCode.HEADER_CONFLICT, message, numbers)
+
+
+def _pixel_spacings(planes: Sequence[Plane]) -> Notice | None:
+    spacings = {plane.frame.pixel_spacing_mm for plane in planes} - {None}
+    values = [value for spacing in spacings for value in spacing or ()]
+    if len(spacings) < 2 or max(values) - min(values) < _TOLD_SPACING_MM:
+        return None
+    first = planes[0].frame.pixel_spacing_mm
+    message = (
+        f"PixelSpacing (0028,0030) differs between slices, {min(values):.6g} to {max(values):.6g} "
+        f"mm; that of the first, {first}, is used for all"
+    )
+    return Notice(NoticeCode.HEADER_CONFLICT, message)
 
 
 def _turned(geometry: StackGeometry) -> Notice | None:

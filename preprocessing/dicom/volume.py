@@ -13,7 +13,8 @@ from hounsfield.preprocessing.dicom.headers.plane import Plane
 from hounsfield.preprocessing.dicom.headers.transfer_syntaxes import NATIVE_SYNTAXES
 from hounsfield.preprocessing.dicom.notices import geometry_notices, lossy_notice, pixel_notices
 from hounsfield.preprocessing.dicom.pixels.consistency import Inconsistent, check_consistency
-from hounsfield.preprocessing.dicom.pixels.hu_scale import no_air_notice
+from hounsfield.preprocessing.dicom.pixels.hu_scale import scale_rejection, twice_rescaled
+from hounsfield.preprocessing.dicom.pixels.interleaving import interleaved_rejection
 from hounsfield.preprocessing.dicom.pixels.reading import FrameNotes, read_hu
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.geometry.depth_grid import max_missing
@@ -72,10 +73,16 @@ def read_dicom_volume(series: Series) -> Volume:
             break
         unreadable += failures.values()
         intact = [plane for index, plane in enumerate(intact) if index not in failures]
+    mixed = interleaved_rejection(len(ordered), lambda i: hu[stack_index(geometry, i)])
+    if mixed is not None:
+        raise mixed
     voxels = hu.size
     hu, affine = finish_stack(hu, geometry)
     field_mm = min(np.multiply(hu.shape[1:], geometry.pixel_spacing_mm))
-    doubt = no_air_notice(hu, float(field_mm))
+    low_hu = sum(notes.low_voxels for notes in frames)
+    wrong = scale_rejection(hu, float(field_mm)) or twice_rescaled(low_hu, voxels)
+    if wrong is not None:
+        raise wrong
     return Volume(
         hu=hu,
         affine=affine,
@@ -87,7 +94,6 @@ def read_dicom_volume(series: Series) -> Volume:
             *geometry_notices(ordered, geometry, unreadable),
             *pixel_notices(frames, voxels),
             *unusual.notices,
-            *([doubt] if doubt else []),
         ),
         filled_slices=geometry.missing,
     )

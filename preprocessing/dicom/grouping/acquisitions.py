@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.dicom.grouping.coherence import split_incoherent
 from hounsfield.preprocessing.dicom.grouping.copies import preference, without_copies
-from hounsfield.preprocessing.dicom.grouping.numbering import (
+from hounsfield.preprocessing.dicom.grouping.numbering import runs_of_numbers, times_numbered
+from hounsfield.preprocessing.dicom.grouping.runs import (
     are_numbered_through,
     number_of,
-    runs_of_numbers,
-    times_numbered,
+    runs_in_order,
 )
-from hounsfield.preprocessing.dicom.grouping.scan_times import runs_in_order
 from hounsfield.preprocessing.dicom.headers.plane import Plane
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.geometry.depth_grid import max_missing
@@ -153,6 +152,13 @@ def _nested(positions: list[list[Plane]], most: int) -> list[list[Plane]] | None
     """Phases that are numbered one after the other at each position, before the table moves on."""
     if any(len(position) != most for position in positions):
         return None
+    times = [plane.acquisition.acquired_s for position in positions for plane in position]
+    if None not in times and len(set(times)) == len(times):
+        # In one pass over the table, the first at each position is the first phase.
+        by_time = [
+            sorted(p, key=lambda plane: plane.acquisition.acquired_s or 0.0) for p in positions
+        ]
+        return [[position[rank] for position in by_time] for rank in range(most)]
     ranked = [
         sorted(position, key=lambda plane: plane.instance.instance_number or 0)
         for position in positions

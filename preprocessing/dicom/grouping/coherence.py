@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hounsfield.preprocessing.dicom.grouping.numbering import (
-    are_numbered_through,
-    split_by_numbering,
-)
+from hounsfield.preprocessing.dicom.grouping.numbering import split_by_numbering
+from hounsfield.preprocessing.dicom.grouping.runs import are_numbered_through
 from hounsfield.preprocessing.dicom.grouping.scan_times import split_by_time
 from hounsfield.preprocessing.dicom.grouping.steps import is_step_and_shoot, ranges_overlap
 from hounsfield.preprocessing.dicom.headers.patient import distinct_patients
@@ -61,16 +59,22 @@ _PROPERTIES = (
         _Rule.ALWAYS,
     ),
     _Property(
-        "ConvolutionKernel (0018,1210)", lambda plane: plane.acquisition.kernel, _Rule.ALWAYS
+        "ConvolutionKernel (0018,1210)",
+        lambda plane: plane.acquisition.kernel.casefold(),
+        _Rule.ALWAYS,
     ),
     _Property("KVP (0018,0060)", lambda plane: plane.acquisition.kvp, _Rule.ALWAYS),
     _Property(
-        "scanner",
-        lambda plane: (
-            plane.instance.facts.manufacturer,
-            plane.instance.facts.manufacturer_model_name,
-            plane.instance.device_serial_number,
-        ),
+        "Manufacturer (0008,0070)", lambda plane: plane.instance.facts.manufacturer, _Rule.SCANS
+    ),
+    _Property(
+        "ManufacturerModelName (0008,1090)",
+        lambda plane: plane.instance.facts.manufacturer_model_name,
+        _Rule.SCANS,
+    ),
+    _Property(
+        "DeviceSerialNumber (0018,1000)",
+        lambda plane: plane.instance.device_serial_number,
         _Rule.SCANS,
     ),
     _Property(
@@ -79,7 +83,9 @@ _PROPERTIES = (
         _Rule.SCANS,
     ),
     _Property(
-        "ImageType (0008,0008)", lambda plane: plane.instance.facts.image_type, _Rule.OVERLAPPING
+        "ImageType (0008,0008)",
+        lambda plane: plane.instance.facts.image_type[:3],
+        _Rule.OVERLAPPING,
     ),
     _Property(
         "ContrastBolusAgent (0018,0010)",
@@ -107,7 +113,7 @@ _PROPERTIES = (
     ),
     _Property(
         "SliceThickness (0018,0050)",
-        lambda plane: plane.frame.slice_thickness_mm,
+        lambda plane: round(plane.frame.slice_thickness_mm or 0.0, 2) or None,
         _Rule.OVERLAPPING,
     ),
 )

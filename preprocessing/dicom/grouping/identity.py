@@ -14,6 +14,7 @@ from hounsfield.preprocessing.dicom.grouping.spoilt_uids import (
     with_one_study,
 )
 from hounsfield.preprocessing.dicom.headers.patient import distinct_patients
+from hounsfield.preprocessing.extent import MIN_SLICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,6 +43,11 @@ class SeriesGroup:
     spoilt_uid: str = ""
     notices: tuple[Notice, ...] = ()
     apart: tuple[SeriesGroup, ...] = ()
+
+    @property
+    def apart_are_series(self) -> bool:
+        """Whether one of the groups in `apart` at least is more than single slices."""
+        return any(len(group.members) >= MIN_SLICES for group in self.apart)
 
 
 def group_by_identity(instances: Iterable[Instance]) -> list[SeriesGroup]:

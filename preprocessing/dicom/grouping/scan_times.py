@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from hounsfield.preprocessing.dicom.grouping.steps import is_step_and_shoot, ranges_overlap
+from hounsfield.preprocessing.dicom.grouping.runs import are_numbered_through, monotone_runs
+from hounsfield.preprocessing.dicom.grouping.steps import (
+    is_most_of,
+    is_step_and_shoot,
+    ranges_overlap,
+)
 from hounsfield.preprocessing.dicom.headers.plane import Plane, depths_mm
 from hounsfield.preprocessing.extent import MIN_SLICES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from numpy.typing import NDArray
 
 MAX_PAUSE_S: Final = 5.0
@@ -41,6 +44,8 @@ def split_by_time(planes: list[Plane]) -> list[list[Plane]]:
     if all(time is not None for time in acquired):
         return _split(planes, [time or 0.0 for time in acquired], MAX_PAUSE_S)
     known = [plane for plane, time in zip(planes, acquired, strict=True) if time is not None]
+    if known and are_numbered_through(planes):
+        return [planes]  # a writer left out some times
     if min(len(known), len(planes) - len(known)) >= MIN_SLICES:
         unknown = [plane for plane in planes if plane.acquisition.acquired_s is None]
         return [*split_by_time(known), *split_by_time(unknown)]
@@ -52,42 +57,6 @@ def split_by_time(planes: list[Plane]) -> list[list[Plane]]:
         overlap = any(ranges_overlap(one, other) for one, other in combinations(depths, 2))
         return scans if overlap else [planes]
     return [planes]
-
-
-def runs_in_order(
-    planes: Sequence[Plane], order_of: Callable[[Plane], float | None]
-) -> list[list[Plane]]:
-    """Cuts planes where the table went back, in an order that all planes have and no two share.
-
-    Args:
-        planes: Planes of one shape, each with a position.
-        order_of: Returns the time or number of a plane.
-
-    Returns:
-        The runs; one run of all planes where they have no such order.
-    """
-    keys = [key for plane in planes if (key := order_of(plane)) is not None]
-    if len(keys) < len(planes) or len(set(keys)) < len(keys):
-        return [list(planes)]
-    order = np.argsort(keys)
-    depths = depths_mm(planes, planes[0])[order]
-    return [[planes[order[i]] for i in run] for run in monotone_runs(depths)]
-
-
-def monotone_runs(values: NDArray[np.float64]) -> list[NDArray[np.int_]]:
-    """Returns the indices of the runs of a sequence, cut where it turns round, stops or goes back.
-
-    Args:
-        values: For instance positions along the normal in the order of their times, shape (n,).
-    """
-    starts = [0]
-    direction = 0.0
-    for index, step in enumerate(np.sign(np.diff(values)), start=1):
-        if index - starts[-1] == 1:
-            direction = step
-        if step != direction or step == 0:
-            starts.append(index)
-    return np.split(np.arange(len(values)), starts[1:])
 
 
 def _split(planes: list[Plane], times: list[float], max_pause_s: float) -> list[list[Plane]]:
@@ -119,7 +88,7 @@ def _split_group(
     """Separates scans of the same part of the patient that followed one another at once."""
     _, starts = np.unique(times[group], return_index=True)
     moments = np.split(group, starts[1:])
-    if all(len(moment) >= MIN_SLICES for moment in moments) and any(
+    if all(is_most_of(depths[moment], depths[group]) for moment in moments) and any(
         ranges_overlap(depths[before], depths[after]) for before, after in pairwise(moments)
     ):
         return moments
@@ -130,4 +99,4 @@ def _split_group(
     within = np.concatenate([np.arange(len(moment)) for moment in moments])
     nudged = depths[group] + forward * 1e-6 * within
     runs = [group[run] for run in monotone_runs(nudged)]
-    return runs if all(len(run) >= MIN_SLICES for run in runs) else [group]
+    return runs if all(is_most_of(depths[run], depths[group]) for run in runs) else [group]

@@ -60,7 +60,7 @@ def group_instances(instances: Sequence[Instance]) -> list[Series]:
 def _series_of(group: SeriesGroup) -> list[Series]:
     """The parts of one group, numbered; volumes first, and each with its notices."""
     parts = _parts(group.members)
-    if group.spoilt_uid and len(parts) > 1 and group.apart:
+    if group.spoilt_uid and len(parts) > 1 and group.apart_are_series:
         return [series for own in group.apart for series in _series_of(own)]
     if group.spoilt_uid:
         parts = [_only_stack(group, parts)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.codes import Notice, NoticeCode
 from hounsfield.preprocessing.dicom.grouping.kinds import rejection_by_kind
-from hounsfield.preprocessing.dicom.grouping.numbering import are_numbered_through
+from hounsfield.preprocessing.dicom.grouping.runs import are_numbered_through
 from hounsfield.preprocessing.dicom.headers.patient import distinct_patients
 from hounsfield.preprocessing.dicom.headers.plane import Plane
 from hounsfield.preprocessing.extent import MIN_SLICES
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from hounsfield.preprocessing.dicom.headers.instance import Instance
+
+_MADE_ANEW = 2
+"""Slices that share a SeriesInstanceUID which a converter made anew; three are a series."""
 
 SERIES_UID = "SeriesInstanceUID (0020,000E)"
 
@@ -107,7 +110,7 @@ def spoilt_series(by_series: Mapping[SeriesKey, Sequence[Instance]]) -> list[Spo
     whole: dict[Hashable, list[Sequence[Instance]]] = defaultdict(list)
     for (_, _, series_uid, _), members in by_series.items():
         slices = [i for i in members if i.frames and rejection_by_kind(i) is None]
-        if series_uid and sum(len(i.frames) for i in slices) >= MIN_SLICES:
+        if series_uid and sum(len(i.frames) for i in slices) > _MADE_ANEW:
             whole[_frame_and_place(slices[0])].append(slices)
             continue
         for instance in slices:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+MOST_OF_RANGE: Final = 0.4
+"""Part of the scanned length that a scan of its own covers."""
+
 MIN_STEPS: Final = 3
 """A table that moves between shots makes at least so many; two groups of slices are two scans."""
 
@@ -27,6 +30,17 @@ def ranges_overlap(depths: NDArray[np.float64], others: NDArray[np.float64]) -> 
         others: Positions of the slices of the other group in mm.
     """
     return bool(depths.min() < others.max() and others.min() < depths.max())
+
+
+def is_most_of(depths: NDArray[np.float64], every: NDArray[np.float64]) -> bool:
+    """Returns whether some of many slices may be a scan of their own.
+
+    Args:
+        depths: Positions of the slices along the normal in mm, in any order.
+        every: Positions of all slices, these among them.
+    """
+    enough = len(depths) >= MIN_SLICES
+    return enough and float(np.ptp(depths)) >= MOST_OF_RANGE * float(np.ptp(every))
 
 
 def is_step_and_shoot(groups: Sequence[NDArray[np.float64]]) -> bool:

@@ -91,10 +91,12 @@ def seconds_of(dates: Sequence[str], times: Sequence[str]) -> float | None:
         Seconds; None without a time. A time zone is left aside: within one series it is one.
     """
     for value in times:
-        moment = value.split("+")[0].split("-")[0].strip()
+        moment = value.split("+")[0].split("-")[0].replace(":", "").strip()
         whole, _, fraction = moment.partition(".")
         if not whole.isascii() or not whole.isdecimal():
             continue
+        if len(whole) in {8, 10}:
+            continue  # a date, or a date with an hour, is no moment
         day = _day(whole[:8]) if len(whole) >= 12 else None
         clock = whole[8:] if len(whole) >= 12 else whole
         if day is None:
@@ -128,7 +130,8 @@ def _acquisition(top: Elements, macros: dict[str, Elements]) -> Acquisition:
         cardiac.raw_bytes("NominalCardiacTriggerDelayTime").hex(),
         lungs.raw_bytes("NominalPercentageOfRespiratoryPhase").hex(),
     ]
-    times = [text(top, "AcquisitionDateTime"), text(top, "AcquisitionTime")]
+    # AcquisitionTime first: anonymisers fill AcquisitionDateTime with one dummy.
+    times = [text(top, "AcquisitionTime"), text(top, "AcquisitionDateTime")]
     frame_number = None
     if content is not None:
         phase.append(content.raw_bytes("TemporalPositionIndex").hex())

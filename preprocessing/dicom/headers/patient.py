@@ -100,10 +100,11 @@ def _patient(patient_id: str, name: str, birth_date: str, sex: str) -> Patient:
     """Shared by the instances of a patient."""
     # Ideographic and phonetic spellings of the name follow "=" (PS3.5, 6.2.1).
     parts = re.split(r"[\^\s,.]+", _plain(name.partition("=")[0]))
+    known = [part for part in parts if part.isalpha()]  # others were decoded wrongly
     return Patient(
-        _hash(patient_id.casefold()),
-        frozenset(map(_hash, filter(None, parts))),
-        _hash(birth_date),
+        _hash(patient_id.casefold().strip(" .,-_").lstrip("0")),
+        frozenset(map(_hash, known)),
+        _hash(re.sub(r"\D", "", birth_date)),
         sex.upper() if sex.upper() in {"F", "M"} else "",
     )
 

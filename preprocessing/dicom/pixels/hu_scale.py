@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
+from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
@@ -23,12 +23,19 @@ HIGHEST_AIR_HU: Final = -750
 MIN_FIELD_MM: Final = 300
 """A field of view as wide as this shows air around the patient, or in the lungs or the bowel."""
 
+BETWEEN_AIR_AND_PADDING_HU: Final = (-1900, -1200)
+MAX_LOW_FRACTION: Final = 0.03
+"""Noise in air reaches -1200 HU, and padding is -2000 or lower, with lossy compression +-50."""
+
+_PADDING_VALUES: Final = 4
+"""Padding is one value, or a few where an image was put together."""
+
 _AIR_PERCENT: Final = 0.1
 _SAMPLES: Final = 500_000
 
 
-def no_air_notice(hu: NDArray[np.int16], field_mm: float) -> Notice | None:
-    """Returns a notice if a wide image holds no air, so that its rescale must be doubted.
+def scale_rejection(hu: NDArray[np.int16], field_mm: float) -> SeriesError | None:
+    """Returns why values are no HU although the header has a rescale; None if they may be.
 
     Args:
         hu: HU of a whole volume, ``[z, y, x]``.
@@ -40,11 +47,43 @@ def no_air_notice(hu: NDArray[np.int16], field_mm: float) -> Notice | None:
     lowest = float(np.percentile(hu.reshape(-1)[::step], _AIR_PERCENT))
     if lowest <= HIGHEST_AIR_HU:
         return None
-    message = (
+    msg = (
         f"Nothing is near -1000 HU, the lowest values are {lowest:.0f} HU, although slices of "
-        f"{field_mm:.0f} mm show air: all HU may be wrong"
+        f"{field_mm:.0f} mm show air: RescaleIntercept (0028,1052) or RescaleSlope is wrong"
     )
-    return Notice(NoticeCode.HU_SUSPECT, message, {"lowest_hu": lowest})
+    return SeriesError(Reason.HU_UNKNOWN, msg)
+
+
+def count_below_air(hu: NDArray[np.int16]) -> int:
+    """Returns how many pixels are in `BETWEEN_AIR_AND_PADDING_HU` without being padding.
+
+    Args:
+        hu: HU of one frame, ``[row, column]``, in which padding has not been replaced.
+    """
+    low, high = BETWEEN_AIR_AND_PADDING_HU
+    between = hu[(hu > low) & (hu < high)]
+    if between.size == 0:
+        return 0
+    _, counts = np.unique(between, return_counts=True)
+    return int(between.size - np.sort(counts)[-_PADDING_VALUES:].sum())
+
+
+def twice_rescaled(low_hu: int, voxels: int) -> SeriesError | None:
+    """Returns an error if the rescale was applied to values that were HU already; else None.
+
+    Args:
+        low_hu: Number of voxels in `BETWEEN_AIR_AND_PADDING_HU`: no tissue is there, and padding
+            is one value below.
+        voxels: Number of all voxels.
+    """
+    if low_hu <= MAX_LOW_FRACTION * voxels:
+        return None
+    msg = (
+        f"{low_hu / voxels:.0%} of the voxels lie between {BETWEEN_AIR_AND_PADDING_HU[0]} and "
+        f"{BETWEEN_AIR_AND_PADDING_HU[1]} HU, where nothing is: the values were HU before "
+        "RescaleIntercept (0028,1052) was applied, or it is wrong"
+    )
+    return SeriesError(Reason.HU_UNKNOWN, msg)
 
 
 def hu_fault(plane: Plane) -> SeriesError | None:

@@ -13,7 +13,11 @@ from hounsfield.preprocessing.dicom.headers.dataset import deflated_start, infla
 from hounsfield.preprocessing.dicom.headers.plane import Plane
 from hounsfield.preprocessing.dicom.headers.transfer_syntaxes import NATIVE_SYNTAXES
 from hounsfield.preprocessing.dicom.pixels.codecs import DecodedFrame, decode_frame
-from hounsfield.preprocessing.dicom.pixels.hu_scale import hu_fault
+from hounsfield.preprocessing.dicom.pixels.hu_scale import (
+    BETWEEN_AIR_AND_PADDING_HU,
+    count_below_air,
+    hu_fault,
+)
 from hounsfield.preprocessing.dicom.pixels.pixel_bits import interpret
 from hounsfield.preprocessing.dicom.pixels.stored_values import (
     Rescale,
@@ -44,10 +48,12 @@ class FrameNotes:
 
     Attributes:
         padding_voxels: Number of voxels that were never measured.
+        low_voxels: Number of voxels in `BETWEEN_AIR_AND_PADDING_HU`, where nothing is.
         conflicts: How pixels and header contradict each other, in words.
     """
 
     padding_voxels: int = 0
+    low_voxels: int = 0
     conflicts: tuple[str, ...] = ()
 
 
@@ -117,8 +123,9 @@ def _read_hu(instance: Instance, frame: Frame, out: NDArray[np.int16]) -> FrameN
     padding = padding_mask(stored, layout, to_hu)
     lowest, _ = stored.hu_range(to_hu)
     rescale(stored, to_hu, out)
+    low_voxels = count_below_air(out) if lowest < BETWEEN_AIR_AND_PADDING_HU[1] else 0
     count = replace_padding(out, padding, lowest)
-    return FrameNotes(count, tuple(conflicts))
+    return FrameNotes(count, low_voxels, tuple(conflicts))
 
 
 def _read_bits(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.dicom.volume import read_dicom_volume
+from hounsfield.preprocessing.errors import SeriesError
 from tests.preprocessing.dicom_files import codes_of, save_stack, series_of, stack_datasets
 
 STEP_MM = 5.0
@@ -333,3 +334,59 @@ def test_slices_of_several_kernels_are_never_one_volume(tmp_path):
         dataset.ConvolutionKernel = f"B{40 + number}f"
     for series in series_of(save_stack(datasets, tmp_path)):
         assert len({instance.acquisitions[0].kernel for instance in series.instances}) == 1
+
+
+def test_a_second_scan_that_no_header_tells_apart_is_told_by_its_pixels(tmp_path):
+    rng = np.random.default_rng(3)
+    scene = rng.normal(0, 200, (40, 40)).repeat(4, axis=0).repeat(4, axis=1)
+    datasets = _stack(24, 0.0, 0.0, USUAL)
+    for number, dataset in enumerate(datasets):
+        moved = np.roll(scene, 12 * (number % 2), axis=0) + rng.normal(0, 20, scene.shape)
+        dataset.Rows, dataset.Columns = scene.shape
+        dataset.PixelData = (moved + 1024).clip(0).astype("<u2").tobytes()
+        del dataset.InstanceNumber
+    (series,) = series_of(save_stack(datasets, tmp_path))
+    with pytest.raises(SeriesError, match="Every other slice is of another scan") as caught:
+        read_dicom_volume(series)
+    assert caught.value.reason is Reason.INCONSISTENT_GEOMETRY
+
+
+def test_numbers_in_the_order_of_file_names_tear_no_scan(tmp_path):
+    datasets = _stack(99, 0.0, 0.0, USUAL)
+    for number, name in enumerate(sorted(map(str, range(99)))):
+        datasets[int(name)].InstanceNumber = number + 1
+    (series,) = series_of(save_stack(datasets, tmp_path))
+    assert series.shape_zyx[0] == 99
+
+
+@pytest.mark.parametrize(
+    ("keyword", "values"),
+    [
+        ("SliceThickness", ["5", "5.00001"]),
+        ("ConvolutionKernel", ["B31f", "B31F"]),
+        ("Manufacturer", ["MAKER", None]),
+        ("ImageType", [["ORIGINAL", "PRIMARY", "AXIAL"], ["ORIGINAL", "PRIMARY", "AXIAL", "X"]]),
+        ("PatientBirthDate", ["19500101", "1950.01.01"]),
+        ("PatientID", ["004711", "4711"]),
+        ("AcquisitionTime", ["120000", None]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+def test_two_spellings_of_one_value_split_nothing(tmp_path, keyword, values):
+    datasets = _stack(24, 0.0, 0.0, USUAL)
+    for number, dataset in enumerate(datasets):
+        setattr(dataset, keyword, values[number % 2])
+    (series,) = series_of(save_stack(datasets, tmp_path))
+    assert series.shape_zyx[0] == 24
+
+
+@pytest.mark.parametrize("times", [["12:00:00", "12:15:00"], ["120000", "121500"]])
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+def test_times_of_old_forms_and_dummy_moments_still_separate_scans(tmp_path, times):
+    first, second = (
+        _stack(12, offset, 0.0, {**USUAL, "AcquisitionTime": time})
+        for offset, time in zip((0.0, 60.0), times, strict=True)
+    )
+    for dataset in [*first, *second]:
+        dataset.AcquisitionDateTime = "19000101000000"
+    assert len(series_of(save_stack([*first, *second], tmp_path))) == 2

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.dicom.pixels.hu_scale import no_air_notice
+from hounsfield.preprocessing.dicom.pixels.hu_scale import scale_rejection
 from hounsfield.preprocessing.dicom.volume import read_dicom_volume
-from tests.preprocessing.dicom_files import only_series, save_stack, stack_datasets
+from hounsfield.preprocessing.errors import SeriesError
+from tests.preprocessing.dicom_files import only_series, save_stack, set_pixels, stack_datasets
 
 DEPTHS = np.arange(12) * 5.0
 
@@ -64,9 +65,26 @@ def test_a_series_that_lies_where_no_table_reaches_is_refused(tmp_path):
     assert "no table reaches further than 10000 mm" in series.rejection.message
 
 
-def test_a_wide_image_without_air_is_told():
+def test_a_wide_image_without_air_is_no_hu():
     hu = np.full((8, 64, 64), 40, np.int16)
-    assert no_air_notice(hu, 400).numbers == {"lowest_hu": 40.0}
-    assert no_air_notice(hu, 200) is None
+    assert scale_rejection(hu, 400).reason is Reason.HU_UNKNOWN
+    assert scale_rejection(hu, 200) is None
     hu[:, :8] = -990
-    assert no_air_notice(hu, 400) is None
+    assert scale_rejection(hu, 400) is None
+
+
+@pytest.mark.parametrize(("intercept", "is_refused"), [("-1024", False), ("-2048", True)])
+def test_a_rescale_that_was_applied_twice_is_no_hu(tmp_path, intercept, is_refused):
+    rng = np.random.default_rng(1)
+    datasets = stack_datasets(DEPTHS)
+    for dataset in datasets:
+        hu = np.where(rng.random((24, 20)) < 0.4, -850, 40) + rng.normal(0, 20, (24, 20))
+        set_pixels(dataset, np.rint(hu).astype(int) + 1024)
+        dataset.RescaleIntercept = intercept
+    series = only_series(save_stack(datasets, tmp_path))
+    if is_refused:
+        with pytest.raises(SeriesError, match="were HU before RescaleIntercept") as caught:
+            read_dicom_volume(series)
+        assert caught.value.reason is Reason.HU_UNKNOWN
+    else:
+        read_dicom_volume(series)
