@@ -181,10 +181,16 @@ class _Search:
             self.examine(member)
 
     def _data_file(self, header: ByteSource, name: str) -> ByteSource | None:
-        """The file of a name relative to a MetaImage header, but not above the header's folder."""
+        """The file of a name relative to a MetaImage header, but not above the header's folder.
+
+        An absolute path is that of the computer on which the header was written; its file may have
+        been copied beside the header.
+        """
         parts = PurePosixPath(name.replace("\\", "/")).parts
-        if ".." in parts or parts[:1] == ("/",):
+        if ".." in parts:
             return None
+        if parts and (parts[0] == "/" or parts[0].endswith(":")):
+            parts = parts[-1:]
         data = self.siblings.find(header, parts)
         if data is None and "/" not in name:  # a backslash may be part of a name
             data = self.siblings.find(header, (name,))

@@ -177,6 +177,17 @@ def test_a_header_cannot_name_a_file_outside_its_folder(tmp_path):
         assert "is not there" in refused.message
 
 
+@pytest.mark.parametrize("folder", ["/home/reader/scans/", "D:\\scans\\", "D:/scans/"])
+def test_a_path_of_another_computer_names_the_file_beside_the_header(tmp_path, folder):
+    (tmp_path / "a.raw").write_bytes(bytes(16000))
+    (tmp_path / "a.mhd").write_text(
+        "NDims = 3\nOffset = 0 0 0\nElementSpacing = 10 10 10\nDimSize = 20 20 20\n"
+        f"ElementType = MET_SHORT\nElementDataFile = {folder}a.raw\n"
+    )
+    [series] = discover([tmp_path]).series
+    assert series.readable
+
+
 def zip_folder(folder, path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.rglob("*")):
