@@ -23,7 +23,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from benchmarks.encoded_pixels import ENCODERS, set_transfer_syntax
+from benchmarks.material.encoded_pixels import ENCODERS, set_transfer_syntax
 from hounsfield.data.phantom.ct_series import ct_datasets, save_series
 from hounsfield.preprocessing.dicom.grouping.series import group_instances
 from hounsfield.preprocessing.dicom.headers.instance import read_instance

@@ -27,11 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from benchmarks.real_nodules import (
-    patient_weights,
-    real_nodules,
-    with_interval,
-)
+from benchmarks.material.real_nodules import patient_weights, real_nodules, with_interval
 from hounsfield.data.prepared.case import load_case
 from hounsfield.data.prepared.held_out import read_held_out
 from hounsfield.data.prepared.nodule_crops import as_crop

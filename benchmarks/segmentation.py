@@ -22,7 +22,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.real_nodules import as_candidate, patient_weights, real_nodules, with_interval
+from benchmarks.material.real_nodules import (
+    as_candidate,
+    patient_weights,
+    real_nodules,
+    with_interval,
+)
 from hounsfield.data.phantom import NoduleSpec, PhantomSettings, make_phantom
 from hounsfield.models.inference.loading import load_segmenter
 from hounsfield.models.inference.outlines import segment_findings

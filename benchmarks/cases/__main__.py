@@ -1,8 +1,9 @@
 """Builds every case of a folder and judges what Hounsfield makes of it.
 
 Run as ``python -m benchmarks.cases FOLDER [CASE ...]``. Each case is a folder with a ``make.py``
-that builds one input (``python make.py OUT``). A case is right if its volumes are right or refused
-with the reason that is true of it; the exit code is 1 if any is wrong.
+that builds one input (``python make.py OUT``). The cases are no part of the repository: `JUDGES`
+names those that can be judged. A case is right if its volumes are right or refused with the reason
+that is true of it; the exit code is 1 if any is wrong.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ def main() -> int:
     """Prints a line for each case.
 
     Returns:
-        0 if every case is right, 1 if one is wrong, 2 if the folder holds no case.
+        0 if every case is right or no folder is given, 1 if one is wrong, 2 if the folder holds no
+        case.
     """
     if len(sys.argv) < 2:
-        print("not run: needs the folder of the cases")
+        print("not run: needs FOLDER, where each case is a folder with a make.py that builds it;")
+        print("the cases are not part of this repository (python -m benchmarks.cases FOLDER)")
         return 0
     root, chosen = Path(sys.argv[1]), sys.argv[2:]
     folders = sorted(path.parent for path in root.glob("*/make.py"))

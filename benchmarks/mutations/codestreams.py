@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
-from benchmarks.mutations.changes import change_bytes
-from benchmarks.mutations.dicom_stacks import ALL, ONE, SliceKind, name_of
+from benchmarks.mutations.changes import Changed, change_bytes
+from benchmarks.mutations.dicom_stacks import ALL, ONE, SliceKind, same_change_in_each
 from benchmarks.mutations.elements import join_elements
 from benchmarks.mutations.kinds import Mutation
 
@@ -24,16 +24,16 @@ class CodestreamKind(SliceKind):
         scope = ONE
         if rng.random() < 0.3:
             chosen, scope = list(range(len(self.stacks))), ALL
-        files, how = {}, ""
         # Items, offset table and codestream header are a tenth of the bytes, and half the changes.
         near = rng.random() < 0.5
-        state = rng.getstate()
-        for number in chosen:
-            rng.setstate(state)
+
+        def change(number: int) -> Changed:
             content, begins = join_elements(self.stacks[number], self.encoding)
             begin = begins[-1] + 12
             end = min(begin + 120, len(content)) if near else len(content)
-            how, files[name_of(number)] = change_bytes(content, rng, begin, end)
+            return change_bytes(content, rng, begin, end)
+
+        files, how = same_change_in_each(chosen, rng, change)
         part = "beginning of the codestream" if near else "codestream"
         return Mutation(files, f"{part} of {scope}", how)
 

@@ -24,7 +24,7 @@ from benchmarks.mutations.changes import (
     first_difference,
 )
 from benchmarks.mutations.chest import small_chest
-from benchmarks.mutations.dicom_stacks import name_of_tag
+from benchmarks.mutations.element_changes import name_of_tag
 from benchmarks.mutations.elements import PIXEL_DATA, PREAMBLE_BYTES
 from benchmarks.mutations.kinds import ImageKind, Kind, Mutation
 from hounsfield.data.phantom.ct_series import ct_datasets

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import io
-import struct
 import zlib
 from bisect import bisect
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from pydicom.datadict import keyword_for_tag
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -19,15 +16,10 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from benchmarks.encoded_pixels import set_transfer_syntax
-from benchmarks.mutations.changes import (
-    change_bytes,
-    change_integer,
-    change_number,
-    change_text,
-    first_difference,
-)
+from benchmarks.material.encoded_pixels import set_transfer_syntax
+from benchmarks.mutations.changes import Changed, change_bytes, first_difference
 from benchmarks.mutations.chest import EDGE, SPACING_MM, small_chest
+from benchmarks.mutations.element_changes import change_element, name_of_tag
 from benchmarks.mutations.elements import (
     PIXEL_DATA,
     Element,
@@ -39,7 +31,7 @@ from benchmarks.mutations.kinds import ImageKind, Mutation
 from hounsfield.data.phantom.ct_series import ct_datasets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from random import Random
 
 ONE, ALL = "one slice", "all slices"
@@ -93,27 +85,29 @@ class SliceKind(ImageKind):
     def _changed_element(self, rng: Random, chosen: list[int], scope: str) -> Mutation:
         first = self.stacks[chosen[0]]
         at = rng.randrange(sum(element.tag < PIXEL_DATA for element in first))
-        state = rng.getstate()
-        files, how = {}, ""
-        for number in chosen:
-            rng.setstate(state)  # the same change in each slice
+
+        def change(number: int) -> Changed:
             elements = list(self.stacks[number])
             how, changed = change_element(elements[at], rng, self.encoding)
             elements[at : at + 1] = [] if changed is None else [changed]
-            files[name_of(number)] = self._file(elements)
+            return how, self._file(elements)
+
+        files, how = same_change_in_each(chosen, rng, change)
         return Mutation(files, f"{name_of_tag(first[at].tag)} of {scope}", how)
 
     def _changed_bytes(self, rng: Random, chosen: list[int], scope: str) -> Mutation:
-        state = rng.getstate()
-        files, name, how = {}, "", ""
-        for number in chosen:
-            rng.setstate(state)
+        name = ""
+
+        def change(number: int) -> Changed:
+            nonlocal name
             content, begins = join_elements(self.stacks[number], self.encoding)
             end = begins[-1] + (8 if self.encoding.implicit else 12)  # where the pixels begin
             how, changed = change_bytes(content, rng, 132, end)
             first = first_difference(content, changed)
             name = name_of_tag(self.stacks[number][bisect(begins, first) - 1].tag)
-            files[name_of(number)] = self._packed(changed)
+            return how, self._packed(changed)
+
+        files, how = same_change_in_each(chosen, rng, change)
         return Mutation(files, f"bytes of {name} of {scope}", how)
 
     def _file(self, elements: list[Element]) -> bytes:
@@ -125,57 +119,30 @@ class SliceKind(ImageKind):
         return _deflated(content)
 
 
+def same_change_in_each(
+    chosen: Sequence[int], rng: Random, change: Callable[[int], Changed]
+) -> tuple[dict[str, bytes], str]:
+    """Changes each chosen slice, with the same random choices in each.
+
+    Args:
+        chosen: Numbers of slices, at least one.
+        rng: Its state is set anew for each slice.
+        change: Draws from `rng`; returns what was done to the slice of a number, and its new file.
+
+    Returns:
+        The new file of each slice by its name, and what was done to the last.
+    """
+    files, how = {}, ""
+    state = rng.getstate()
+    for number in chosen:
+        rng.setstate(state)
+        how, files[name_of(number)] = change(number)
+    return files, how
+
+
 def name_of(number: int) -> str:
     """The file name of a slice."""
     return f"{number:03d}.dcm"
-
-
-def name_of_tag(tag: int) -> str:
-    """The keyword of an element, or its group and element number."""
-    return keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
-
-
-def change_element(element: Element, rng: Random, encoding: Encoding) -> tuple[str, Element | None]:
-    """Changes the value of an element, its VR or its tag, or removes it.
-
-    Args:
-        element: An element of any VR.
-        rng: Decides everything.
-        encoding: Gives the byte order of numbers.
-
-    Returns:
-        What was done, and the new element; None if it was removed.
-    """
-    if rng.random() < 0.08:
-        return "removed", None
-    order = encoding.order(element.tag)
-    value = element.value
-    is_short = len(value) == 2 and not (value.isalnum() or value.endswith((b" ", b"\0")))
-    if element.vr == b"US" or (not element.vr and is_short):
-        (number,) = struct.unpack(f"{order}H", value)
-        how, changed = change_integer(number, rng, bits=16)
-        return how, replace(element, value=struct.pack(f"{order}H", changed))
-    if element.vr in {b"UL", b"OB"}:
-        how, content = change_bytes(value, rng)
-        return how, replace(element, value=content)
-    text = value.decode("latin-1").rstrip(" \0")
-    parts = text.split("\\")
-    at = rng.randrange(len(parts))
-    changer: Callable[[str, Random], tuple[str, str]] = change_text
-    if _is_number(parts[at]) and not text.startswith("1.2."):
-        changer = change_number
-    how, parts[at] = changer(parts[at], rng)
-    encoded = "\\".join(parts).encode("latin-1")
-    padding = b"\0" if element.vr == b"UI" else b" "
-    return how, replace(element, value=encoded + padding * (len(encoded) % 2))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _meta_end(content: bytes) -> int:

@@ -21,7 +21,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from benchmarks.encoded_pixels import encode_rle
+from benchmarks.material.encoded_pixels import encode_rle
 from hounsfield.preprocessing.dicom.grouping.series import group_instances
 from hounsfield.preprocessing.dicom.headers.instance import Instance, read_instance
 from hounsfield.preprocessing.files.sources import ByteSource

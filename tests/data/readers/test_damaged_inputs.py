@@ -7,8 +7,13 @@ import tracemalloc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom import dcmread
+from pydicom.config import disable_value_validation
 
-from benchmarks.reader_inputs import ANNOTATIONS, DOCUMENTS, TABLES, tiny_volume
+from benchmarks.material.reader_inputs.annotations import ANNOTATIONS
+from benchmarks.material.reader_inputs.documents import DOCUMENTS
+from benchmarks.material.reader_inputs.tables import TABLES
+from benchmarks.material.reader_inputs.weights import WEIGHTS
 from hounsfield.data.annotations.case_door import one_case
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError, UsageError
@@ -87,6 +92,13 @@ def test_any_damage_to_a_table_or_document_is_a_wrong_usage(tmp_path, reader_inp
     assert_values_or_one_sentence(reader_input, tmp_path, damage, (UsageError,))
 
 
+@named(WEIGHTS)
+@in_folders_made_once(40)
+@given(damage=damages())
+def test_any_damage_to_weights_is_a_wrong_usage(tmp_path, reader_input, damage):
+    assert_values_or_one_sentence(reader_input, tmp_path, damage, (UsageError,))
+
+
 @named([item for item in ANNOTATIONS if item.name in {"lidc_xml", "pascal_voc"}])
 @pytest.mark.parametrize("number", ["nan", "-inf", "1e9", "-1e9", "9" * 12])
 def test_a_number_that_cannot_be_is_never_a_label(tmp_path, reader_input, number):
@@ -109,14 +121,13 @@ def test_a_number_that_cannot_be_is_never_a_label(tmp_path, reader_input, number
 
 @pytest.mark.parametrize("values", [["1e9", "10"], ["nan", "10"], ["-1e9", "1e9"], ["inf", "10"]])
 def test_a_contour_that_leaves_the_series_is_refused_before_it_is_filled(tmp_path, values):
-    import pydicom
-
     rtstruct = next(item for item in ANNOTATIONS if item.name == "rtstruct")
     path = rtstruct.make(tmp_path)
-    dataset = pydicom.dcmread(path)
+    dataset = dcmread(path)
     contour = dataset.ROIContourSequence[0].ContourSequence[0]
-    contour["ContourData"]._value = [*values, *[str(v) for v in contour.ContourData[2:]]]
-    dataset.save_as(path)
+    with disable_value_validation():
+        contour.ContourData = [*values, *contour.ContourData[2:]]
+        dataset.save_as(path)
     with pytest.raises(SeriesError):
         rtstruct.read(path)
 
@@ -146,7 +157,3 @@ def test_whatever_is_raised_costs_one_case(tmp_path, error, reason):
 def test_interruptions_and_wrong_usage_pass(error):
     with pytest.raises(type(error)), one_case("XML"):
         raise error
-
-
-def test_the_tiny_volume_is_smaller_than_the_memory_that_a_reader_may_take():
-    assert tiny_volume().hu.nbytes < MAX_BYTES / 100

@@ -4,7 +4,7 @@ import os
 import signal
 
 import pytest
-from pydicom.uid import JPEG2000Lossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.dicom.pixels import isolated_decoding
@@ -20,7 +20,8 @@ from tests.preprocessing.dicom_files import (
 
 
 @pytest.fixture(autouse=True)
-def _no_process_is_left():
+def _no_process_before_or_after():
+    isolated_decoding.stop_decoding_process()
     yield
     isolated_decoding.stop_decoding_process()
 
@@ -50,10 +51,12 @@ def test_other_pixels_or_another_position_have_another_digest(tmp_path):
     assert len(digests) == 3
 
 
-def test_no_process_starts_for_native_planes(tmp_path, monkeypatch):
-    monkeypatch.setattr(isolated_decoding.subprocess, "Popen", None)
-    instance = instance_of(tmp_path)
+@pytest.mark.parametrize("syntax", [*NATIVE, *COMPRESSED])
+def test_a_process_starts_for_compressed_or_deflated_planes_alone(tmp_path, syntax):
+    instance = instance_of(tmp_path, syntax=syntax)
     assert len(plane_digest(instance, instance.frames[0])) == 16
+    has_process = isolated_decoding._PROCESS.pid is not None
+    assert has_process == (syntax in {*COMPRESSED, DeflatedExplicitVRLittleEndian})
 
 
 def test_an_error_of_the_child_has_its_reason_and_path(tmp_path, process):

@@ -15,7 +15,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from benchmarks.encoded_pixels import encode_rle
+from benchmarks.material.encoded_pixels import encode_rle
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.dicom.headers.dataset import deflated_start
 from hounsfield.preprocessing.dicom.headers.instance import PixelLayout, read_instance

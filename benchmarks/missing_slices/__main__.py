@@ -23,9 +23,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.inserted_spheres import make_background
-from benchmarks.slice_removal import KINDS, removals_by_gap, removals_by_share, rule_fills
-from benchmarks.sphere_search import load_searcher
+from benchmarks.missing_slices.inserted_spheres import make_background
+from benchmarks.missing_slices.slice_removal import (
+    KINDS,
+    removals_by_gap,
+    removals_by_share,
+    rule_fills,
+)
+from benchmarks.missing_slices.sphere_search import load_searcher
 from hounsfield.data.phantom import PhantomSettings, make_phantom
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.reading import read_volume
@@ -35,9 +40,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from benchmarks.inserted_spheres import Background, SphereKind
-    from benchmarks.slice_removal import SphereOutcome
-    from benchmarks.sphere_search import Searcher
+    from benchmarks.missing_slices.inserted_spheres import Background, SphereKind
+    from benchmarks.missing_slices.slice_removal import SphereOutcome
+    from benchmarks.missing_slices.sphere_search import Searcher
 
 SEED = 22
 MAX_GAP_MM, MIN_GAPS = 12.6, 2
@@ -49,7 +54,10 @@ PHANTOM = PhantomSettings(shape_zyx=(160, 420, 420), spacing_mm=(0.8, 0.8, 2.0),
 
 def main() -> None:
     """Prints two tables for each series."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.missing_slices",
+        description=__doc__.splitlines()[0] if __doc__ else None,
+    )
     parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER")
     parser.add_argument("--rounds", type=int, default=5, help="series of 40 spheres, by gap")
     parser.add_argument("--draws", type=int, default=10, help="random removals for each share")

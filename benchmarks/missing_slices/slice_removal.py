@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.inserted_spheres import SphereKind, paint_spheres, place_spheres
-from benchmarks.sphere_search import gained_false_positives, search
+from benchmarks.missing_slices.inserted_spheres import SphereKind, paint_spheres, place_spheres
+from benchmarks.missing_slices.sphere_search import gained_false_positives, search
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.geometry.depth_grid import fit_grid
 from hounsfield.preprocessing.geometry.slice_geometry import StackGeometry
@@ -18,8 +18,8 @@ from hounsfield.preprocessing.volume import Volume
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.inserted_spheres import Background, Sphere
-    from benchmarks.sphere_search import Searcher
+    from benchmarks.missing_slices.inserted_spheres import Background, Sphere
+    from benchmarks.missing_slices.sphere_search import Searcher
 
 KINDS = (
     SphereKind(4.0, "solid"),

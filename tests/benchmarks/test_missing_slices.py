@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks.inserted_spheres import Sphere, SphereKind, make_background
-from benchmarks.slice_removal import (
+from benchmarks.missing_slices.inserted_spheres import Sphere, SphereKind, make_background
+from benchmarks.missing_slices.slice_removal import (
     removals_by_gap,
     removals_by_share,
     rule_fills,
     touches,
     without_slices,
 )
-from benchmarks.sphere_search import Searcher, load_searcher
+from benchmarks.missing_slices.sphere_search import Searcher, load_searcher
 from hounsfield.data.phantom import SMALL, make_phantom
 from hounsfield.models.contracts import NoduleSegmentations
 from hounsfield.preprocessing.volume import Volume

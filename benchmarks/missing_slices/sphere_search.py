@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from benchmarks.inserted_spheres import Background, Sphere
+    from benchmarks.missing_slices.inserted_spheres import Background, Sphere
     from hounsfield.models.contracts import Segmenter
     from hounsfield.models.inference.loading import Models
     from hounsfield.preprocessing.volume import Volume

@@ -1,0 +1,1 @@
+"""Inputs that several benchmarks share with one another or with the tests."""

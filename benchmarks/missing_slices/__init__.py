@@ -1,0 +1,1 @@
+"""Effect of interpolated slices on nodules; see `__main__`."""
