@@ -206,7 +206,7 @@ def _path_and_uid(series: Series) -> tuple[str, str]:
 def _without_copied_folders(
     instances: list[Instance],
 ) -> tuple[Sequence[Instance], Sequence[Copy]]:
-    """The instances to use, and copies; no copies where comparing them brings a surprise."""
+    """The instances to use, and copies; no copies where comparing them fails."""
     try:
         with as_series_error(subject="The copy"):
             return split_copies(instances)

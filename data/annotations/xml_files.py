@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from hounsfield.data.annotations.case_door import one_case
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.safety_net import as_series_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def read_xml(path: Path) -> ET.Element:
             too large, or declares a document type: none of these formats needs one, and its
             entities could grow without bound.
     """
-    with one_case("XML", path):
+    with as_series_error(path, "The XML file", remedy="download it again", quotes_library=True):
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         text = _decoded(content)

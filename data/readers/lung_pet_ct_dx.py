@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.data.annotations.case_door import one_case
 from hounsfield.data.annotations.voxel_regions import image_voxels, source_affines
 from hounsfield.data.annotations.xml_files import (
     MAX_QUOTED_CHARACTERS,
@@ -27,6 +26,7 @@ from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.safety_net import as_series_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -166,7 +166,9 @@ def read_boxes(path: Path) -> list[ImageBox]:
         SeriesError: The file is damaged, has more than `MAX_BOXES`, a number is not finite, or a
             letter is none of A, B, E, G.
     """
-    with one_case("Pascal VOC", path):
+    with as_series_error(
+        path, "The Pascal VOC file", remedy="download it again", quotes_library=True
+    ):
         elements = read_xml(path).findall("object")
         if len(elements) > MAX_BOXES:
             msg = f"The file must have at most {MAX_BOXES} boxes, got {len(elements)}"

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+DAMAGE_REMEDY: Final = "check the values of its header, or copy or convert it again"
+"""What to do about a file that a library fails on: a header holds numbers that any program, or a
+damaged disk, may have written."""
+
 BEST_DEFLATE_RATIO: Final = 1032
 """The best that zlib's format can do."""
 

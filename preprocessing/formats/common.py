@@ -6,7 +6,6 @@ intercept, where their distribution says that they are.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
@@ -20,42 +19,11 @@ from hounsfield.preprocessing.volume import rounded_hu
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from hounsfield.preprocessing.codes import Notice
-
-
-@contextmanager
-def errors_of_one_file(path: Path | str) -> Iterator[None]:
-    """Turns whatever a file brings about into an error of that file.
-
-    Headers are numbers that any program, or a damaged disk, may have written. No list of the
-    exceptions that libraries raise for them was ever complete.
-
-    Args:
-        path: The file, for the error.
-
-    Yields:
-        Nothing; the file is read inside the ``with`` block.
-
-    Raises:
-        SeriesError: `unreadable`, or the error that was raised inside.
-        OSError: The file cannot be read.
-        MemoryError: It does not fit into memory.
-    """
-    try:
-        yield
-    except (SeriesError, OSError, MemoryError):
-        raise
-    except Exception as error:
-        msg = (
-            f"The file cannot be understood ({type(error).__name__}): its header holds values that "
-            "are not allowed there; copy or convert it again"
-        )
-        raise SeriesError(Reason.UNREADABLE, msg, path=path) from error
 
 
 def spacing_of(affine: NDArray[np.float64]) -> tuple[float, float, float]:

@@ -11,6 +11,7 @@ from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.member_stream import drain
 from hounsfield.preprocessing.formats.checks import (
+    DAMAGE_REMEDY,
     cannot_hold_hu,
     check_memory,
     check_rest,
@@ -21,7 +22,6 @@ from hounsfield.preprocessing.formats.checks import (
 )
 from hounsfield.preprocessing.formats.common import (
     crop_rejection_of,
-    errors_of_one_file,
     read_into,
     right_handed,
     spacing_of,
@@ -38,6 +38,7 @@ from hounsfield.preprocessing.formats.metaimage_header import (
 )
 from hounsfield.preprocessing.geometry.slice_geometry import orientation_name
 from hounsfield.preprocessing.printable_path import file_name
+from hounsfield.preprocessing.safety_net import as_series_error
 from hounsfield.preprocessing.series import Series, SeriesFormat
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
@@ -66,7 +67,7 @@ def describe_metaimage(
         OSError: A file cannot be read.
     """
     path = str(source)
-    with errors_of_one_file(path):
+    with as_series_error(path, remedy=DAMAGE_REMEDY):
         header = read_metaimage_header(source)
         sources, notices = _files(header, source, find_sibling)
         data = sources[-1]
@@ -106,7 +107,7 @@ def read_metaimage(series: Series) -> Volume:
     """
     source, data = series.sources[0], series.sources[-1]
     path = str(source)
-    with errors_of_one_file(path):
+    with as_series_error(path, series.subject, remedy=DAMAGE_REMEDY):
         header = read_metaimage_header(source)
         _check_size(header, data)
         check_memory(header.shape_zyx, header.dtype, path)

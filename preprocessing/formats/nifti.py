@@ -11,6 +11,7 @@ from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.member_stream import drain
 from hounsfield.preprocessing.formats.checks import (
+    DAMAGE_REMEDY,
     cannot_hold_hu,
     check_memory,
     check_rest,
@@ -21,7 +22,6 @@ from hounsfield.preprocessing.formats.checks import (
 )
 from hounsfield.preprocessing.formats.common import (
     crop_rejection_of,
-    errors_of_one_file,
     read_into,
     right_handed,
     spacing_of,
@@ -32,6 +32,7 @@ from hounsfield.preprocessing.formats.inflating import inflate_into
 from hounsfield.preprocessing.formats.nifti_affine import RAS_TO_LPS
 from hounsfield.preprocessing.formats.nifti_header import NiftiHeader, read_nifti_header
 from hounsfield.preprocessing.geometry.slice_geometry import orientation_name
+from hounsfield.preprocessing.safety_net import as_series_error
 from hounsfield.preprocessing.series import Series, SeriesFormat
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
@@ -56,7 +57,7 @@ def describe_nifti(source: ByteSource) -> Series:
         OSError: The file cannot be read.
     """
     path = str(source)
-    with errors_of_one_file(path):
+    with as_series_error(path, remedy=DAMAGE_REMEDY):
         with source.open_stream() as file:
             header = read_nifti_header(file, source)
         _check_size(header, source)
@@ -93,7 +94,7 @@ def read_nifti(series: Series) -> Volume:
     """
     (source,) = series.sources
     path = str(source)
-    with errors_of_one_file(path):
+    with as_series_error(path, series.subject, remedy=DAMAGE_REMEDY):
         with source.open_stream() as file:
             header = read_nifti_header(file, source)
             _check_size(header, source)
