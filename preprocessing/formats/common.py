@@ -15,7 +15,7 @@ from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.extent import crop_rejection
 from hounsfield.preprocessing.formats.hu_scale import hu_intercept
 from hounsfield.preprocessing.geometry.reorient import to_upright
-from hounsfield.preprocessing.volume import rounded_hu
+from hounsfield.preprocessing.hu_rounding import rounded_hu
 
 if TYPE_CHECKING:
     import io

@@ -21,6 +21,10 @@ without_data_of_its_own = settings(
 )
 
 
+class PanicException(BaseException):
+    """As pyo3 raises it out of a library in Rust."""
+
+
 def model(folder, *, packed_weights=None, graph=GRAPH, **changes):
     """Writes a model folder in which every checksum fits."""
     packed = gzip.compress(WEIGHTS, 1) if packed_weights is None else packed_weights
@@ -144,14 +148,10 @@ def test_any_value_of_another_type_in_a_manifest_is_one_sentence_or_none(tmp_pat
 
 def test_a_model_that_does_not_fit_into_memory_is_not_called_damaged(tmp_path):
     with pytest.raises(UsageError, match=r"needs more memory .*bad_alloc"), using_model(tmp_path):
-        msg = "std::bad_alloc"
-        raise RuntimeError(msg)
+        raise RuntimeError("std::bad_alloc")  # noqa: EM101
 
 
 def test_a_panic_of_a_library_is_one_sentence_and_an_interruption_passes(tmp_path):
-    class PanicException(BaseException):
-        pass
-
     with pytest.raises(UsageError, match="PanicException"), using_model(tmp_path):
         raise PanicException
     with pytest.raises(KeyboardInterrupt), using_model(tmp_path):
