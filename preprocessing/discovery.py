@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.content_kind import HEAD_BYTES, ContentKind, content_kind
 from hounsfield.preprocessing.dicom.grouping.copied_folders import Copy, split_copies
+from hounsfield.preprocessing.dicom.grouping.rejected import rejected_series
 from hounsfield.preprocessing.dicom.grouping.series import group_instances
 from hounsfield.preprocessing.dicom.headers.dicomdir import dicomdir_message
 from hounsfield.preprocessing.dicom.headers.instance import Instance, read_instance
@@ -25,10 +25,11 @@ from hounsfield.preprocessing.formats.metaimage import describe_metaimage
 from hounsfield.preprocessing.formats.nifti import describe_nifti
 from hounsfield.preprocessing.printable_path import printable_path
 from hounsfield.preprocessing.safety_net import as_series_error
-from hounsfield.preprocessing.series import Series, SeriesFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
+
+    from hounsfield.preprocessing.series import Series
 
 Member = TypeVar("Member")
 
@@ -252,15 +253,4 @@ def _lost(files: Sequence[Series], error: SeriesError) -> list[Series]:
 
 def _lost_instances(instances: Sequence[Instance], error: SeriesError) -> list[Series]:
     """The one series of instances that cannot be grouped."""
-    paths = {instance.source.path for instance in instances}
-    folder = Path(os.path.commonpath([path.parent for path in paths]))
-    series = Series(
-        path=paths.pop() if len(paths) == 1 else folder,
-        format=SeriesFormat.DICOM,
-        sources=tuple(instance.source for instance in instances),
-        facts=instances[0].facts,
-        instances=tuple(instances),
-        rejection=error,
-        readable=False,
-    )
-    return [series]
+    return [rejected_series(instances, error)]
