@@ -20,7 +20,8 @@ MAX_BYTES = 8 * 2**20
 MAX_TAGS = 400_000
 """Opening and closing tags of a file; LIDC-IDRI's have about 40,000."""
 
-MAX_QUOTED_CHARACTERS = 40
+MAX_SHOWN_CHARACTERS = 40
+"""Of a value that an error shows."""
 
 _CODECS = {
     "utf-8": "utf-8",
@@ -115,7 +116,7 @@ def number_of(parent: ET.Element, tag: str, path: Path) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        shown = repr(text[:MAX_QUOTED_CHARACTERS])
+        shown = repr(text[:MAX_SHOWN_CHARACTERS])
         msg = f"<{tag}> must be a finite number, got {shown}"
         raise SeriesError(Reason.UNREADABLE, msg, path=path)
     return number

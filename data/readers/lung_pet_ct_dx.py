@@ -13,7 +13,7 @@ import numpy as np
 
 from hounsfield.data.annotations.voxel_regions import image_voxels, source_affines
 from hounsfield.data.annotations.xml_files import (
-    MAX_QUOTED_CHARACTERS,
+    MAX_SHOWN_CHARACTERS,
     number_of,
     read_xml,
     text_of,
@@ -180,7 +180,7 @@ def _box(element: Element, path: Path) -> ImageBox:
     letter = text_of(element, "name", path).upper()
     if letter not in HISTOLOGY_OF_LETTER:
         letters = ", ".join(HISTOLOGY_OF_LETTER)
-        msg = f"<name> must be one of {letters}, got {letter[:MAX_QUOTED_CHARACTERS]!r}"
+        msg = f"<name> must be one of {letters}, got {letter[:MAX_SHOWN_CHARACTERS]!r}"
         raise SeriesError(Reason.UNREADABLE, msg, path=path)
     x0, y0, x1, y1 = (
         number_of(element, f"bndbox/{side}", path) for side in ("xmin", "ymin", "xmax", "ymax")

@@ -53,7 +53,10 @@ if TYPE_CHECKING:
 def describe_metaimage(
     source: ByteSource, find_sibling: Callable[[str], ByteSource | None]
 ) -> Series:
-    """Describes a MetaImage as a `Series` from its header; no voxel is read.
+    """Describes a MetaImage as a `Series` from its header.
+
+    Voxels are read for the identifiers alone: all bytes of a file that is not gzipped and has no
+    UID for its name.
 
     Args:
         source: The ``.mhd`` or ``.mha`` file.

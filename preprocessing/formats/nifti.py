@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 
 
 def describe_nifti(source: ByteSource) -> Series:
-    """Describes a NIfTI file as a `Series` from its header; no voxel is read.
+    """Describes a NIfTI file as a `Series` from its header.
+
+    Voxels are read for the identifiers alone: all bytes of a file that is not compressed and has no
+    UID for its name.
 
     Args:
         source: A ``.nii`` or ``.nii.gz`` file, or such a member of an archive.
