@@ -1,4 +1,8 @@
-"""Finds every series in any mixture of files and folders, from headers alone."""
+"""Finds every series in any mixture of files and folders.
+
+Headers decide. Pixels are read where headers do not tell a copy from another image, and a few for
+the identifiers of each series.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +67,7 @@ def discover(
     exclude: Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Discovery:
-    """Finds every series under `inputs`; pixels are read only where two planes share a place.
+    """Finds every series under `inputs`.
 
     The content of a file decides what it is, not its name. Archives are searched one level deep,
     and nothing is unpacked to disk. A file or series that cannot be used never stops the search,

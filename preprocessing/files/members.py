@@ -44,7 +44,7 @@ def read_entry(path: Path, entry: ZipEntry, *, stamp: FileStamp | None = None) -
         msg = f"The file claims {entry.size} bytes; at most {MAX_MEMBER_BYTES} are unpacked"
         raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=_member_path(path, entry))
     with open_entry(path, entry, stamp=stamp) as file:
-        return file.read(entry.size)
+        return file.read(entry.size + 1)  # beyond the last byte, so that the end is checked
 
 
 def open_entry(path: Path, entry: ZipEntry, *, stamp: FileStamp | None = None) -> BinaryIO:

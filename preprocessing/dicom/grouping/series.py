@@ -43,7 +43,8 @@ def group_instances(instances: Sequence[Instance]) -> list[Series]:
     ``#3`` and so on appended in `SeriesFacts.series_uid`. Damaged instances stay with the series
     in which they leave a hole, otherwise they form a part of their own.
 
-    Pixels are read only to distinguish copies from different images at one position.
+    Pixels are read to distinguish copies from different images at one position, and a few of three
+    instances for each series' `content_id`.
 
     Args:
         instances: Headers of all DICOM files, of any number of studies, in any order.
