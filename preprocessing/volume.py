@@ -87,7 +87,8 @@ class Volume:
     that hand over arrays of their own. `from_array` and `from_sitk` copy the caller's data.
 
     Attributes:
-        hu: int16, ``[z, y, x]``, read-only; in C order as readers make it.
+        hu: int16, ``[z, y, x]``, read-only; in C order as readers make it, while an upright volume
+            is a view in another order.
         affine: 4 x 4 float64, maps (x, y, z) indices of voxel centres to LPS mm, read-only. Its
             columns are orthogonal: a tilted stack is sheared back when it is read.
         series: Values from the headers.
