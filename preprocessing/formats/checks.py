@@ -15,7 +15,7 @@ from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.extent import position_rejection, size_rejection
 from hounsfield.preprocessing.files.archives import MAX_RATIO, RATIO_FREE_BYTES
-from hounsfield.preprocessing.formats.common import spacing_of
+from hounsfield.preprocessing.formats.grid import spacing_of
 from hounsfield.preprocessing.formats.hu_scale import STORED_OFFSET
 from hounsfield.preprocessing.memory import memory_rejection
 from hounsfield.preprocessing.volume import affine_fault, apply_affine

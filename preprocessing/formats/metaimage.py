@@ -20,15 +20,10 @@ from hounsfield.preprocessing.formats.checks import (
     smallest_plane_bytes,
     voxel_bytes,
 )
-from hounsfield.preprocessing.formats.common import (
-    crop_rejection_of,
-    read_into,
-    right_handed,
-    spacing_of,
-    to_hu,
-)
+from hounsfield.preprocessing.formats.grid import crop_rejection_of, right_handed, spacing_of
+from hounsfield.preprocessing.formats.hu_conversion import to_hu
 from hounsfield.preprocessing.formats.identity import identifiers
-from hounsfield.preprocessing.formats.inflating import inflate_into
+from hounsfield.preprocessing.formats.inflating import inflate_into, read_into
 from hounsfield.preprocessing.formats.metaimage_header import (
     ELEMENT_TYPES,
     LOCAL,
@@ -37,7 +32,7 @@ from hounsfield.preprocessing.formats.metaimage_header import (
     read_metaimage_header,
 )
 from hounsfield.preprocessing.geometry.slice_geometry import orientation_name
-from hounsfield.preprocessing.printable_path import file_name
+from hounsfield.preprocessing.printable import file_name
 from hounsfield.preprocessing.safety_net import as_series_error
 from hounsfield.preprocessing.series import Series, SeriesFormat
 from hounsfield.preprocessing.volume import SeriesFacts, Volume

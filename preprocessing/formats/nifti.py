@@ -20,15 +20,10 @@ from hounsfield.preprocessing.formats.checks import (
     smallest_plane_bytes,
     voxel_bytes,
 )
-from hounsfield.preprocessing.formats.common import (
-    crop_rejection_of,
-    read_into,
-    right_handed,
-    spacing_of,
-    to_hu,
-)
+from hounsfield.preprocessing.formats.grid import crop_rejection_of, right_handed, spacing_of
+from hounsfield.preprocessing.formats.hu_conversion import to_hu
 from hounsfield.preprocessing.formats.identity import identifiers
-from hounsfield.preprocessing.formats.inflating import inflate_into
+from hounsfield.preprocessing.formats.inflating import inflate_into, read_into
 from hounsfield.preprocessing.formats.nifti_affine import RAS_TO_LPS
 from hounsfield.preprocessing.formats.nifti_header import NiftiHeader, read_nifti_header
 from hounsfield.preprocessing.geometry.slice_geometry import orientation_name

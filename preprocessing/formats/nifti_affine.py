@@ -13,7 +13,7 @@ import numpy as np
 
 from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.formats.common import spacing_of
+from hounsfield.preprocessing.formats.grid import spacing_of
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header

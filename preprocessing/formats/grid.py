@@ -1,29 +1,20 @@
-"""Shared by MetaImage and NIfTI: one file is one series, its geometry one affine.
-
-Both formats hold values that are taken for Hounsfield units, after the header's slope and
-intercept, where their distribution says that they are.
-"""
+"""The grid of a MetaImage or NIfTI: its affine, its size in the patient, its handedness."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.preprocessing.codes import Reason
-from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.extent import crop_rejection
-from hounsfield.preprocessing.formats.hu_scale import hu_intercept
 from hounsfield.preprocessing.geometry.reorient import to_upright
-from hounsfield.preprocessing.hu_rounding import rounded_hu
 
 if TYPE_CHECKING:
-    import io
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from hounsfield.preprocessing.codes import Notice
+    from hounsfield.preprocessing.errors import SeriesError
 
 
 def spacing_of(affine: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -51,59 +42,6 @@ def crop_rejection_of(
     spacing = spacing_of(affine)
     across, down, along = (spacing[2 - axis] for axis in reversed(order))
     return crop_rejection((z, y, x), (across, down, along), path)
-
-
-def to_hu(
-    stored: NDArray[np.generic],
-    affine: NDArray[np.float64],
-    path: Path | str,
-    *,
-    slope: float = 1.0,
-    intercept: float = 0.0,
-) -> tuple[NDArray[np.int16], tuple[Notice, ...]]:
-    """Converts stored values to HU, rounded to integers; padding becomes air.
-
-    Args:
-        stored: Values as the file holds them, ``[z, y, x]``.
-        affine: 4 x 4, maps (x, y, z) indices to LPS mm.
-        path: The file, for the error.
-        slope: HU for each step of the stored values.
-        intercept: HU of the stored value 0.
-
-    Returns:
-        int16 in C order, and notices if padding was replaced or an offset subtracted.
-
-    Raises:
-        SeriesError: Values are no HU, NaN, or beyond what int16 holds.
-    """
-    z, y, x = stored.shape
-    is_crop = crop_rejection_of((z, y, x), affine, path) is not None
-    intercept, notices = hu_intercept(stored, slope, intercept, str(path), is_crop=is_crop)
-    try:
-        hu, padding = rounded_hu(stored, slope=slope, intercept=intercept)
-    except ValueError as error:
-        raise SeriesError(Reason.UNREADABLE, str(error), path=path) from error
-    return hu, notices + padding
-
-
-def read_into(file: BinaryIO, buffer: memoryview) -> int:
-    """Fills a buffer from a file.
-
-    Args:
-        file: Open for reading, at the first byte to read.
-        buffer: Writable bytes; what the file does not fill keeps its content.
-
-    Returns:
-        The number of bytes read, fewer than the buffer has only at the end of the file.
-    """
-    reader = cast("io.BufferedIOBase", file)
-    filled = 0
-    while filled < len(buffer):
-        count = reader.readinto(buffer[filled:])
-        if not count:
-            break
-        filled += count
-    return filled
 
 
 def right_handed(
