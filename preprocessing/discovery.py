@@ -27,7 +27,7 @@ from hounsfield.preprocessing.files.walk import walk_files
 from hounsfield.preprocessing.formats.identity import distinct_series
 from hounsfield.preprocessing.formats.metaimage import describe_metaimage
 from hounsfield.preprocessing.formats.nifti import describe_nifti
-from hounsfield.preprocessing.printable_path import printable_path
+from hounsfield.preprocessing.printable import printable_path
 from hounsfield.preprocessing.safety_net import as_series_error
 
 if TYPE_CHECKING:

@@ -100,9 +100,9 @@ def seconds_of(dates: Sequence[str], times: Sequence[str]) -> float | None:
     return None
 
 
-def _day(text_of_date: str) -> int | None:
+def _day(yyyymmdd: str) -> int | None:
     try:
-        return date.fromisoformat(text_of_date.replace(".", "")).toordinal()
+        return date.fromisoformat(yyyymmdd.replace(".", "")).toordinal()
     except ValueError:
         return None
 
