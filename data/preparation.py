@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hounsfield.data.annotations.case_door import one_case
 from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.folder import PreparationReport, PreparedFolder
 from hounsfield.data.prepared.held_out import HeldOutPatients, held_out_file, read_held_out
@@ -18,6 +17,7 @@ from hounsfield.data.readers.nodule_crop_files import read_nodule_crops
 from hounsfield.data.readers.nsclc_radiomics import read_nsclc_radiomics
 from hounsfield.data.readers.phantoms import read_phantoms
 from hounsfield.preprocessing.errors import SeriesError, UsageError
+from hounsfield.preprocessing.safety_net import as_series_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,7 +92,11 @@ def prepare(
         refusal = _refusal(case, patients, held_out)
         if refusal is None:
             try:
-                with one_case(f"a case of {dataset}"):
+                with as_series_error(
+                    subject=f"The case of {dataset}",
+                    remedy="download it again",
+                    quotes_library=True,
+                ):
                     folder.take(case)
             except SeriesError as error:
                 refusal = excluded_by(case.series_uid, error)

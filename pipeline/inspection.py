@@ -13,7 +13,7 @@ from hounsfield.preprocessing.codes import Reason, Verdict
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.documents import Strict
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.printable_path import printable_path
+from hounsfield.preprocessing.printable import printable_path
 from hounsfield.preprocessing.reading import read_volume
 from hounsfield.preprocessing.safety_net import as_series_error
 from hounsfield.preprocessing.selection import KernelChoice, Ranked, by_study, rank_series

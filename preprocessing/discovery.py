@@ -1,8 +1,11 @@
-"""Finds every series in any mixture of files and folders, from headers alone."""
+"""Finds every series in any mixture of files and folders.
+
+Headers decide. Pixels are read where headers do not tell a copy from another image, and a few for
+the identifiers of each series.
+"""
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.content_kind import HEAD_BYTES, ContentKind, content_kind
 from hounsfield.preprocessing.dicom.grouping.copied_folders import Copy, split_copies
+from hounsfield.preprocessing.dicom.grouping.rejected import rejected_series
 from hounsfield.preprocessing.dicom.grouping.series import group_instances
 from hounsfield.preprocessing.dicom.headers.dicomdir import dicomdir_message
 from hounsfield.preprocessing.dicom.headers.instance import Instance, read_instance
@@ -23,12 +27,13 @@ from hounsfield.preprocessing.files.walk import walk_files
 from hounsfield.preprocessing.formats.identity import distinct_series
 from hounsfield.preprocessing.formats.metaimage import describe_metaimage
 from hounsfield.preprocessing.formats.nifti import describe_nifti
-from hounsfield.preprocessing.printable_path import printable_path
+from hounsfield.preprocessing.printable import printable_path
 from hounsfield.preprocessing.safety_net import as_series_error
-from hounsfield.preprocessing.series import Series, SeriesFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
+
+    from hounsfield.preprocessing.series import Series
 
 Member = TypeVar("Member")
 
@@ -62,7 +67,7 @@ def discover(
     exclude: Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Discovery:
-    """Finds every series under `inputs`; pixels are read only where two planes share a place.
+    """Finds every series under `inputs`.
 
     The content of a file decides what it is, not its name. Archives are searched one level deep,
     and nothing is unpacked to disk. A file or series that cannot be used never stops the search,
@@ -212,7 +217,7 @@ def _path_and_uid(series: Series) -> tuple[str, str]:
 def _without_copied_folders(
     instances: list[Instance],
 ) -> tuple[Sequence[Instance], Sequence[Copy]]:
-    """The instances to use, and copies; no copies where comparing them brings a surprise."""
+    """The instances to use, and copies; no copies where comparing them fails."""
     try:
         with as_series_error(subject="The copy"):
             return split_copies(instances)
@@ -258,15 +263,4 @@ def _lost(files: Sequence[Series], error: SeriesError) -> list[Series]:
 
 def _lost_instances(instances: Sequence[Instance], error: SeriesError) -> list[Series]:
     """The one series of instances that cannot be grouped."""
-    paths = {instance.source.path for instance in instances}
-    folder = Path(os.path.commonpath([path.parent for path in paths]))
-    series = Series(
-        path=paths.pop() if len(paths) == 1 else folder,
-        format=SeriesFormat.DICOM,
-        sources=tuple(instance.source for instance in instances),
-        facts=instances[0].facts,
-        instances=tuple(instances),
-        rejection=error,
-        readable=False,
-    )
-    return [series]
+    return [rejected_series(instances, error)]

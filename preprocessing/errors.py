@@ -6,7 +6,7 @@ import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hounsfield.preprocessing.printable_path import file_name, printable_path
+from hounsfield.preprocessing.printable import file_name, printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

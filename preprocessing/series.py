@@ -82,6 +82,14 @@ class Series:
     patient: int = 0
     content_id: str = ""
 
+    @property
+    def subject(self) -> str:
+        """The series as the subject of a sentence, with its size where the headers state it."""
+        if self.shape_zyx is None:
+            return "The series"
+        z, y, x = self.shape_zyx
+        return f"The series of {x} x {y} x {z} voxels"
+
     def with_grouping_notices(self, *notices: Notice) -> Series:
         """Returns the series with further notices on how its files were grouped."""
         return replace(

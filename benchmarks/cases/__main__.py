@@ -69,7 +69,7 @@ def _outcome(folder: Path) -> str:
             judge(Product(built, Path(name)))
         except WrongVerdict as error:
             return f"WRONG: {error}"
-        except Exception as error:  # noqa: BLE001 - a surprise is a wrong verdict too
+        except Exception as error:  # noqa: BLE001 - an unexpected error is a wrong verdict too
             return f"WRONG: {type(error).__name__}: {error}"
     return "right"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 POSITION_TOLERANCE_MM = 0.01
 """Positions that differ less are the same: positions are rounded when they are written."""
+
+_NET = re.compile(r"it is damaged \((\w+)\)")
+"""The sentence of a net that does not quote what the library said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ class ImageKind(Kind):
         told += [str(skipped.reason) for skipped in discovery.skipped_files]
         messages = [error.message for error in errors]
         messages += [skipped.message for skipped in discovery.skipped_files]
-        caught = [_caught(message) for message in messages if "it is damaged (" in message]
+        caught = [match[1] for message in messages if (match := _NET.search(message))]
         return Reading(
             tuple((chest.volume.hu, chest.volume.affine) for chest in chests),
             frozenset(told),
@@ -136,7 +140,3 @@ class ImageKind(Kind):
             frozenset(caught),
             grown_mb,
         )
-
-
-def _caught(message: str) -> str:
-    return message.partition("it is damaged (")[2].partition(")")[0]

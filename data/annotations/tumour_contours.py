@@ -9,11 +9,11 @@ import numpy as np
 import pydicom
 from pydicom.pixels.utils import pixel_array
 
-from hounsfield.data.annotations.case_door import one_case
 from hounsfield.data.annotations.polygons import pixel_centres_inside
 from hounsfield.data.annotations.voxel_regions import VoxelRegion, require_inside
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.safety_net import as_series_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TUMOUR_PREFIX = "GTV"
 """Gross tumour volume; every other region (lung, heart, spinal cord) is skipped."""
 
-FORM = "an RTSTRUCT or SEG"
+FORM = "The RTSTRUCT or SEG"
 
 MAX_CORNERS = 20_000
 """Corners of one contour: about twice the pixels around an image of 2,048 x 2,048."""
@@ -45,7 +45,7 @@ def referenced_series(path: Path) -> str:
     Raises:
         SeriesError: The file cannot be read or references no series.
     """
-    with one_case(FORM, path):
+    with as_series_error(path, FORM, remedy="download it again", quotes_library=True):
         dataset = _read(path, stop_before_pixels=True)
         try:
             if dataset.Modality == "SEG":
@@ -71,7 +71,7 @@ def read_tumours(path: Path, volume: Volume) -> list[tuple[str, VoxelRegion]]:
         SeriesError: The file is damaged, holds no such region, or one is empty or lies outside
             the volume.
     """
-    with one_case(FORM, path):
+    with as_series_error(path, FORM, remedy="download it again", quotes_library=True):
         dataset = _read(path)
         regions = dict(
             _segments(dataset, volume) if dataset.Modality == "SEG" else _rois(dataset, volume)

@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from hounsfield.data.annotations.case_door import one_case
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.safety_net import as_series_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,8 @@ MAX_BYTES = 8 * 2**20
 MAX_TAGS = 400_000
 """Opening and closing tags of a file; LIDC-IDRI's have about 40,000."""
 
-MAX_QUOTED_CHARACTERS = 40
+MAX_SHOWN_CHARACTERS = 40
+"""Of a value that an error shows."""
 
 _CODECS = {
     "utf-8": "utf-8",
@@ -53,7 +54,7 @@ def read_xml(path: Path) -> ET.Element:
             too large, or declares a document type: none of these formats needs one, and its
             entities could grow without bound.
     """
-    with one_case("XML", path):
+    with as_series_error(path, "The XML file", remedy="download it again", quotes_library=True):
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         text = _decoded(content)
@@ -115,7 +116,7 @@ def number_of(parent: ET.Element, tag: str, path: Path) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        shown = repr(text[:MAX_QUOTED_CHARACTERS])
+        shown = repr(text[:MAX_SHOWN_CHARACTERS])
         msg = f"<{tag}> must be a finite number, got {shown}"
         raise SeriesError(Reason.UNREADABLE, msg, path=path)
     return number

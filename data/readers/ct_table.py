@@ -20,7 +20,7 @@ from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.documents import Strict, validated
 from hounsfield.preprocessing.errors import SeriesError, UsageError
 from hounsfield.preprocessing.files.delimited import read_rows
-from hounsfield.preprocessing.printable_path import file_name
+from hounsfield.preprocessing.printable import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hounsfield.data.annotations.case_door import one_case
 from hounsfield.data.annotations.xml_files import number_of, read_xml, text_of
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.safety_net import as_series_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,9 @@ def read_lidc_xml(path: Path) -> LidcReadings | None:
     Raises:
         SeriesError: The file is damaged or lacks an element that every reading has.
     """
-    with one_case("LIDC-IDRI's XML", path):
+    with as_series_error(
+        path, "The XML file of LIDC-IDRI", remedy="download it again", quotes_library=True
+    ):
         root = read_xml(path)
         return _readings(root, path) if root.tag == "LidcReadMessage" else None
 

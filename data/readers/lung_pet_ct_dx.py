@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.data.annotations.case_door import one_case
 from hounsfield.data.annotations.voxel_regions import image_voxels, source_affines
 from hounsfield.data.annotations.xml_files import (
-    MAX_QUOTED_CHARACTERS,
+    MAX_SHOWN_CHARACTERS,
     number_of,
     read_xml,
     text_of,
@@ -27,6 +26,7 @@ from hounsfield.data.readers.labelled_series import LabelledSeries, Labels
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.safety_net import as_series_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -166,7 +166,9 @@ def read_boxes(path: Path) -> list[ImageBox]:
         SeriesError: The file is damaged, has more than `MAX_BOXES`, a number is not finite, or a
             letter is none of A, B, E, G.
     """
-    with one_case("Pascal VOC", path):
+    with as_series_error(
+        path, "The Pascal VOC file", remedy="download it again", quotes_library=True
+    ):
         elements = read_xml(path).findall("object")
         if len(elements) > MAX_BOXES:
             msg = f"The file must have at most {MAX_BOXES} boxes, got {len(elements)}"
@@ -178,7 +180,7 @@ def _box(element: Element, path: Path) -> ImageBox:
     letter = text_of(element, "name", path).upper()
     if letter not in HISTOLOGY_OF_LETTER:
         letters = ", ".join(HISTOLOGY_OF_LETTER)
-        msg = f"<name> must be one of {letters}, got {letter[:MAX_QUOTED_CHARACTERS]!r}"
+        msg = f"<name> must be one of {letters}, got {letter[:MAX_SHOWN_CHARACTERS]!r}"
         raise SeriesError(Reason.UNREADABLE, msg, path=path)
     x0, y0, x1, y1 = (
         number_of(element, f"bndbox/{side}", path) for side in ("xmin", "ymin", "xmax", "ymax")

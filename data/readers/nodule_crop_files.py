@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.data.annotations.case_door import one_case
 from hounsfield.data.prepared.case import FULL_VOXEL, CaseOrigin, KnownFinding, PreparedCase
 from hounsfield.data.prepared.case_source import ExcludedCase
 from hounsfield.data.prepared.fingerprints import (
@@ -27,6 +26,7 @@ from hounsfield.preprocessing.errors import SeriesError, UsageError
 from hounsfield.preprocessing.files.delimited import Aliases, Table, read_table
 from hounsfield.preprocessing.geometry.reorient import upright_view
 from hounsfield.preprocessing.geometry.resampling import resample_separable
+from hounsfield.preprocessing.safety_net import as_series_error
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 from hounsfield.preprocessing.working_volume import WorkingVolume
 
@@ -220,7 +220,7 @@ def _read(path: Path) -> Volume:
     """Reads a whole NIfTI file, its checksum too, and converts its world to LPS."""
     from nibabel import Nifti1Image
 
-    with one_case("NIfTI", path):
+    with as_series_error(path, "The NIfTI file", remedy="download it again", quotes_library=True):
         with gzip.open(path) as file:
             content = file.read(MAX_BYTES + 1)
         image = Nifti1Image.from_bytes(content)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hounsfield.models.store.manifest import Manifest
 from hounsfield.preprocessing.documents import is_file, read_document
 from hounsfield.preprocessing.errors import HounsfieldError, UsageError
+from hounsfield.preprocessing.safety_net import INTERRUPTIONS, is_out_of_memory, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,8 +25,6 @@ STORE = Path(__file__).parent.parent / "weights"
 
 GRAPH_FILE = "graph.onnx"
 """The network as ONNX without weights, for OpenVINO; beside the weights in a model's folder."""
-
-MAX_QUOTED_CHARACTERS = 160
 
 MAX_WEIGHTS_BYTES = 2**30
 """Of unpacked weights; the largest known model, the imported RetinaNet, has 84 MB."""
@@ -202,14 +201,19 @@ def using_model(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (HounsfieldError, MemoryError):
+    except (HounsfieldError, *INTERRUPTIONS):
         raise
-    except Exception as error:
+    except BaseException as error:  # safetensors is Rust, whose panics are no Exception
         log.debug("the model in %s cannot be used", folder, exc_info=True)
-        words = " ".join(str(error).split())[:MAX_QUOTED_CHARACTERS]
+        if is_out_of_memory(error):
+            msg = (
+                f"the model in {folder} cannot be used: it needs more memory than there is "
+                f"({quoted(error)}); close other programs, or use fewer workers"
+            )
+            raise UsageError(msg) from error
         msg = (
             f"the model in {folder} cannot be used: its weights, graph and manifest do not fit "
-            f"together ({type(error).__name__}: {words}); {_INSTALL_AGAIN}"
+            f"together ({quoted(error)}); {_INSTALL_AGAIN}"
         )
         raise UsageError(msg) from error
 

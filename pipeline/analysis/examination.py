@@ -1,8 +1,8 @@
 """The front half of every analysis: volume, lungs, quality, candidates, outlines, sizes.
 
 A run, the earlier study it compares with, ``hounsfield inspect`` and the Python API all go through
-`find_chest`; all but ``inspect`` go on through `examine`. Here, and nowhere else, the analysis
-turns from the grid of the files to the upright one, on which everything after it runs.
+`find_chest`; all but ``inspect`` go on through `examine`. Nodules are detected,
+outlined and measured on `Chest.upright`; lungs and quality turn the volume for themselves.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from hounsfield.preprocessing.documents import Strict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hounsfield.pipeline.assessment.clinical_table import ClinicalFacts
 
 ADULT_FROM_YEARS = 18.0
@@ -33,6 +35,11 @@ _CONDITION_WORDS: dict[Condition, str] = {
     "known_cancer": "known cancer",
     "previous_cancer": "previous cancer",
     "immunosuppressed": "suppressed immunity",
+}
+_HAS_CONDITION: dict[Condition, Callable[[ClinicalFacts], bool | None]] = {
+    "known_cancer": lambda patient: patient.known_cancer,
+    "previous_cancer": lambda patient: patient.previous_cancer,
+    "immunosuppressed": lambda patient: patient.immunosuppressed,
 }
 _AGE_TOLERANCE_YEARS = 1e-6
 """Ages in weeks or days are converted to years in binary fractions."""
@@ -134,7 +141,7 @@ def applicability(population: Population, patient: ClinicalFacts) -> Applicabili
         elif patient.indication != population.indication:
             against.append(f"it is for {made_for}, and {_CT_WAS[patient.indication]}")
     for condition in population.excludes:
-        present = getattr(patient, condition)
+        present = _HAS_CONDITION[condition](patient)
         if present is None:
             unknown.append(_CONDITION_WORDS[condition])
         elif present:

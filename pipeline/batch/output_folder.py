@@ -18,7 +18,7 @@ PARTIAL_FOLDER = ".partial"
 
 _MAX_NAME = 100
 _IDENTIFIER = re.compile(
-    r"(?:[0-9]+(?:\.[0-9]+)*|(?:file|series|study|no-uid)-[0-9a-f]{8,64})(?:#[0-9]+|-part[0-9]+)*"
+    r"(?:[0-9]+(?:\.[0-9]+)*|(?:file|series|study)-[0-9a-f]{8,64})(?:#[0-9]+|-part[0-9]+)*"
 )
 """A UID (PS3.5 section 9.1), or what stands in its place, with the numbers of parts."""
 

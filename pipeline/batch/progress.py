@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from hounsfield.preprocessing.printable_path import printable_text
+from hounsfield.preprocessing.printable import printable_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.errors import writing_to
 from hounsfield.preprocessing.errors import HounsfieldError
-from hounsfield.preprocessing.printable_path import printable_text
+from hounsfield.preprocessing.printable import printable_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,17 +5,16 @@ from __future__ import annotations
 import errno
 import hashlib
 from dataclasses import dataclass, replace
-from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.batch.ledger import Row
-from hounsfield.pipeline.batch.output_folder import content_suffix, folder_name
 from hounsfield.pipeline.batch.prior_studies import find_priors
+from hounsfield.pipeline.batch.series_names import SeriesNames, series_identity
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.discovery import discover
 from hounsfield.preprocessing.errors import UsageError
 from hounsfield.preprocessing.files.walk import impossible_path, require_reachable
-from hounsfield.preprocessing.printable_path import printable_path
+from hounsfield.preprocessing.printable import printable_path
 from hounsfield.preprocessing.selection import KernelChoice, by_study, rank_series
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.discovery import SkippedFile
     from hounsfield.preprocessing.errors import SeriesError
     from hounsfield.preprocessing.series import Series
-
-STUDIES_FOLDER = "studies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class PlannedSeries:
     @property
     def key(self) -> tuple[str, str, str, int]:
         """Its key in the ledger."""
-        return (*_identity(self.series), self.part)
+        return (*series_identity(self.series), self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,7 @@ def make_plan(
         UsageError: An input does not exist.
     """
     discovery = discover([path.absolute() for path in inputs], exclude=out, progress=on_file)
-    names = _Names(ledger)
+    names = SeriesNames(ledger)
     studies: list[tuple[PlannedSeries, ...]] = []
     excluded = [_skipped(file) for file in discovery.skipped_files]
     for series_of_study in by_study(discovery.series).values():
@@ -197,63 +194,6 @@ def _with_priors(studies: list[tuple[PlannedSeries, ...]]) -> list[tuple[Planned
 
 def _joined(stamps: Sequence[str]) -> str:
     return hashlib.sha256(" ".join(stamps).encode()).hexdigest()
-
-
-class _Names:
-    """Gives each series of a run its own part number and folder.
-
-    UIDs alone do not: two files may bear the same ones by mistake. What the ledger holds of other
-    images stays theirs, so that one patient's results never take the place of another's.
-    """
-
-    def __init__(self, ledger: Ledger | None) -> None:
-        self._ledger = ledger
-        self._keys: set[tuple[str, str, str, int]] = set()
-        self._folders: set[str] = set()
-
-    def part(self, series: Series) -> int:
-        """The first number that no other series of this run and no other result has."""
-        for part in count(1):
-            key = (*_identity(series), part)
-            row = self._ledger.find(key) if self._ledger else None
-            is_taken = row is not None and row.folder is not None and not _is_of(row, series)
-            if key not in self._keys and not is_taken:
-                self._keys.add(key)
-                return part
-        raise AssertionError
-
-    def folder(self, series: Series) -> str:
-        """The folder by UIDs, or one that is named after the content too where that is taken."""
-        facts = series.facts
-        by_uid = f"{STUDIES_FOLDER}/{folder_name(facts.study_uid)}/{folder_name(facts.series_uid)}"
-        suffix = content_suffix(series.content_id)
-        by_content = f"{by_uid}-{suffix}" if series.content_id else by_uid
-        parts = (f"{by_content}-part{number}" for number in count(2))
-        owner = self._ledger.owner(by_content) if self._ledger else None
-        first = by_content if owner is not None and _is_of(owner, series) else by_uid
-        for folder in chain((first, by_content), parts):
-            if self._is_free(folder, series):
-                self._folders.add(folder)
-                return folder
-        raise AssertionError
-
-    def _is_free(self, folder: str, series: Series) -> bool:
-        if folder in self._folders:
-            return False
-        owner = self._ledger.owner(folder) if self._ledger else None
-        return owner is None or _is_of(owner, series)
-
-
-def _identity(series: Series) -> tuple[str, str, str]:
-    return printable_path(series.path), series.facts.study_uid, series.facts.series_uid
-
-
-def _is_of(row: Row, series: Series) -> bool:
-    """Whether a row of the ledger is of the images of a series."""
-    path, study_uid, series_uid = _identity(series)
-    return row.has_images_of(
-        path=path, study_uid=study_uid, series_uid=series_uid, content_id=series.content_id
-    )
 
 
 def _skipped(file: SkippedFile) -> Row:

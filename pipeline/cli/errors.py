@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hounsfield.pipeline.errors import ExitCode
 from hounsfield.preprocessing.errors import INSTALL_TRAIN, HounsfieldError, SeriesError
-from hounsfield.preprocessing.printable_path import printable_text
+from hounsfield.preprocessing.printable import printable_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from hounsfield.preprocessing.codes import Verdict
-from hounsfield.preprocessing.printable_path import printable_text
+from hounsfield.preprocessing.printable import printable_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

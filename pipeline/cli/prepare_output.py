@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hounsfield.data.preparation import prepare
 from hounsfield.pipeline.errors import ExitCode, writing_to
-from hounsfield.preprocessing.printable_path import file_name
+from hounsfield.preprocessing.printable import file_name
 
 if TYPE_CHECKING:
     from pathlib import Path

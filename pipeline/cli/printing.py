@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hounsfield.preprocessing.printable_path import printable_json, printable_text
+from hounsfield.preprocessing.printable import printable_json, printable_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from hounsfield.pipeline.batch.run_document import RunDocument
 from hounsfield.pipeline.cli.printing import print_document
 from hounsfield.pipeline.errors import ExitCode
 from hounsfield.pipeline.report.schema import RESEARCH_USE
-from hounsfield.preprocessing.printable_path import printable_text
+from hounsfield.preprocessing.printable import printable_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -137,7 +137,7 @@ def convert(
 @app.command()
 def status(
     out: Annotated[Path, typer.Argument(help="Output folder of a run.")],
-    every: Annotated[
+    listing: Annotated[
         bool,
         typer.Option("--list", help="List every series instead, with its report and its file."),
     ] = False,
@@ -150,7 +150,7 @@ def status(
     with exit_on_error(debug=debug):
         from hounsfield.pipeline.batch.status import list_series, read_status
 
-        if every:
+        if listing:
             listed = list_series(out)
             if json:
                 print_document(dumps([series.model_dump() for series in listed], indent=2))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.dicom.headers.plane import Plane
     from hounsfield.preprocessing.geometry.slice_geometry import StackGeometry
 
-_TOLD_JITTER_DEGREES: Final = 0.01
+_MIN_JITTER_DEGREES: Final = 0.01
 """Less is how far the decimals of the header go, and moves no pixel by 0.05 mm."""
 
 _TOLD_SPACING_MM: Final = 2e-4
@@ -125,7 +125,7 @@ def _pixel_spacings(planes: Sequence[Plane]) -> Notice | None:
 def _turned(geometry: StackGeometry) -> Notice | None:
     """Directions that some writer rounded; the mean of all is used."""
     degrees = round(geometry.jitter_degrees, 3)
-    if degrees < _TOLD_JITTER_DEGREES:
+    if degrees < _MIN_JITTER_DEGREES:
         return None
     message = (
         f"ImageOrientationPatient (0020,0037) differs between slices, by up to {degrees:g} degrees "

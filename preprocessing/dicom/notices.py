@@ -9,7 +9,7 @@ import numpy as np
 
 from hounsfield.preprocessing.codes import Notice, NoticeCode
 from hounsfield.preprocessing.dicom.header_conflicts import header_conflicts
-from hounsfield.preprocessing.printable_path import file_name
+from hounsfield.preprocessing.printable import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -59,7 +59,8 @@ def read_dicom_volume(series: Series) -> Volume:
     planes = [Plane(instance, frame) for instance in instances for frame in instance.frames]
     unreadable = [plane.instance.damage for plane in planes if plane.instance.damage is not None]
     intact = [plane for plane in planes if plane.instance.damage is None]
-    # A second round happens only if decoding failed; the geometry is then fitted again.
+    # A second round happens only if slices were unreadable or unlike the others; the geometry is
+    # then fitted again.
     while True:
         if not intact or len(unreadable) > max_missing(len(planes)):
             raise too_many_unreadable(unreadable, len(planes))

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.files.atomic_write import atomic_file
-from hounsfield.preprocessing.printable_path import UNPRINTABLE, escaped
+from hounsfield.preprocessing.printable import UNPRINTABLE, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

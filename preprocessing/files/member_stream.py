@@ -82,6 +82,8 @@ class _Member(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         count = min(len(buffer), self._entry.size - self._position)
         if count <= 0:
+            if self._entry.size == 0:
+                self._check_end()
             return 0
         if self._position < len(self._head):
             data = bytes(self._head[self._position : self._position + count])

@@ -40,15 +40,11 @@ def read_entry(path: Path, entry: ZipEntry, *, stamp: FileStamp | None = None) -
         OSError: The archive cannot be opened.
         SeriesError: The member is cut, damaged, or larger than the archive's directory says.
     """
-    member = _member_path(path, entry)
     if entry.size > MAX_MEMBER_BYTES:
         msg = f"The file claims {entry.size} bytes; at most {MAX_MEMBER_BYTES} are unpacked"
-        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=member)
-    data = _unpack(_packed_bytes(path, entry, stamp=stamp), entry, member)
-    if zlib.crc32(data) != entry.crc:
-        msg = "The checksum does not match; the zip archive is damaged, copy it again"
-        raise SeriesError(Reason.UNREADABLE, msg, path=member)
-    return data
+        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=_member_path(path, entry))
+    with open_entry(path, entry, stamp=stamp) as file:
+        return file.read(entry.size + 1)  # beyond the last byte, so that the end is checked
 
 
 def open_entry(path: Path, entry: ZipEntry, *, stamp: FileStamp | None = None) -> BinaryIO:
@@ -90,7 +86,7 @@ def read_entry_head(path: Path, entry: ZipEntry, count: int) -> bytes:
         OSError: The archive cannot be opened.
         SeriesError: The member is damaged, or not where the directory says.
     """
-    packed = _packed_bytes(path, entry, limit=2 * count + _CODES_BYTES)
+    packed = _packed_bytes(path, entry, 2 * count + _CODES_BYTES)
     if entry.method != zipfile.ZIP_DEFLATED:
         return packed[:count]
     try:
@@ -100,13 +96,11 @@ def read_entry_head(path: Path, entry: ZipEntry, count: int) -> bytes:
         raise SeriesError(Reason.UNREADABLE, msg, path=_member_path(path, entry)) from error
 
 
-def _packed_bytes(
-    path: Path, entry: ZipEntry, *, limit: int | None = None, stamp: FileStamp | None = None
-) -> bytes:
-    """Reads a member's compressed bytes, all of them or the first `limit`."""
-    wanted = entry.compressed_size if limit is None else min(limit, entry.compressed_size)
+def _packed_bytes(path: Path, entry: ZipEntry, limit: int) -> bytes:
+    """Reads the first `limit` of a member's compressed bytes."""
+    wanted = min(limit, entry.compressed_size)
     with path.open("rb") as file:
-        file.seek(_data_start(file, path, entry, stamp))
+        file.seek(_data_start(file, path, entry, stamp=None))
         packed = file.read(wanted)
     if len(packed) < wanted:
         msg = f"{wanted} compressed bytes expected, {len(packed)} are there"
@@ -128,28 +122,6 @@ def _data_start(file: BinaryIO, path: Path, entry: ZipEntry, stamp: FileStamp | 
         raise SeriesError(Reason.UNREADABLE, msg, path=member)
     *_, name_length, extra_length = _LOCAL_HEADER.unpack(header)
     return entry.header_offset + _LOCAL_HEADER.size + int(name_length) + int(extra_length)
-
-
-def _unpack(packed: bytes, entry: ZipEntry, member: str) -> bytes:
-    """Decompresses at most what the directory promised."""
-    if entry.method == zipfile.ZIP_STORED:
-        return packed
-    if entry.method != zipfile.ZIP_DEFLATED:
-        msg = f"Zip compression method {entry.method} is not supported; use deflate"
-        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg, path=member)
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        data = inflater.decompress(packed, entry.size + 1)
-    except zlib.error as error:
-        msg = f"The compressed data are damaged ({error}); copy the zip archive again"
-        raise SeriesError(Reason.UNREADABLE, msg, path=member) from error
-    if len(data) > entry.size:
-        msg = f"The file unpacks to more than the {entry.size} bytes that the archive promises"
-        raise SeriesError(Reason.ARCHIVE_UNSAFE, msg, path=member)
-    if len(data) < entry.size:
-        msg = f"{entry.size} bytes expected, {len(data)} unpacked; copy the zip archive again"
-        raise SeriesError(Reason.TRUNCATED, msg, path=member)
-    return data
 
 
 def _member_path(path: Path, entry: ZipEntry) -> str:

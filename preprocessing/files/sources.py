@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from hounsfield.preprocessing.files.members import open_entry, read_entry, read_entry_head
 from hounsfield.preprocessing.files.stamp import FileStamp
-from hounsfield.preprocessing.printable_path import printable_path
+from hounsfield.preprocessing.printable import printable_path
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError, UsageError
-from hounsfield.preprocessing.printable_path import printable_path
+from hounsfield.preprocessing.printable import printable_path
 
 if TYPE_CHECKING:
     import os

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from hounsfield.preprocessing.air_limits import HIGHEST_LUNG_HU
 from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.extent import position_rejection, size_rejection
 from hounsfield.preprocessing.files.archives import MAX_RATIO, RATIO_FREE_BYTES
-from hounsfield.preprocessing.formats.common import spacing_of
-from hounsfield.preprocessing.formats.hu_scale import HIGHEST_AIR_HU, STORED_OFFSET
+from hounsfield.preprocessing.formats.grid import spacing_of
+from hounsfield.preprocessing.formats.hu_scale import STORED_OFFSET
 from hounsfield.preprocessing.memory import memory_rejection
 from hounsfield.preprocessing.volume import affine_fault, apply_affine
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+DAMAGE_REMEDY: Final = "check the values of its header, or copy or convert it again"
+"""What to do about a file that a library fails on: a header holds numbers that any program, or a
+damaged disk, may have written."""
 
 BEST_DEFLATE_RATIO: Final = 1032
 """The best that zlib's format can do."""
@@ -202,7 +207,7 @@ def cannot_hold_hu(
         return None
     limits = np.iinfo(dtype.name)
     ends = (limits.min * slope + intercept, limits.max * slope + intercept)
-    if min(ends) <= HIGHEST_AIR_HU or max(ends) >= 2 * STORED_OFFSET:
+    if min(ends) <= HIGHEST_LUNG_HU or max(ends) >= 2 * STORED_OFFSET:
         return None  # or HU + 1024, which the values will show
     msg = (
         f"Values stored as {dtype.name} begin at {min(ends):g}, so they cannot represent air, near "

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from hounsfield.preprocessing.air_limits import (
+    HIGHEST_CHEST_AIR_HU,
+    HIGHEST_LUNG_HU,
+    evenly_sampled,
+)
 from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
 from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-HIGHEST_AIR_HU: Final = -500
-"""Values that cannot go this low hold no lungs: a mask, grey levels of a window, an MR."""
-
-HIGHEST_CHEST_AIR_HU: Final = -750
-"""A whole chest has air around it or in the trachea, at -1000; with noise, partial volume and a
-poor calibration at -900. Half of a HU scale ends at -500."""
 
 STORED_OFFSET: Final = 1024
 """Scanners store HU + 1024; with the rescale left out that is what a converter writes."""
@@ -32,7 +30,6 @@ MAX_BELOW_FRACTION: Final = 0.05
 """Noise reaches -1200 HU. More of an image below that, in more than a few values, is no padding:
 the scale is another, or the rescale was applied twice."""
 
-_SAMPLES: Final = 500_000
 _PADDING_VALUES: Final = 4
 _PADDING_FRACTION: Final = 0.01
 _HIGHEST_PADDING_HU: Final = -1000
@@ -57,13 +54,13 @@ def hu_intercept(
     Raises:
         SeriesError: `hu_unknown`, with what the values are instead.
     """
-    values = _sample(stored) * slope + intercept
+    values = evenly_sampled(stored).astype(np.float64) * slope + intercept
     values = values[np.isfinite(values)]
     if values.size == 0:
         return intercept, ()
     measured = values if is_crop else _without_padding(values)
     low, high = np.percentile(measured, (0.1, 99.9)).tolist()
-    if low <= (HIGHEST_AIR_HU if is_crop else HIGHEST_CHEST_AIR_HU):
+    if low <= (HIGHEST_LUNG_HU if is_crop else HIGHEST_CHEST_AIR_HU):
         below = _fraction_below(values)
         if below <= MAX_BELOW_FRACTION:
             return intercept, ()
@@ -83,13 +80,6 @@ def hu_intercept(
     )
     numbers = {"air_value": air, "tissue_value": tissue, "subtracted_hu": STORED_OFFSET}
     return intercept - STORED_OFFSET, (Notice(NoticeCode.HU_SUSPECT, message, numbers),)
-
-
-def _sample(stored: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Voxels spread evenly over the volume; the step is odd, so that no column is met only."""
-    flat = stored.reshape(-1)
-    step = max(1, flat.size // _SAMPLES) | 1
-    return flat[::step].astype(np.float64)
 
 
 def _without_padding(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
+from hounsfield.preprocessing.formats.inflating import GZIP_MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +28,6 @@ _DATA_FILE = re.compile(rb"(?im)^([ \t]*ElementDataFile[ \t]*=)[^\r\n]*")
 _EDGE_BYTES: Final = 64 * 1024
 _BLOCKS, _BLOCK_BYTES = 64, 4096
 _CHUNK_BYTES: Final = 2**20
-_GZIP_MAGIC = b"\x1f\x8b"
 _DIGEST_BYTES: Final = 16
 
 
@@ -58,7 +58,7 @@ def identifiers(sources: tuple[ByteSource, ...]) -> tuple[str, str]:
     if is_uid and data.entry is not None:
         digest.update(f"{data.entry.size} {data.entry.crc}".encode())
     else:
-        sampled = is_uid or data.head(2) == _GZIP_MAGIC
+        sampled = is_uid or data.head(len(GZIP_MAGIC)) == GZIP_MAGIC
         for block in _sampled(data) if sampled else _whole(data):
             digest.update(block)
     content_id = digest.hexdigest()

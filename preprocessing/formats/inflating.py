@@ -1,15 +1,16 @@
-"""Unpacks gzip and zlib streams into an array, and looks at their checksums."""
+"""Reads voxels into an array: as they are, or out of gzip and zlib streams with their checksums."""
 
 from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Iterator
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -29,6 +30,26 @@ class Inflated:
 
     count: int
     extra: int
+
+
+def read_into(file: BinaryIO, buffer: memoryview) -> int:
+    """Fills a buffer from a file.
+
+    Args:
+        file: Open for reading, at the first byte to read.
+        buffer: Writable bytes; what the file does not fill keeps its content.
+
+    Returns:
+        The number of bytes read, fewer than the buffer has only at the end of the file.
+    """
+    reader = cast("io.BufferedIOBase", file)
+    filled = 0
+    while filled < len(buffer):
+        count = reader.readinto(buffer[filled:])
+        if not count:
+            break
+        filled += count
+    return filled
 
 
 def inflate_into(

@@ -11,6 +11,7 @@ from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.member_stream import drain
 from hounsfield.preprocessing.formats.checks import (
+    DAMAGE_REMEDY,
     cannot_hold_hu,
     check_memory,
     check_rest,
@@ -19,16 +20,10 @@ from hounsfield.preprocessing.formats.checks import (
     smallest_plane_bytes,
     voxel_bytes,
 )
-from hounsfield.preprocessing.formats.common import (
-    crop_rejection_of,
-    errors_of_one_file,
-    read_into,
-    right_handed,
-    spacing_of,
-    to_hu,
-)
+from hounsfield.preprocessing.formats.grid import crop_rejection_of, right_handed, spacing_of
+from hounsfield.preprocessing.formats.hu_conversion import to_hu
 from hounsfield.preprocessing.formats.identity import identifiers
-from hounsfield.preprocessing.formats.inflating import inflate_into
+from hounsfield.preprocessing.formats.inflating import inflate_into, read_into
 from hounsfield.preprocessing.formats.metaimage_header import (
     ELEMENT_TYPES,
     LOCAL,
@@ -37,7 +32,8 @@ from hounsfield.preprocessing.formats.metaimage_header import (
     read_metaimage_header,
 )
 from hounsfield.preprocessing.geometry.slice_geometry import orientation_name
-from hounsfield.preprocessing.printable_path import file_name
+from hounsfield.preprocessing.printable import file_name
+from hounsfield.preprocessing.safety_net import as_series_error
 from hounsfield.preprocessing.series import Series, SeriesFormat
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
@@ -52,7 +48,10 @@ if TYPE_CHECKING:
 def describe_metaimage(
     source: ByteSource, find_sibling: Callable[[str], ByteSource | None]
 ) -> Series:
-    """Describes a MetaImage as a `Series` from its header; no voxel is read.
+    """Describes a MetaImage as a `Series` from its header.
+
+    Voxels are read for the identifiers alone: all bytes of a file that is not gzipped and has no
+    UID for its name.
 
     Args:
         source: The ``.mhd`` or ``.mha`` file.
@@ -66,7 +65,7 @@ def describe_metaimage(
         OSError: A file cannot be read.
     """
     path = str(source)
-    with errors_of_one_file(path):
+    with as_series_error(path, remedy=DAMAGE_REMEDY):
         header = read_metaimage_header(source)
         sources, notices = _files(header, source, find_sibling)
         data = sources[-1]
@@ -106,7 +105,7 @@ def read_metaimage(series: Series) -> Volume:
     """
     source, data = series.sources[0], series.sources[-1]
     path = str(source)
-    with errors_of_one_file(path):
+    with as_series_error(path, series.subject, remedy=DAMAGE_REMEDY):
         header = read_metaimage_header(source)
         _check_size(header, data)
         check_memory(header.shape_zyx, header.dtype, path)

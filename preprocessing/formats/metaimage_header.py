@@ -6,29 +6,31 @@ coordinates in LPS mm, as DICOM does, so they are used unchanged.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.formats.checks import check_grid
+from hounsfield.preprocessing.formats.metaimage_keys import (
+    BYTE_ORDER_MARK,
+    MetaImageKeys,
+    read_keys,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hounsfield.preprocessing.files.sources import ByteSource
 
-MAX_HEADER_BYTES: Final = 64 * 1024
 LOCAL: Final = "LOCAL"
 """The data follow the header in the same file."""
 
 _FIRST_KEYS = re.compile(rb"(?mi)^(\xef\xbb\xbf)?\s*(NDims|ObjectType)\s*=")
 _KEY_AND_VALUE = re.compile(rb"[A-Za-z]\w*[ \t]*=")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LIST = re.compile(r"(?i)list(\s+\d+D?)?$")
 _PATTERN = re.compile(r".*%\d*d.*")
 _LENGTH_TOLERANCE = 0.01
@@ -83,7 +85,7 @@ def looks_like_metaimage(head: bytes) -> bool:
     """
     if _FIRST_KEYS.search(head) is None:
         return False
-    first_line = head.removeprefix(_BYTE_ORDER_MARK).lstrip().partition(b"\n")[0]
+    first_line = head.removeprefix(BYTE_ORDER_MARK).lstrip().partition(b"\n")[0]
     return _KEY_AND_VALUE.match(first_line) is not None
 
 
@@ -100,21 +102,21 @@ def read_metaimage_header(source: ByteSource) -> MetaImageHeader:
         SeriesError: A key is missing or wrong, or the header has no position.
         OSError: The file cannot be read.
     """
-    with source.open_stream() as file:
-        keys = _header_keys(file, source)
-        end = file.tell()
     path = str(source)
-    dtype = _dtype(keys, path)
-    shape_zyx = _shape_zyx(keys, path)
-    affine = _affine(keys, path)
+    with source.open_stream() as file:
+        keys = read_keys(file, path)
+        end = file.tell()
+    dtype = _dtype(keys)
+    shape_zyx = _shape_zyx(keys)
+    affine = _affine(keys)
     check_grid(affine, shape_zyx, path)
-    data_file = keys.get("elementdatafile", "")
+    data_file = keys.text("elementdatafile")
     local = data_file.upper() == LOCAL
-    compressed = _flag(keys, "compresseddata")
+    compressed = keys.flag("compresseddata")
     packed_bytes = None
-    if compressed and keys.get("compresseddatasize"):
-        (packed_bytes,) = _whole_numbers(keys, "compresseddatasize", 1, path)
-    (before,) = _whole_numbers(keys, "headersize", 1, path, default=(0,))
+    if compressed and keys.text("compresseddatasize"):
+        (packed_bytes,) = keys.whole_numbers("compresseddatasize", 1)
+    (before,) = keys.whole_numbers("headersize", 1, default=(0,))
     if before < _LAST_BYTES:
         msg = f"HeaderSize must be a number of bytes or {_LAST_BYTES}, got {before}"
         raise SeriesError(Reason.UNREADABLE, msg, path=path)
@@ -133,7 +135,7 @@ def read_metaimage_header(source: ByteSource) -> MetaImageHeader:
         data_file=LOCAL if local else data_file,
         data_offset=offset,
         packed_bytes=packed_bytes,
-        modality=keys.get("modality", ""),
+        modality=keys.text("modality"),
     )
 
 
@@ -151,48 +153,28 @@ def list_of_slices(data_file: str) -> str | None:
     return None
 
 
-def _header_keys(file: BinaryIO, source: ByteSource) -> dict[str, str]:
-    """Reads the lines up to ElementDataFile, which is always the last; keys in lower case."""
-    keys: dict[str, str] = {}
-    while "elementdatafile" not in keys:
-        line = file.readline(MAX_HEADER_BYTES)
-        if not line or file.tell() > MAX_HEADER_BYTES:
-            msg = "The MetaImage header must end with ElementDataFile, it does not"
-            raise SeriesError(Reason.TRUNCATED, msg, path=str(source))
-        if not keys:
-            line = line.removeprefix(_BYTE_ORDER_MARK)
-        name, _, text = os.fsdecode(line).partition("=")
-        key, value = name.strip().lower(), text.strip()
-        if keys.get(key, value) != value and key != "comment":
-            msg = f"The header states {key} twice, as {keys[key]!r} and {value!r}; convert it again"
-            raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=str(source))
-        keys[key] = value
-    return keys
-
-
-def _shape_zyx(keys: dict[str, str], path: str) -> tuple[int, int, int]:
-    (dimensions,) = _whole_numbers(keys, "ndims", 1, path)
-    (channels,) = _whole_numbers(keys, "elementnumberofchannels", 1, path, default=(1,))
+def _shape_zyx(keys: MetaImageKeys) -> tuple[int, int, int]:
+    (dimensions,) = keys.whole_numbers("ndims", 1)
+    (channels,) = keys.whole_numbers("elementnumberofchannels", 1, default=(1,))
     if dimensions != 3 or channels != 1:
         msg = f"NDims must be 3 with 1 channel, got {dimensions} with {channels}"
-        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=path)
-    x, y, z = _whole_numbers(keys, "dimsize", 3, path)
+        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=keys.path)
+    x, y, z = keys.whole_numbers("dimsize", 3)
     return (z, y, x)
 
 
-def _affine(keys: dict[str, str], path: str) -> NDArray[np.float64]:
+def _affine(keys: MetaImageKeys) -> NDArray[np.float64]:
     """The affine. MetaIO lists the matrix by columns, whose length is 1."""
-    offset = _stated(keys, ("offset", "position", "origin"), 3, path)
-    spacing = _stated(keys, ("elementspacing",), 3, path) or _stated(
-        keys, ("elementsize",), 3, path
-    )
-    matrix = _stated(keys, ("transformmatrix", "rotation", "orientation"), 9, path)
+    offset = keys.numbers_by_spelling(("offset", "position", "origin"), 3)
+    spacing = keys.numbers_by_spelling(("elementspacing",), 3)
+    spacing = spacing or keys.numbers_by_spelling(("elementsize",), 3)
+    matrix = keys.numbers_by_spelling(("transformmatrix", "rotation", "orientation"), 9)
     if offset is None or spacing is None:
         msg = (
             "Offset and ElementSpacing must state the position of the voxels; without them no "
             "position can be reported"
         )
-        raise SeriesError(Reason.NO_POSITION, msg, path=path)
+        raise SeriesError(Reason.NO_POSITION, msg, path=keys.path)
     affine = np.eye(4)
     if matrix is not None:
         affine[:3, :3] = np.reshape(matrix, (3, 3)).T
@@ -202,72 +184,17 @@ def _affine(keys: dict[str, str], path: str) -> NDArray[np.float64]:
             f"ElementSpacing must be positive and the columns of TransformMatrix 1 long, got "
             f"{spacing} and lengths of {lengths.round(3).tolist()}; convert the series again"
         )
-        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=path)
+        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=keys.path)
     affine[:3, :3] *= spacing
     affine[:3, 3] = offset
     return affine
 
 
-def _stated(
-    keys: dict[str, str], spellings: tuple[str, ...], count: int, path: str
-) -> tuple[float, ...] | None:
-    """The numbers under the spellings of one key; None if it is absent.
-
-    Raises:
-        SeriesError: Two spellings have different numbers.
-    """
-    stated = {key: _numbers(keys, key, count, path) for key in spellings if key in keys}
-    if len(set(stated.values())) > 1:
-        pairs = ", ".join(f"{key} = {keys[key]}" for key in stated)
-        msg = f"The header contradicts itself: {pairs}; convert the series again"
-        raise SeriesError(Reason.INCONSISTENT_GEOMETRY, msg, path=path)
-    return next(iter(stated.values()), None)
-
-
-def _whole_numbers(
-    keys: dict[str, str],
-    key: str,
-    count: int,
-    path: str,
-    *,
-    default: tuple[float, ...] | None = None,
-) -> tuple[int, ...]:
-    numbers = _numbers(keys, key, count, path, default=default)
-    if any(number != int(number) for number in numbers):
-        msg = f"{key} must be {count} whole numbers, got {keys[key]!r}"
-        raise SeriesError(Reason.UNREADABLE, msg, path=path)
-    return tuple(int(number) for number in numbers)
-
-
-def _numbers(
-    keys: dict[str, str],
-    key: str,
-    count: int,
-    path: str,
-    *,
-    default: tuple[float, ...] | None = None,
-) -> tuple[float, ...]:
-    if key not in keys and default is not None:
-        return default
-    try:
-        numbers = tuple(float(word) for word in keys.get(key, "").split())
-    except ValueError:
-        numbers = ()
-    if len(numbers) != count or not np.isfinite(numbers).all():
-        msg = f"{key} must be {count} numbers, got {keys.get(key, 'nothing')!r}"
-        raise SeriesError(Reason.UNREADABLE, msg, path=path)
-    return numbers
-
-
-def _flag(keys: dict[str, str], key: str, *, default: bool = False) -> bool:
-    return keys[key].lower() in {"true", "1", "yes"} if key in keys else default
-
-
-def _dtype(keys: dict[str, str], path: str) -> np.dtype[np.generic]:
-    name = keys.get("elementtype", "")
-    if name not in ELEMENT_TYPES or not _flag(keys, "binarydata", default=True):
-        binary = keys.get("binarydata", "True")
+def _dtype(keys: MetaImageKeys) -> np.dtype[np.generic]:
+    name = keys.text("elementtype")
+    if name not in ELEMENT_TYPES or not keys.flag("binarydata", default=True):
+        binary = keys.text("binarydata", "True")
         msg = f"ElementType {name!r} with BinaryData {binary!r} is not supported"
-        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg, path=path)
-    big = any(_flag(keys, k) for k in ("binarydatabyteordermsb", "elementbyteordermsb"))
+        raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg, path=keys.path)
+    big = any(map(keys.flag, ("binarydatabyteordermsb", "elementbyteordermsb")))
     return np.dtype(ELEMENT_TYPES[name]).newbyteorder(">" if big else "<")

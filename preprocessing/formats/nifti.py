@@ -11,6 +11,7 @@ from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.member_stream import drain
 from hounsfield.preprocessing.formats.checks import (
+    DAMAGE_REMEDY,
     cannot_hold_hu,
     check_memory,
     check_rest,
@@ -19,19 +20,14 @@ from hounsfield.preprocessing.formats.checks import (
     smallest_plane_bytes,
     voxel_bytes,
 )
-from hounsfield.preprocessing.formats.common import (
-    crop_rejection_of,
-    errors_of_one_file,
-    read_into,
-    right_handed,
-    spacing_of,
-    to_hu,
-)
+from hounsfield.preprocessing.formats.grid import crop_rejection_of, right_handed, spacing_of
+from hounsfield.preprocessing.formats.hu_conversion import to_hu
 from hounsfield.preprocessing.formats.identity import identifiers
-from hounsfield.preprocessing.formats.inflating import inflate_into
+from hounsfield.preprocessing.formats.inflating import inflate_into, read_into
 from hounsfield.preprocessing.formats.nifti_affine import RAS_TO_LPS
 from hounsfield.preprocessing.formats.nifti_header import NiftiHeader, read_nifti_header
 from hounsfield.preprocessing.geometry.slice_geometry import orientation_name
+from hounsfield.preprocessing.safety_net import as_series_error
 from hounsfield.preprocessing.series import Series, SeriesFormat
 from hounsfield.preprocessing.volume import SeriesFacts, Volume
 
@@ -42,7 +38,10 @@ if TYPE_CHECKING:
 
 
 def describe_nifti(source: ByteSource) -> Series:
-    """Describes a NIfTI file as a `Series` from its header; no voxel is read.
+    """Describes a NIfTI file as a `Series` from its header.
+
+    Voxels are read for the identifiers alone: all bytes of a file that is not compressed and has no
+    UID for its name.
 
     Args:
         source: A ``.nii`` or ``.nii.gz`` file, or such a member of an archive.
@@ -56,7 +55,7 @@ def describe_nifti(source: ByteSource) -> Series:
         OSError: The file cannot be read.
     """
     path = str(source)
-    with errors_of_one_file(path):
+    with as_series_error(path, remedy=DAMAGE_REMEDY):
         with source.open_stream() as file:
             header = read_nifti_header(file, source)
         _check_size(header, source)
@@ -93,7 +92,7 @@ def read_nifti(series: Series) -> Volume:
     """
     (source,) = series.sources
     path = str(source)
-    with errors_of_one_file(path):
+    with as_series_error(path, series.subject, remedy=DAMAGE_REMEDY):
         with source.open_stream() as file:
             header = read_nifti_header(file, source)
             _check_size(header, source)

@@ -13,7 +13,7 @@ import numpy as np
 
 from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.formats.common import spacing_of
+from hounsfield.preprocessing.formats.grid import spacing_of
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 
-SPACING_TOLERANCE: Final = 0.01
+TRANSFORM_TOLERANCE: Final = 0.01
 """Fraction by which the spacings of two transforms may differ: writers round them."""
 
 CORNER_TOLERANCE_MM: Final = 1.0
@@ -139,7 +139,7 @@ def _compare(
     by_sform, by_qform = np.array(spacing_of(sform)), np.array(spacing_of(qform))
     corners = np.array([(*index, 1.0) for index in product(*((0, n - 1) for n in shape_zyx[::-1]))])
     apart_mm = float(np.linalg.norm((corners @ (sform - qform).T)[:, :3], axis=1).max())
-    same_spacing = np.abs(by_sform - by_qform) <= SPACING_TOLERANCE * by_qform
+    same_spacing = np.abs(by_sform - by_qform) <= TRANSFORM_TOLERANCE * by_qform
     if same_spacing.all() and apart_mm <= CORNER_TOLERANCE_MM:
         return
     if same_spacing.all():
@@ -160,7 +160,7 @@ def _pixdim_notice(
     pixdim = np.asarray(header["pixdim"], dtype=np.float64)[1:4] * _mm(header)
     spacing = np.array(spacing_of(sform))
     if np.isfinite(pixdim).all() and np.abs(pixdim - spacing).max() <= (
-        SPACING_TOLERANCE * spacing.max()
+        TRANSFORM_TOLERANCE * spacing.max()
     ):
         return ()
     message = (

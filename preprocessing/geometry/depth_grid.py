@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPACING_TOLERANCE = 0.01
-"""Fraction of a length by which it may differ from another that it is compared with: of slices
-off an even grid, and of every limit."""
+"""Fraction of a length by which it may differ from another that it is compared with: of slices off
+an even grid, of the spacings of two slices, of a gap beyond the widest that is filled. The limits
+on a series' size have `extent.LENGTH_TOLERANCE`."""
 
 POSITION_TOLERANCE_MM = 0.01
 """The effect of rounding in ImagePositionPatient; less is never called uneven."""

@@ -78,8 +78,9 @@ def reoriented(volume: Volume, reorientation: Reorientation) -> Volume:
         reorientation: Which axis goes where.
 
     Returns:
-        A volume whose HU are a view of the argument's. Source frames and filled slices stay those
-        of the argument's grid.
+        A volume whose HU are a view of the argument's, so not in C order as a rule. Its source
+        frames are the same, each with its own place in the patient. Which slices were filled is
+        not known of it: they are no slices of this grid.
     """
     hu = reorientation.view(volume.hu)
     affine = volume.affine.copy()
@@ -87,7 +88,7 @@ def reoriented(volume: Volume, reorientation: Reorientation) -> Volume:
     for axis in reorientation.flipped:
         affine[:3, 3] += affine[:3, 2 - axis] * (hu.shape[axis] - 1)
         affine[:3, 2 - axis] *= -1
-    return replace(volume, hu=hu, affine=affine)
+    return replace(volume, hu=hu, affine=affine, filled_slices=())
 
 
 def upright_view(volume: Volume) -> tuple[NDArray[np.int16], NDArray[np.float64]]:

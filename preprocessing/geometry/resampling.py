@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hounsfield.preprocessing.hu_rounding import AIR_HU
 from hounsfield.preprocessing.parallel import usable_threads
-from hounsfield.preprocessing.volume import AIR_HU
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hounsfield.preprocessing.geometry.slice_geometry import plane_affine
-from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.hu_rounding import AIR_HU
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

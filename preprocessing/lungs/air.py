@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hounsfield.preprocessing.geometry.planar_hulls import planar_hulls
+from hounsfield.preprocessing.hu_rounding import AIR_HU, MIN_HU
 from hounsfield.preprocessing.lungs.airways import find_airway
 from hounsfield.preprocessing.lungs.morphology import dilate, erode
-from hounsfield.preprocessing.volume import AIR_HU, MIN_HU
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

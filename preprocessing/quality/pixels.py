@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hounsfield.preprocessing.hu_rounding import AIR_HU
 from hounsfield.preprocessing.lungs.morphology import erode
 from hounsfield.preprocessing.lungs.segment import VOXEL_ML
-from hounsfield.preprocessing.volume import AIR_HU
 from hounsfield.preprocessing.working_volume import LEFT_LUNG, OUTSIDE, RIGHT_LUNG
 
 if TYPE_CHECKING:

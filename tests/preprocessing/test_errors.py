@@ -10,7 +10,7 @@ import pytest
 
 from hounsfield.preprocessing.codes import Notice, NoticeCode, Reason
 from hounsfield.preprocessing.errors import OutputError, SeriesError, writing_to
-from hounsfield.preprocessing.printable_path import file_name
+from hounsfield.preprocessing.printable import file_name
 
 PATH = Path("/studies/DOE_JANE/slice.dcm")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hounsfield.preprocessing.printable_path import (
+from hounsfield.preprocessing.printable import (
     printable_json,
     printable_path,
     printable_text,

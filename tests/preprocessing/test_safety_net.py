@@ -31,8 +31,17 @@ def numpy_error_for_lack_of_memory():
         return error
 
 
-@pytest.mark.parametrize("error", [PanicException("index 3"), BytesLengthException(), KeyError(1)])
-def test_any_surprise_becomes_an_unreadable_file_that_names_its_kind(error):
+@pytest.mark.parametrize(
+    "error",
+    [
+        PanicException("index 3"),
+        BytesLengthException(),
+        KeyError(1),
+        RecursionError(),
+        StopIteration(),
+    ],
+)
+def test_anything_unexpected_becomes_an_unreadable_file_that_names_its_kind(error):
     with pytest.raises(SeriesError, match=type(error).__name__) as caught, as_series_error("a.dcm"):
         raise error
     assert (caught.value.reason, caught.value.path) == (Reason.UNREADABLE, "a.dcm")
@@ -51,6 +60,18 @@ def test_an_error_of_the_project_keeps_its_reason_and_gets_the_path():
     assert (caught.value.reason, caught.value.path) == (Reason.TRUNCATED, "a.dcm")
     with pytest.raises(UsageError), as_series_error("a.dcm"):
         raise UsageError
+
+
+def test_only_what_quotes_a_library_repeats_its_first_sentence_and_the_remedy_comes_last():
+    error = ValueError("ends at\n byte 7. Pass force=True to read it.")
+    with pytest.raises(SeriesError, match=r"damaged \(ValueError\)$"), as_series_error():
+        raise error
+    sentence = r"The XML file .* damaged \(ValueError: ends at byte 7\); download it again$"
+    with (
+        pytest.raises(SeriesError, match=sentence),
+        as_series_error(None, "The XML file", remedy="download it again", quotes_library=True),
+    ):
+        raise error
 
 
 def test_an_error_of_the_system_is_quoted_without_its_path():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.hu_rounding import AIR_HU
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

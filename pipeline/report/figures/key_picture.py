@@ -12,7 +12,7 @@ from hounsfield.pipeline.report.figures.finding_picture import ring_radius_mm
 from hounsfield.pipeline.report.figures.panel import Panel, png
 from hounsfield.pipeline.report.figures.planes import AXIAL, CORONAL
 from hounsfield.pipeline.report.figures.sampling import apply_window, enlarge, sample_hu
-from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.hu_rounding import AIR_HU
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.ndimage import map_coordinates
 
 from hounsfield.pipeline.report.figures.planes import Plane, plane_world_mm
-from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.hu_rounding import AIR_HU
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -152,7 +152,7 @@ def _sample(instance: Instance) -> bytes:
     else:
         start, length = layout.offset, layout.length
     try:
-        with instance.source.open() as file:
+        with instance.source.open_stream() as file:
             file.seek(start + length // 2)
             return file.read(min(_SAMPLE_BYTES, length))
     except Exception:  # noqa: BLE001 - reading the pixels will say why

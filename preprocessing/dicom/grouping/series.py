@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hounsfield.preprocessing.codes import Reason
@@ -17,6 +15,7 @@ from hounsfield.preprocessing.dicom.grouping.identity import (
 )
 from hounsfield.preprocessing.dicom.grouping.kinds import rejection_by_kind
 from hounsfield.preprocessing.dicom.grouping.left_out import with_left_out_parts
+from hounsfield.preprocessing.dicom.grouping.rejected import rejected_series
 from hounsfield.preprocessing.dicom.grouping.shapes import group_by_shape
 from hounsfield.preprocessing.dicom.grouping.stack_series import (
     belonging_damage,
@@ -28,13 +27,11 @@ from hounsfield.preprocessing.dicom.headers.plane import Plane
 from hounsfield.preprocessing.dicom.pixels.hu_scale import hu_fault
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.extent import MIN_SLICES
-from hounsfield.preprocessing.series import Series, SeriesFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from hounsfield.preprocessing.files.sources import ByteSource
-    from hounsfield.preprocessing.volume import SeriesFacts
+    from hounsfield.preprocessing.series import Series
 
 
 def group_instances(instances: Sequence[Instance]) -> list[Series]:
@@ -46,7 +43,8 @@ def group_instances(instances: Sequence[Instance]) -> list[Series]:
     ``#3`` and so on appended in `SeriesFacts.series_uid`. Damaged instances stay with the series
     in which they leave a hole, otherwise they form a part of their own.
 
-    Pixels are read only to distinguish copies from different images at one position.
+    Pixels are read to distinguish copies from different images at one position, and a few of three
+    instances for each series' `content_id`.
 
     Args:
         instances: Headers of all DICOM files, of any number of studies, in any order.
@@ -83,7 +81,7 @@ def _only_stack(group: SeriesGroup, parts: list[Series]) -> Series:
         f"and by their headers and positions they are {len(parts)}; restore the "
         "identifiers"
     )
-    return _rejected(group.members, SeriesError(Reason.INCONSISTENT_GEOMETRY, msg))
+    return rejected_series(group.members, SeriesError(Reason.INCONSISTENT_GEOMETRY, msg))
 
 
 def _parts(members: Sequence[Instance]) -> list[Series]:
@@ -103,13 +101,13 @@ def _parts(members: Sequence[Instance]) -> list[Series]:
     parts = [*volumes]
     for rejected in others.values():
         error = _for_all(rejected[0][1], len(rejected))
-        parts.append(_rejected([instance for instance, _ in rejected], error))
+        parts.append(rejected_series([instance for instance, _ in rejected], error))
     by_damage: dict[str, list[Instance]] = defaultdict(list)
     for instance in orphans:
         by_damage[instance.damage.message if instance.damage else ""].append(instance)
     for same in by_damage.values():
         damage = same[0].damage
-        parts.append(_rejected(same, damage and _for_all(damage, len(same))))
+        parts.append(rejected_series(same, damage and _for_all(damage, len(same))))
     return parts
 
 
@@ -139,21 +137,21 @@ def _volumes(
     for group in group_by_shape([p for p in planes if p.frame.position_mm is not None]):
         known, unknown = _by_hu(group)
         if not known:
-            series.append(_rejected(instances_of(unknown), hu_fault(unknown[0])))
+            series.append(rejected_series(instances_of(unknown), hu_fault(unknown[0])))
             continue
         orphans += _without_hu(unknown)
         acquisitions = split_acquisitions(known)
         orphans += instances_of(acquisitions.damaged)
         for stack in acquisitions.stacks:
             if stack.rejection is not None:
-                series.append(_rejected(instances_of(stack.planes), stack.rejection))
+                series.append(rejected_series(instances_of(stack.planes), stack.rejection))
                 continue
             unreadable = belonging_damage(stack.planes, orphans)
             orphans = [instance for instance in orphans if instance not in unreadable]
-            series.append(stack_series(stack, unreadable, _rejected))
+            series.append(stack_series(stack, unreadable))
     if unplaced:
         instances = instances_of(unplaced)
-        series.append(_rejected(instances, _no_position(instances)))
+        series.append(rejected_series(instances, _no_position(instances)))
     series.sort(key=lambda part: -len(part.instances))
     return series, orphans
 
@@ -185,29 +183,3 @@ def _no_position(instances: Sequence[Instance]) -> SeriesError:
         msg = f"{msg}, and {len(instances)} slice(s) are no chest scan"
         return SeriesError(Reason.TOO_FEW_SLICES, msg, path=path)
     return SeriesError(Reason.NO_POSITION, msg, path=path)
-
-
-def _rejected(instances: Sequence[Instance], rejection: SeriesError | None) -> Series:
-    """A series that cannot be read, or whose geometry is not known yet."""
-    return Series(
-        path=_common_path([instance.source for instance in instances]),
-        format=SeriesFormat.DICOM,
-        sources=tuple(instance.source for instance in instances),
-        facts=_facts(instances),
-        instances=tuple(instances),
-        rejection=rejection,
-        readable=False,
-    )
-
-
-def _facts(instances: Sequence[Instance]) -> SeriesFacts:
-    """The facts of the first instance; lossy if any instance is."""
-    return replace(instances[0].facts, lossy=any(instance.facts.lossy for instance in instances))
-
-
-def _common_path(sources: Iterable[ByteSource]) -> Path:
-    """The file or archive, or the deepest folder that holds all of them."""
-    paths = {source.path for source in sources}
-    if len(paths) == 1:
-        return paths.pop()
-    return Path(os.path.commonpath([path.parent for path in paths]))

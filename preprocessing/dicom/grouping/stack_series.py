@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hounsfield.preprocessing.codes import Reason
+from hounsfield.preprocessing.dicom.grouping.rejected import rejected_series
 from hounsfield.preprocessing.dicom.grouping.shapes import same_shape
 from hounsfield.preprocessing.dicom.headers.plane import Plane, depths_mm
 from hounsfield.preprocessing.dicom.notices import duplicates_notice, geometry_notices, lossy_notice
@@ -23,24 +24,19 @@ from hounsfield.preprocessing.geometry.slice_geometry import (
 from hounsfield.preprocessing.geometry.stacking import finished_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from hounsfield.preprocessing.dicom.grouping.acquisitions import Stack
     from hounsfield.preprocessing.dicom.headers.instance import Instance
     from hounsfield.preprocessing.series import Series
 
 
-def stack_series(
-    stack: Stack,
-    unreadable: Sequence[Instance],
-    make: Callable[[Sequence[Instance], SeriesError | None], Series],
-) -> Series:
+def stack_series(stack: Stack, unreadable: Sequence[Instance]) -> Series:
     """Returns the series of one stack of planes, with its rejection and notices.
 
     Args:
         stack: Planes of one shape and acquisition, with one plane at each position.
         unreadable: Damaged instances that fill holes of the stack or lengthen it.
-        make: Makes a series of instances and a rejection.
     """
     planes = stack.planes
     damages = [instance.damage for instance in unreadable if instance.damage is not None]
@@ -51,7 +47,7 @@ def stack_series(
         instances = [*instances_of(planes), *unreadable]
         if damages and error.reason is Reason.MISSING_SLICES:
             error = too_many_unreadable(damages, len(instances))
-        return make(instances, error).with_grouping_notices(*copies)
+        return rejected_series(instances, error).with_grouping_notices(*copies)
     ordered = [planes[index] for index in geometry.order]
     layout = planes[0].instance.pixels
     box = _box(ordered, geometry)
@@ -59,7 +55,7 @@ def stack_series(
     if len(damages) > max_missing(len(planes) + len(damages)):
         rejection = too_many_unreadable(damages, len(planes) + len(damages))
     too_short = stack_rejection(geometry.slices, geometry.spacing_mm)
-    series = make([*instances_of(ordered), *unreadable], rejection or too_short)
+    series = rejected_series([*instances_of(ordered), *unreadable], rejection or too_short)
     thickness_mm = max((p.frame.slice_thickness_mm or 0.0 for p in planes), default=0.0)
     series = replace(
         series,

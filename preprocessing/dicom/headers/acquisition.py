@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from hounsfield.preprocessing.dicom.headers.functional_groups import macros_of_frames
 from hounsfield.preprocessing.dicom.headers.values import Elements, codes, integer, number, text
 
 if TYPE_CHECKING:
@@ -69,14 +70,8 @@ def read_acquisitions(elements: Elements, count: int) -> tuple[Acquisition, ...]
             functional groups.
         count: Number of frames; 1 for a classic instance.
     """
-    shared = elements.items("SharedFunctionalGroupsSequence")
-    per_frame = elements.items("PerFrameFunctionalGroupsSequence")
-    if not shared and not per_frame:
-        return (_acquisition(elements, {}),) * count
-    common = _macros(shared[0]) if shared else {}
-    own = [_macros(group) for group in per_frame[:count]]
-    own += [{}] * (count - len(own))
-    return tuple(_acquisition(elements, {**common, **macros}) for macros in own)
+    macros = macros_of_frames(elements, count, _MACROS)
+    return tuple(_acquisition(elements, own) for own in macros)
 
 
 def seconds_of(dates: Sequence[str], times: Sequence[str]) -> float | None:
@@ -107,16 +102,11 @@ def seconds_of(dates: Sequence[str], times: Sequence[str]) -> float | None:
     return None
 
 
-def _day(text_of_date: str) -> int | None:
+def _day(yyyymmdd: str) -> int | None:
     try:
-        return date.fromisoformat(text_of_date.replace(".", "")).toordinal()
+        return date.fromisoformat(yyyymmdd.replace(".", "")).toordinal()
     except ValueError:
         return None
-
-
-def _macros(group: Elements) -> dict[str, Elements]:
-    """The first item of each macro in a functional group."""
-    return {keyword: items[0] for keyword in _MACROS if (items := group.items(keyword))}
 
 
 def _acquisition(top: Elements, macros: dict[str, Elements]) -> Acquisition:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hounsfield.preprocessing.dicom.headers.functional_groups import (
+    FUNCTIONAL_GROUPS,
+    macros_of_frames,
+)
 from hounsfield.preprocessing.dicom.headers.values import Elements, has_decimal_comma, numbers, text
 from hounsfield.preprocessing.geometry.frame import Frame
 
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
 FRAME_KEYWORDS = (
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
     "RescaleIntercept", "RescaleSlope", "RescaleType",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    *FUNCTIONAL_GROUPS,
 )  # fmt: skip
 """The elements that `read_frames` needs."""
 
@@ -22,6 +26,7 @@ _PIXEL_MEASURES = "PixelMeasuresSequence"
 _PLANE_POSITION = "PlanePositionSequence"
 _PLANE_ORIENTATION = "PlaneOrientationSequence"
 _PIXEL_VALUE_TRANSFORMATION = "PixelValueTransformationSequence"
+_MACROS = (_PIXEL_MEASURES, _PLANE_POSITION, _PLANE_ORIENTATION, _PIXEL_VALUE_TRANSFORMATION)
 
 _MAX_QUOTED = 64
 """Characters of an unreadable value that a message quotes."""
@@ -34,22 +39,8 @@ def read_frames(elements: Elements, count: int) -> tuple[Frame, ...]:
         elements: The instance's data set, with the elements of `FRAME_KEYWORDS`.
         count: Number of frames; 1 for a classic instance.
     """
-    per_frame = elements.items("PerFrameFunctionalGroupsSequence")
-    shared = elements.items("SharedFunctionalGroupsSequence")
-    if not per_frame and not shared:
-        return tuple(_frame(number, elements, {}) for number in range(1, count + 1))
-    common = _macros(shared[0]) if shared else {}
-    own = [_macros(group) for group in per_frame[:count]]
-    own += [{}] * (count - len(own))
-    return tuple(_frame(i + 1, elements, {**common, **macros}) for i, macros in enumerate(own))
-
-
-def _macros(group: Elements) -> dict[str, Elements]:
-    """The first item of each macro in a functional group."""
-    keywords = (
-        _PIXEL_MEASURES, _PLANE_POSITION, _PLANE_ORIENTATION, _PIXEL_VALUE_TRANSFORMATION,
-    )  # fmt: skip
-    return {keyword: items[0] for keyword in keywords if (items := group.items(keyword))}
+    macros = macros_of_frames(elements, count, _MACROS)
+    return tuple(_frame(number, elements, own) for number, own in enumerate(macros, start=1))
 
 
 def _frame(frame_number: int, top: Elements, macros: dict[str, Elements]) -> Frame:

@@ -111,7 +111,7 @@ def locate_pixels(
         if header.transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
             size = _inflated_size(file, layout, frame_count)
         _check_native(layout, size, frame_count)
-    except (FragmentsError, zlib.error) as error:
+    except (FragmentsError, _TooFewPixelsError, zlib.error) as error:
         msg = f"The file is cut off inside its pixels: {error}; copy it again"
         return layout, SeriesError(Reason.TRUNCATED, msg, path=str(source))
     except _TooManyPixelsError as error:
@@ -145,7 +145,7 @@ def _check_native(layout: PixelLayout, size: int, frame_count: int) -> None:
     wanted = f"{layout.rows} x {layout.columns} pixels in {frame_count} frame(s) need {expected}"
     if present < expected:
         msg = f"{wanted} bytes, {present} are there"
-        raise FragmentsError(msg)
+        raise _TooFewPixelsError(msg)
     sample_bytes = max(1, layout.samples_per_pixel * layout.bits_allocated // 8)
     line_bytes = min(layout.rows, layout.columns) * sample_bytes
     if layout.length - expected >= line_bytes:
@@ -154,6 +154,10 @@ def _check_native(layout: PixelLayout, size: int, frame_count: int) -> None:
             "NumberOfFrames or BitsAllocated are wrong"
         )
         raise _TooManyPixelsError(msg)
+
+
+class _TooFewPixelsError(ValueError):
+    """The file ends before the last pixel."""
 
 
 class _TooManyPixelsError(ValueError):

@@ -27,7 +27,7 @@ from hounsfield.preprocessing.dicom.headers.transfer_syntaxes import (
     JPEG_SPECTRAL_SELECTION,
 )
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.safety_net import INTERRUPTIONS, is_out_of_memory
+from hounsfield.preprocessing.safety_net import as_series_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,22 +63,15 @@ def decode_frame(encoded: bytes, layout: PixelLayout, transfer_syntax_uid: str) 
 
     Raises:
         SeriesError: `unsupported_encoding` for a syntax without a decoder, `truncated` if the
-            codestream ends early, `unreadable` if it is malformed. The error has no path.
-        MemoryError: There is too little memory, whatever the codec said.
+            codestream ends early, `unreadable` if it is malformed, `out_of_memory` if the codec
+            said so. The error has no path.
     """
     decoder = DECODERS.get(transfer_syntax_uid)
     if decoder is None:
         msg = f"Transfer syntax {transfer_syntax_uid} is not supported; convert it to another"
         raise SeriesError(Reason.UNSUPPORTED_ENCODING, msg)
-    try:
+    with as_series_error(subject="The compressed frame", quotes_library=True):
         frame = decoder(encoded, layout)
-    except (SeriesError, MemoryError, *INTERRUPTIONS):
-        raise
-    except BaseException as error:  # codecs raise what they like, some of it no Exception
-        if is_out_of_memory(error):
-            raise MemoryError(str(error)) from error
-        msg = f"The compressed pixels cannot be decoded: {error or type(error).__name__}"
-        raise SeriesError(Reason.UNREADABLE, msg) from error
     if frame.stored.shape != (layout.rows, layout.columns):
         msg = (
             f"The codestream holds {frame.stored.shape} pixels, the header says "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from hounsfield.preprocessing.air_limits import HIGHEST_CHEST_AIR_HU, evenly_sampled
 from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError
 
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.dicom.headers.plane import Plane
 
 _SLOPE, _INTERCEPT = "RescaleSlope (0028,1053)", "RescaleIntercept (0028,1052)"
-
-
-HIGHEST_AIR_HU: Final = -750
-"""Air is at -1000; with noise, partial volume and a poor calibration at -900."""
 
 MIN_FIELD_MM: Final = 300
 """A field of view as wide as this shows air around the patient, or in the lungs or the bowel."""
@@ -31,7 +28,6 @@ _PADDING_VALUES: Final = 4
 """Padding is one value, or a few where an image was put together."""
 
 _AIR_PERCENT: Final = 0.1
-_SAMPLES: Final = 500_000
 
 
 def scale_rejection(hu: NDArray[np.int16], field_mm: float) -> SeriesError | None:
@@ -43,9 +39,8 @@ def scale_rejection(hu: NDArray[np.int16], field_mm: float) -> SeriesError | Non
     """
     if field_mm < MIN_FIELD_MM:
         return None
-    step = max(1, hu.size // _SAMPLES) | 1  # odd, so that no column is met only
-    lowest = float(np.percentile(hu.reshape(-1)[::step], _AIR_PERCENT))
-    if lowest <= HIGHEST_AIR_HU:
+    lowest = float(np.percentile(evenly_sampled(hu), _AIR_PERCENT))
+    if lowest <= HIGHEST_CHEST_AIR_HU:
         return None
     msg = (
         f"Nothing is near -1000 HU, the lowest values are {lowest:.0f} HU, although slices of "

@@ -14,8 +14,6 @@ from benchmarks.material.reader_inputs.annotations import ANNOTATIONS
 from benchmarks.material.reader_inputs.documents import DOCUMENTS
 from benchmarks.material.reader_inputs.tables import TABLES
 from benchmarks.material.reader_inputs.weights import WEIGHTS
-from hounsfield.data.annotations.case_door import one_case
-from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.errors import SeriesError, UsageError
 
 MAX_BYTES = 16 * 2**20
@@ -130,30 +128,3 @@ def test_a_contour_that_leaves_the_series_is_refused_before_it_is_filled(tmp_pat
         dataset.save_as(path)
     with pytest.raises(SeriesError):
         rtstruct.read(path)
-
-
-class PanicOfACodec(BaseException):
-    """As those that pyo3 raises: no Exception."""
-
-
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (PanicOfACodec("index out of bounds"), Reason.UNREADABLE),
-        (RecursionError(), Reason.UNREADABLE),
-        (StopIteration(), Reason.UNREADABLE),
-        (MemoryError(), Reason.OUT_OF_MEMORY),
-        (SeriesError(Reason.NO_POSITION, "It has no place"), Reason.NO_POSITION),
-    ],
-)
-def test_whatever_is_raised_costs_one_case(tmp_path, error, reason):
-    with pytest.raises(SeriesError) as refusal, one_case("XML", tmp_path / "a.xml"):
-        raise error
-    assert refusal.value.reason is reason
-    assert refusal.value.path == str(tmp_path / "a.xml")
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(), UsageError("wrong option")])
-def test_interruptions_and_wrong_usage_pass(error):
-    with pytest.raises(type(error)), one_case("XML"):
-        raise error

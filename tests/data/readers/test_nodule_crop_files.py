@@ -135,7 +135,7 @@ def test_missing_and_damaged_files_are_reported_and_the_rest_is_prepared(tmp_pat
     assert report.prepared == 1
     messages = {case.name: case.message for case in report.failed}
     assert "gone_ct.nii.gz, which nodules.csv names, is missing" in messages["1.2.gone"]
-    assert "cut_mask.nii.gz: The file cannot be read as NIfTI" in messages["1.2.cut"]
+    assert "cut_mask.nii.gz: The NIfTI file cannot be read" in messages["1.2.cut"]
 
 
 def test_a_folder_without_its_table_is_named(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hounsfield.models.inference.loading import load_detector, load_segmenter
-from hounsfield.models.store.folders import STORE, read_manifest, verified_weights
+from hounsfield.models.store.folders import STORE, read_manifest, using_model, verified_weights
 from hounsfield.preprocessing.errors import UsageError
 
 WHOLE = json.loads((STORE / "nodule_segmenter" / "manifest.json").read_text())
@@ -19,6 +19,10 @@ GRAPH = (STORE / "nodule_segmenter" / "graph.onnx").read_bytes()
 without_data_of_its_own = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+
+
+class PanicException(BaseException):
+    """As pyo3 raises it out of a library in Rust."""
 
 
 def model(folder, *, packed_weights=None, graph=GRAPH, **changes):
@@ -140,3 +144,15 @@ def test_any_value_of_another_type_in_a_manifest_is_one_sentence_or_none(tmp_pat
         verified_weights(tmp_path)
     except UsageError as refusal:
         assert len(str(refusal).splitlines()) == 1  # noqa: PT017 - some values are allowed
+
+
+def test_a_model_that_does_not_fit_into_memory_is_not_called_damaged(tmp_path):
+    with pytest.raises(UsageError, match=r"needs more memory .*bad_alloc"), using_model(tmp_path):
+        raise RuntimeError("std::bad_alloc")  # noqa: EM101
+
+
+def test_a_panic_of_a_library_is_one_sentence_and_an_interruption_passes(tmp_path):
+    with pytest.raises(UsageError, match="PanicException"), using_model(tmp_path):
+        raise PanicException
+    with pytest.raises(KeyboardInterrupt), using_model(tmp_path):
+        raise KeyboardInterrupt

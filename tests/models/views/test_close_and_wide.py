@@ -1,7 +1,7 @@
 import numpy as np
 
 from hounsfield.models.views.close_and_wide import VIEW_VOXELS, nodule_views
-from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.hu_rounding import AIR_HU
 
 
 def test_the_close_view_shows_the_place_in_its_middle():

@@ -254,7 +254,7 @@ def test_whatever_a_codec_raises_the_slice_is_unreadable(tmp_path, monkeypatch, 
         raise error
 
     monkeypatch.setattr(codecs, "DECODERS", {RLELossless: fail})
-    with pytest.raises(SeriesError, match="cannot be decoded") as raised:
+    with pytest.raises(SeriesError, match="compressed frame cannot be read") as raised:
         _rle_hu(tmp_path, lambda frame: frame)
     assert raised.value.reason is Reason.UNREADABLE
 

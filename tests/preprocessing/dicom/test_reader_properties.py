@@ -12,7 +12,7 @@ from hounsfield.preprocessing.codes import Reason
 from hounsfield.preprocessing.dicom.volume import read_dicom_volume
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.geometry.depth_grid import max_missing, widest_gap_mm
-from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.hu_rounding import AIR_HU
 from tests.preprocessing.dicom_files import (
     COMPRESSED,
     NATIVE,

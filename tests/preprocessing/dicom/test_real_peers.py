@@ -17,7 +17,7 @@ from hounsfield.preprocessing.dicom.pixels.reading import read_hu
 from hounsfield.preprocessing.dicom.volume import read_dicom_volume
 from hounsfield.preprocessing.errors import SeriesError
 from hounsfield.preprocessing.files.sources import ByteSource
-from hounsfield.preprocessing.volume import AIR_HU, MIN_HU
+from hounsfield.preprocessing.hu_rounding import AIR_HU, MIN_HU
 from tests.preprocessing.dicom_files import codes_of, only_series
 from tests.real_series import REAL, needs_real_series
 

@@ -7,6 +7,7 @@ import random
 import struct
 import zipfile
 import zlib
+from dataclasses import replace
 
 import pytest
 
@@ -88,6 +89,13 @@ def test_a_member_larger_than_the_directory_promises_is_refused(tmp_path):
     with pytest.raises(SeriesError, match="more than the 1000 bytes") as raised:
         read_entry(path, entry)
     assert raised.value.reason is Reason.ARCHIVE_UNSAFE
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_member_that_the_directory_calls_empty_and_is_not_is_refused(tmp_path, method):
+    [entry] = list_archive(make_zip(tmp_path / "a.zip", {"one": b"content"}, method)).entries
+    with pytest.raises(SeriesError):
+        read_entry(tmp_path / "a.zip", replace(entry, size=0))
 
 
 def test_a_huge_directory_is_refused_before_it_is_parsed(tmp_path, monkeypatch):

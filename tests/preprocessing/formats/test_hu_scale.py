@@ -5,8 +5,8 @@ import pytest
 
 from hounsfield.preprocessing.codes import NoticeCode, Reason
 from hounsfield.preprocessing.errors import SeriesError
-from hounsfield.preprocessing.formats.common import to_hu
-from hounsfield.preprocessing.volume import AIR_HU, MIN_HU
+from hounsfield.preprocessing.formats.hu_conversion import to_hu
+from hounsfield.preprocessing.hu_rounding import AIR_HU, MIN_HU
 from tests.preprocessing.synthetic_chest import SyntheticChest
 
 

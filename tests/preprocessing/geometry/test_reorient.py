@@ -1,5 +1,6 @@
 """An upright volume depends on the patient alone, not on how the array is stored."""
 
+from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
@@ -74,3 +75,9 @@ def test_what_is_written_into_an_upright_view_lands_at_its_place(stored):
     x, y, z = np.rint(volume.voxel_xyz(upright(volume).world_mm((3, 1, 2)))).astype(int)
     assert labels[z, y, x] == 7
     assert labels.sum() == 7
+
+
+def test_filled_slices_are_those_of_the_native_grid_alone():
+    volume = replace(a_volume(), filled_slices=(1,))
+    assert upright(volume).filled_slices == (1,)
+    assert reoriented(volume, EVERY[-1]).filled_slices == ()

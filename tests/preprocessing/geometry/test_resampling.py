@@ -7,7 +7,7 @@ import pytest
 import SimpleITK
 
 from hounsfield.preprocessing.geometry.resampling import interpolation_matrix, resample_separable
-from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.hu_rounding import AIR_HU
 
 
 def _ramp(shape=(9, 12, 15)):

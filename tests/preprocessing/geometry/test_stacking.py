@@ -7,7 +7,7 @@ from hounsfield.preprocessing.geometry.stacking import (
     finished_shape,
     stack_index,
 )
-from hounsfield.preprocessing.volume import AIR_HU
+from hounsfield.preprocessing.hu_rounding import AIR_HU
 from tests.preprocessing.geometry.test_slice_geometry import _frames
 
 
