@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MIN_JITTER_DEGREES: Final = 0.01
 """Less is how far the decimals of the header go, and moves no pixel by 0.05 mm."""
 
-_TOLD_SPACING_MM: Final = 2e-4
+_MIN_SPACING_DIFFERENCE_MM: Final = 2e-4
 """Less moves the edge of a slice by 0.05 mm."""
 
 _FIELD_TOLERANCE: Final = 0.02
@@ -112,7 +112,7 @@ def _conflicting_spacing(planes: Sequence[Plane], geometry: StackGeometry) -> No
 def _pixel_spacings(planes: Sequence[Plane]) -> Notice | None:
     spacings = {plane.frame.pixel_spacing_mm for plane in planes} - {None}
     values = [value for spacing in spacings for value in spacing or ()]
-    if len(spacings) < 2 or max(values) - min(values) < _TOLD_SPACING_MM:
+    if len(spacings) < 2 or max(values) - min(values) < _MIN_SPACING_DIFFERENCE_MM:
         return None
     first = planes[0].frame.pixel_spacing_mm
     message = (
